@@ -1,0 +1,82 @@
+#include "sys.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+/* glibc's are variadic or have no wrapper; these give them one shape. */
+
+static int sys_openat(int dir, const char *path, int flags, mode_t mode)
+{
+	return openat(dir, path, flags | O_CLOEXEC, mode);
+}
+
+static int sys_openat2(int dir, const char *path, const struct open_how *how)
+{
+	return (int)syscall(SYS_openat2, dir, path, how, sizeof(*how));
+}
+
+static ssize_t sys_getdents(int dir, void *buffer, size_t size)
+{
+	return syscall(SYS_getdents64, dir, buffer, size);
+}
+
+static int sys_fchmodat(int dir, const char *path, mode_t mode)
+{
+	return fchmodat(dir, path, mode, 0);
+}
+
+static int sys_quotactl_fd(int fd, unsigned int command, uint32_t id, void *argument)
+{
+	return (int)syscall(SYS_quotactl_fd, fd, command, id, argument);
+}
+
+static int sys_ioctl(int fd, unsigned long request, void *argument)
+{
+	return ioctl(fd, request, argument);
+}
+
+struct ovi_sys ovi_sys = {
+	.openat = sys_openat,
+	.openat2 = sys_openat2,
+	.read = read,
+	.write = write,
+	.readlinkat = readlinkat,
+	.getdents = sys_getdents,
+	.fstatat = fstatat,
+	.statx = statx,
+	.mkdirat = mkdirat,
+	.mknodat = mknodat,
+	.symlinkat = symlinkat,
+	.linkat = linkat,
+	.unlinkat = unlinkat,
+	.renameat2 = renameat2,
+	.ftruncate = ftruncate,
+	.fchownat = fchownat,
+	.fchmod = fchmod,
+	.fchmodat = sys_fchmodat,
+	.utimensat = utimensat,
+	.setxattr = setxattr,
+	.lsetxattr = lsetxattr,
+	.lgetxattr = lgetxattr,
+	.llistxattr = llistxattr,
+	.fsync = fsync,
+	.syncfs = syncfs,
+	.flock = flock,
+	.fsopen = fsopen,
+	.fsconfig = fsconfig,
+	.fsmount = fsmount,
+	.move_mount = move_mount,
+	.mount = mount,
+	.umount2 = umount2,
+	.unshare = unshare,
+	.fchdir = fchdir,
+	.quotactl_fd = sys_quotactl_fd,
+	.ioctl = sys_ioctl,
+};

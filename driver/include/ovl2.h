@@ -1,0 +1,509 @@
+/*
+ * libovl2 - a store of filesystem layers on top of Linux overlayfs.
+ *
+ * A store is a directory, in the on-disk layout of Docker's overlay2 driver. A
+ * layer is a directory of changes inside the store, with at most one parent.
+ * Mounting a layer shows it on top of its parents.
+ *
+ *     struct ovl2_error err = { 0 };
+ *     struct ovl2_store *store = NULL;
+ *     char *merged = NULL;
+ *
+ *     if (ovl2_store_open("/var/lib/ovl2", NULL, &store, &err) < 0 ||
+ *         ovl2_layer_create(store, "base", NULL, &err) < 0 ||
+ *         ovl2_layer_apply(store, "base", tar_fd, NULL, &err) < 0 ||
+ *         ovl2_layer_mount(store, "base", NULL, &merged, &err) < 0)
+ *             fprintf(stderr, "%s\n", err.message);
+ *
+ * Rules that hold for every function in this file:
+ *
+ *  - Result. An int is 0 (or a count, or 1 and 0 for yes and no) on success and
+ *    a negative enum ovl2_code on failure. Nothing else signals failure; errno
+ *    means nothing here.
+ *  - Outputs. Parameters named ret_* come right before the error, are written on
+ *    success only, and may be NULL when the answer is not wanted. The caller
+ *    owns what they receive.
+ *  - Errors. The last parameter may be NULL. It is written on failure only and
+ *    never needs freeing.
+ *  - Zero means default, for every member of every struct. Option structs begin
+ *    with their size; a NULL options pointer means all defaults.
+ *  - Ids. 1 to 128 characters of [A-Za-z0-9_.-], the first one a letter or a
+ *    digit, and not "l". Anything else is OVL2_E_INVALID.
+ *  - Callbacks. Called on the calling thread; what they are handed is valid
+ *    during the call only. Returning non-zero ends the listing early and without
+ *    error.
+ *  - Threads. A handle may be used by many threads, a store by many handles and
+ *    processes at once; calls lock what they change. No call forks, changes the
+ *    working directory, the umask or the root of the process.
+ */
+
+#ifndef OVL2_H
+#define OVL2_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define OVL2_API __attribute__((visibility("default")))
+
+/* Room for an id and its terminating NUL. */
+#define OVL2_ID_SIZE 129
+
+/* ---------------------------------------------------------------- errors -- */
+
+/*
+ * Why a call failed: the part a program acts on. A code names what the caller
+ * can do about it, not which system call happened to say no.
+ */
+enum ovl2_code {
+	OVL2_OK = 0,
+
+	/* The call broke a rule written in this file. */
+	OVL2_E_INVALID = -1,
+
+	/* No such store or layer. */
+	OVL2_E_NOT_FOUND = -2,
+
+	/* The id is taken, or the layer already has content. */
+	OVL2_E_EXISTS = -3,
+
+	/* Mounted, or has children. Goes away when they do. */
+	OVL2_E_BUSY = -4,
+
+	/* Needs a privilege this process lacks. */
+	OVL2_E_PERMISSION = -5,
+
+	/* This kernel or filesystem cannot do it. */
+	OVL2_E_UNSUPPORTED = -6,
+
+	/* The store, or the tar that was read, breaks its own format. */
+	OVL2_E_CORRUPT = -7,
+
+	OVL2_E_NO_MEMORY = -8,
+
+	/* Anything else, a full disk included; ovl2_error.sys says what. */
+	OVL2_E_SYSTEM = -9
+};
+
+/*
+ * What failed: the part a person reads. Start from all zeroes. Fixed size, so
+ * reporting a failure never allocates and nothing needs freeing.
+ */
+struct ovl2_error {
+	int code; /* enum ovl2_code */
+	int sys;  /* errno of the failing system call, or 0 */
+
+	/* One line, no newline: "open layer 'a1b2': No such file or directory". */
+	char message[512];
+};
+
+/* ----------------------------------------------------------------- store -- */
+
+struct ovl2_store;
+
+enum ovl2_log_level { OVL2_LOG_WARNING, OVL2_LOG_DEBUG };
+
+/* How an overlay is handed to the kernel. */
+enum ovl2_mount_method {
+	/* The fastest that fits: absolute, relative, fd, append, in this order. */
+	OVL2_MOUNT_AUTO,
+
+	/* mount(2) with absolute paths. 4095 bytes of data. */
+	OVL2_MOUNT_ABSOLUTE,
+
+	/*
+	 * mount(2) with names relative to the store, from a thread of its own that
+	 * changed directory (unshare(CLONE_FS)). 4095 bytes of data: 128 lowers with
+	 * ids of any length.
+	 */
+	OVL2_MOUNT_RELATIVE,
+
+	/* fsopen(2) and one "lowerdir+" string a lower. 500 lowers; Linux >= 6.7. */
+	OVL2_MOUNT_APPEND,
+
+	/* fsopen(2) and one descriptor a lower. 500 lowers; Linux >= 6.13. */
+	OVL2_MOUNT_FD
+};
+
+/* "auto", "absolute", "relative", "append", "fd"; NULL for no such method. */
+OVL2_API const char *ovl2_mount_method_name(enum ovl2_mount_method method);
+
+/* When is a layer on disk? */
+enum ovl2_durability {
+	/* When the call that made or filled it returns: one syncfs(2) each. */
+	OVL2_DURABILITY_COMMIT,
+
+	/* When the kernel gets round to it. For throw-away stores. */
+	OVL2_DURABILITY_NONE,
+
+	/* As commit, and removals too are on disk when the call returns. */
+	OVL2_DURABILITY_ALWAYS
+};
+
+struct ovl2_store_options {
+	/* sizeof(struct ovl2_store_options): lets later versions add members. */
+	size_t size;
+
+	/*
+	 * Receives what a return value cannot carry: a fallback taken, a cleanup
+	 * that failed. Never the error being returned. NULL discards. Called on
+	 * the calling thread; must not call back into the same store.
+	 */
+	void (*log)(void *log_data, enum ovl2_log_level level, const char *message);
+	void *log_data;
+
+	/* Upper bound for lowers under one layer, at most 500; 0 means 128. */
+	uint32_t max_depth;
+
+	/* enum ovl2_mount_method for every mount that does not choose its own. */
+	int mount_method;
+
+	/* enum ovl2_durability. */
+	int durability;
+
+	/* Opens on kernels before 4.0 as well ("overlay2.override_kernel_check"). */
+	int override_kernel_check;
+
+	/* Size limit of layers created without one, bytes ("overlay2.size"). */
+	uint64_t quota_bytes;
+
+	/* Where mount counts live; must vanish at reboot. NULL means "/run/ovl2". */
+	const char *run_directory;
+};
+
+/*
+ * Adds one option in the form Docker's --storage-opt takes to `options`, whose
+ * size must be set: "overlay2.override_kernel_check=true", "overlay2.size=10G".
+ * The prefix may be left out. Ours in addition: "mount_method=", "max_depth=",
+ * "durability=none|commit|always".
+ *
+ * Errors: OVL2_E_INVALID for an unknown key (named) or a value that does not
+ * parse.
+ */
+OVL2_API int ovl2_store_options_parse(const char *text, struct ovl2_store_options *options,
+                                      struct ovl2_error *err);
+
+/*
+ * Opens the store at directory `path`, creating an empty one if the directory is
+ * empty or missing (its parent must exist).
+ *
+ * `options` is copied. Release the store with ovl2_store_close(). A store that
+ * Docker wrote is accepted.
+ *
+ * Errors: OVL2_E_UNSUPPORTED when the kernel or the filesystem under `path`
+ * cannot hold an overlay upper layer; OVL2_E_PERMISSION when not privileged to
+ * mount; OVL2_E_CORRUPT when the directory is neither empty nor a store.
+ */
+OVL2_API int ovl2_store_open(const char *path, const struct ovl2_store_options *options,
+                             struct ovl2_store **ret_store, struct ovl2_error *err);
+
+/* Closes `store`; mounts stay. NULL is fine. */
+OVL2_API void ovl2_store_close(struct ovl2_store *store);
+
+/* One line of a report: what, its value, and how that was found out. */
+struct ovl2_fact {
+	const char *key;
+	const char *value;
+	const char *how; /* may be NULL */
+};
+
+typedef int ovl2_fact_fn(void *data, const struct ovl2_fact *fact);
+
+/*
+ * Reports the state of the store: the keys of `docker info` ("Backing
+ * Filesystem", "Supports d_type", "Native Overlay Diff", "Using metacopy",
+ * "userxattr") and ours ("Mount Method", "Mount Options", "Project Quota",
+ * "Max Depth", "Durability", "Layers"). Asks the kernel anew at every call.
+ */
+OVL2_API int ovl2_store_status(struct ovl2_store *store, ovl2_fact_fn *each, void *data,
+                               struct ovl2_error *err);
+
+/* Unmounts every mounted layer and deletes what interrupted calls left behind. */
+OVL2_API int ovl2_store_cleanup(struct ovl2_store *store, struct ovl2_error *err);
+
+struct ovl2_layer_info {
+	const char *id;
+	const char *parent;   /* NULL for a base layer */
+	uint32_t depth;       /* lowers below it */
+	uint32_t mount_count; /* mounts not yet undone */
+	int is_read_write;    /* created for a container rather than an image */
+	int is_committed;     /* has or had a child, or was applied: read-only now */
+	int is_foreign;       /* made by Docker: has no record of ours */
+};
+
+typedef int ovl2_layer_fn(void *data, const struct ovl2_layer_info *layer);
+
+/*
+ * Lists the layers, sorted by id.
+ *
+ * Errors: OVL2_E_CORRUPT naming the first layer whose files make no sense.
+ */
+OVL2_API int ovl2_store_list(struct ovl2_store *store, ovl2_layer_fn *each, void *data,
+                             struct ovl2_error *err);
+
+/* ----------------------------------------------------------------- layer -- */
+
+struct ovl2_layer_options {
+	size_t size;
+
+	/* Id of the layer below; NULL makes a base layer. */
+	const char *parent;
+
+	/*
+	 * Non-zero for the writable layer of a container. Zero for a layer of an
+	 * image: it is committed, and from then on mounted read-only, once a tar
+	 * has been applied to it or it got a child.
+	 */
+	int read_write;
+
+	/* Project quota of this layer; 0 means the store's, or none. */
+	uint64_t quota_bytes;
+	uint64_t quota_inodes;
+};
+
+/*
+ * Adds one option in the form Docker's `create --storage-opt` takes to
+ * `options`, whose size must be set: "size=10G"; also "inodes=100000".
+ *
+ * Errors: OVL2_E_INVALID for an unknown key or a value that does not parse.
+ */
+OVL2_API int ovl2_layer_options_parse(const char *text, struct ovl2_layer_options *options,
+                                      struct ovl2_error *err);
+
+/*
+ * Creates layer `id`, empty, on top of options->parent. Appears whole or not at
+ * all. The parent is committed by this and read-only from then on.
+ *
+ * Errors: OVL2_E_EXISTS when the id is taken (the layer there is not touched);
+ * OVL2_E_NOT_FOUND when the parent is missing; OVL2_E_BUSY when the parent is
+ * mounted writable; OVL2_E_UNSUPPORTED when there would be too many lowers, or a
+ * quota is asked for where the filesystem has none.
+ */
+OVL2_API int ovl2_layer_create(struct ovl2_store *store, const char *id,
+                               const struct ovl2_layer_options *options, struct ovl2_error *err);
+
+/*
+ * Removes layer `id` and its content.
+ *
+ * Errors: OVL2_E_BUSY while it is mounted or is the parent of another layer;
+ * OVL2_E_NOT_FOUND.
+ */
+OVL2_API int ovl2_layer_remove(struct ovl2_store *store, const char *id, struct ovl2_error *err);
+
+/* 1 when there is a layer `id`, 0 when not. */
+OVL2_API int ovl2_layer_exists(struct ovl2_store *store, const char *id, struct ovl2_error *err);
+
+/* 1 and the parent's id when layer `id` has a parent, 0 when it is a base layer. */
+OVL2_API int ovl2_layer_parent(struct ovl2_store *store, const char *id,
+                               char ret_parent[OVL2_ID_SIZE], struct ovl2_error *err);
+
+/*
+ * Reports where layer `id` lives: LowerDir (absent for a base layer; topmost
+ * first, colons between), UpperDir, WorkDir and MergedDir as Docker's GraphDriver
+ * data has them, then Parent, Depth, State and Mounts.
+ */
+OVL2_API int ovl2_layer_metadata(struct ovl2_store *store, const char *id, ovl2_fact_fn *each,
+                                 void *data, struct ovl2_error *err);
+
+/* ----------------------------------------------------------------- mount -- */
+
+struct ovl2_mount_options {
+	size_t size;
+
+	/* SELinux label of everything in the mount (context=). */
+	const char *label;
+
+	/* enum ovl2_mount_method; 0 means the store's. */
+	int method;
+
+	/* Non-zero mounts without an upper: nothing can be written. */
+	int read_only;
+};
+
+/*
+ * Mounts layer `id` on its directory `<store>/<id>/merged`, whose path
+ * `ret_path` receives; release it with free(3).
+ *
+ * Mounts are counted: a second call finds the first one's mount, whichever
+ * process made it, and each wants its ovl2_layer_unmount(). The mount outlives
+ * the store handle and the process. A committed layer is mounted read-only.
+ *
+ * Errors: OVL2_E_NOT_FOUND; OVL2_E_BUSY when it is already mounted with another
+ * label or writability than asked for; OVL2_E_UNSUPPORTED when the method cannot
+ * carry so many lowers or this kernel lacks it; OVL2_E_CORRUPT.
+ */
+OVL2_API int ovl2_layer_mount(struct ovl2_store *store, const char *id,
+                              const struct ovl2_mount_options *options, char **ret_path,
+                              struct ovl2_error *err);
+
+/*
+ * Undoes one ovl2_layer_mount(); the last one unmounts. Returns how many are
+ * left. Of a layer that is not mounted: 0, as in Docker.
+ *
+ * Errors: OVL2_E_BUSY when files in it are in use: the mount then stays, and so
+ * does the count.
+ */
+OVL2_API int ovl2_layer_unmount(struct ovl2_store *store, const char *id, struct ovl2_error *err);
+
+/* What ovl2_layer_mount() would hand to the kernel. */
+struct ovl2_mount_spec {
+	/* Absolute paths, topmost first. `upper` and `work` are NULL if read-only. */
+	const char *const *lower;
+	size_t lower_count;
+	const char *upper;
+	const char *work;
+	const char *target;
+
+	/* enum ovl2_mount_method: the one chosen, never auto. */
+	int method;
+
+	/* mount(2) data of that method, "" for append and fd; and its length. */
+	const char *data;
+	size_t data_bytes;
+};
+
+/* As ovl2_layer_mount() without mounting. Release with ovl2_mount_spec_free(). */
+OVL2_API int ovl2_layer_mount_spec(struct ovl2_store *store, const char *id,
+                                   const struct ovl2_mount_options *options,
+                                   struct ovl2_mount_spec **ret_spec, struct ovl2_error *err);
+
+OVL2_API void ovl2_mount_spec_free(struct ovl2_mount_spec *spec);
+
+/* --------------------------------------------------------------- content -- */
+
+/*
+ * Fills layer `id` from the tar in `fd` (any compression libarchive reads
+ * without a helper program). ".wh.NAME" deletes NAME of the layers below,
+ * ".wh..wh..opq" everything in its directory; their order does not matter.
+ * All of it appears at once, or nothing.
+ *
+ * `ret_bytes` receives what ovl2_layer_diff_size() would say.
+ *
+ * The tar is not trusted: names cannot leave the layer, and overlayfs's own
+ * attributes and whiteout devices are refused (OVL2_E_CORRUPT naming the entry).
+ *
+ * Errors: OVL2_E_EXISTS when the layer has content already; OVL2_E_BUSY while it
+ * is mounted; OVL2_E_CORRUPT for a tar that is damaged, truncated or unsafe.
+ */
+OVL2_API int ovl2_layer_apply(struct ovl2_store *store, const char *id, int fd,
+                              uint64_t *ret_bytes, struct ovl2_error *err);
+
+enum ovl2_diff_method {
+	/* Walk the upper when `parent` is the layer's parent, else compare. */
+	OVL2_DIFF_AUTO,
+
+	/* Read what the layer itself holds. */
+	OVL2_DIFF_UPPER,
+
+	/* Compare the two mounted views, file by file: works for any two layers. */
+	OVL2_DIFF_COMPARE
+};
+
+struct ovl2_diff_options {
+	size_t size;
+
+	/* The layer to compare with; NULL means the parent, "" means nothing. */
+	const char *parent;
+
+	/* enum ovl2_diff_method. */
+	int method;
+};
+
+/*
+ * Writes what layer `id` changed as an uncompressed pax tar to `fd`, with
+ * whiteouts as ".wh.NAME" files. The same tree gives the same bytes. A file that
+ * cannot be read fails the call: a stream that ended well is complete.
+ */
+OVL2_API int ovl2_layer_diff(struct ovl2_store *store, const char *id,
+                             const struct ovl2_diff_options *options, int fd,
+                             struct ovl2_error *err);
+
+/*
+ * Adds up the sizes of the files in ovl2_layer_diff(), in bytes as stat(2) has
+ * them; directories count 0, a file with several names once.
+ */
+OVL2_API int ovl2_layer_diff_size(struct ovl2_store *store, const char *id,
+                                  const struct ovl2_diff_options *options, uint64_t *ret_bytes,
+                                  struct ovl2_error *err);
+
+enum ovl2_change_kind {
+	OVL2_CHANGE_MODIFY,
+	OVL2_CHANGE_ADD,
+	OVL2_CHANGE_DELETE
+};
+
+struct ovl2_change {
+	int kind; /* enum ovl2_change_kind */
+
+	/* From the root of the layer, with a leading slash. Any bytes. */
+	const char *path;
+};
+
+typedef int ovl2_change_fn(void *data, const struct ovl2_change *change);
+
+/* Lists what layer `id` changed, sorted by path, a directory before its content. */
+OVL2_API int ovl2_layer_changes(struct ovl2_store *store, const char *id,
+                                const struct ovl2_diff_options *options, ovl2_change_fn *each,
+                                void *data, struct ovl2_error *err);
+
+/* ------------------------------------------------------------------ host -- */
+
+/*
+ * What the store must know about a host, asked by trying it. Each returns 1 for
+ * yes, 0 for no, and a negative code when it could not tell; `ret_evidence`
+ * receives what was seen, for yes as for no.
+ *
+ * `directory` is a descriptor of a directory on the filesystem in question. They
+ * work in a scratch directory of their own under it, on mounts that are attached
+ * nowhere, and leave nothing behind.
+ */
+struct ovl2_evidence {
+	/* One line: "getdents64 typed directory, file and symlink". */
+	char text[512];
+
+	/* The figure in it, where there is one (depth, magic, kernel release). */
+	uint64_t value;
+};
+
+/* Is the kernel at least 4.0, the first with several lowers? Docker's own check. */
+OVL2_API int ovl2_probe_kernel_version(struct ovl2_evidence *ret_evidence,
+                                       struct ovl2_error *err);
+
+/* Is this a filesystem that overlayfs takes as an upper? value: statfs(2) magic. */
+OVL2_API int ovl2_probe_backing_fs(int directory, struct ovl2_evidence *ret_evidence,
+                                   struct ovl2_error *err);
+
+/* Does readdir tell the type of every file? Without it whiteouts show. */
+OVL2_API int ovl2_probe_d_type(int directory, struct ovl2_evidence *ret_evidence,
+                               struct ovl2_error *err);
+
+/*
+ * Does copying a directory up copy its opaque mark as well? A bug in kernels
+ * before 4.8: a diff of the upper would then delete what it should not.
+ */
+OVL2_API int ovl2_probe_opaque_copy_up(int directory, struct ovl2_evidence *ret_evidence,
+                                       struct ovl2_error *err);
+
+/* Are project quotas enforced here? */
+OVL2_API int ovl2_probe_project_quota(int directory, struct ovl2_evidence *ret_evidence,
+                                      struct ovl2_error *err);
+
+/* Does this method mount two lowers with an upper? `method` must not be auto. */
+OVL2_API int ovl2_probe_mount_method(int directory, enum ovl2_mount_method method,
+                                     struct ovl2_evidence *ret_evidence, struct ovl2_error *err);
+
+/*
+ * Can 128 lowers, Docker's limit, be mounted? value: how many can, by whichever
+ * method takes most; at most 500 are tried, the kernel's own limit.
+ */
+OVL2_API int ovl2_probe_max_depth(int directory, struct ovl2_evidence *ret_evidence,
+                                  struct ovl2_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,506 @@
+#include "overlay.h"
+
+#include "cleanup.h"
+#include "fail.h"
+#include "sys.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+
+/* One fsconfig(2) string: 256 bytes with its NUL (fs/fsopen.c, strndup_user). */
+#define MAX_STRING_BYTES 255
+
+static const char *const method_names[] = {
+	[OVL2_MOUNT_AUTO] = "auto",         [OVL2_MOUNT_ABSOLUTE] = "absolute",
+	[OVL2_MOUNT_RELATIVE] = "relative", [OVL2_MOUNT_APPEND] = "append",
+	[OVL2_MOUNT_FD] = "fd",
+};
+
+const char *ovl2_mount_method_name(enum ovl2_mount_method method)
+{
+	return (size_t)method < ARRAY_SIZE(method_names) ? method_names[method] : NULL;
+}
+
+/* ------------------------------------------------------------- the choice -- */
+
+static void add_path(struct ovi_strbuf *data, const char *prefix, const char *path)
+{
+	ovi_strbuf_add(data, prefix);
+	ovi_strbuf_add(data, path);
+}
+
+void ovi_overlay_data(const struct ovi_overlay *overlay, enum ovl2_mount_method method,
+                      struct ovi_strbuf *data)
+{
+	cleanup_strbuf struct ovi_strbuf root = { 0 };
+
+	if (method == OVL2_MOUNT_APPEND || method == OVL2_MOUNT_FD)
+		return;
+
+	if (method == OVL2_MOUNT_ABSOLUTE)
+		ovi_strbuf_addf(&root, "%s/", overlay->home_path);
+	else
+		ovi_strbuf_add(&root, "");
+
+	ovi_strbuf_add(data, "lowerdir=");
+	for (size_t i = 0; i < overlay->lower_count; i++) {
+		if (i > 0)
+			ovi_strbuf_add(data, ":");
+		add_path(data, root.text, overlay->lower[i]);
+	}
+	if (overlay->upper) {
+		ovi_strbuf_add(data, ",upperdir=");
+		add_path(data, root.text, overlay->upper);
+		ovi_strbuf_add(data, ",workdir=");
+		add_path(data, root.text, overlay->work);
+	}
+	if (overlay->options && *overlay->options)
+		add_path(data, ",", overlay->options);
+	if (overlay->label)
+		ovi_strbuf_addf(data, ",context=\"%s\"", overlay->label);
+	data->failed |= root.failed;
+}
+
+/* Everything the kernel would have to be told about with a backslash. */
+static int has_special_characters(const char *path)
+{
+	return strpbrk(path, ":,\\\"") != NULL;
+}
+
+static int data_fits(const struct ovi_overlay *overlay, enum ovl2_mount_method method,
+                     size_t *ret_bytes)
+{
+	cleanup_strbuf struct ovi_strbuf data = { 0 };
+
+	ovi_overlay_data(overlay, method, &data);
+	*ret_bytes = data.length;
+
+	return !data.failed && data.length <= OVI_MAX_DATA_BYTES;
+}
+
+static int fits_strings(const struct ovi_overlay *overlay)
+{
+	size_t root = strlen(overlay->home_path) + 1;
+
+	for (size_t i = 0; i < overlay->lower_count; i++)
+		if (root + strlen(overlay->lower[i]) > MAX_STRING_BYTES)
+			return 0;
+
+	return !overlay->upper || (root + strlen(overlay->upper) <= MAX_STRING_BYTES &&
+	                           root + strlen(overlay->work) <= MAX_STRING_BYTES);
+}
+
+static int check_label(const char *label, struct ovl2_error *err)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789_.,:-";
+
+	if (label && (!*label || label[strspn(label, allowed)]))
+		return ovi_fail(err, OVL2_E_INVALID,
+		                "mount label '%s' has characters other than letters, digits and "
+		                "'_.,:-'",
+		                label);
+
+	return 0;
+}
+
+static int check_method(const struct ovi_overlay *overlay, enum ovl2_mount_method method,
+                        struct ovl2_error *err)
+{
+	size_t bytes;
+
+	if (method == OVL2_MOUNT_ABSOLUTE && has_special_characters(overlay->home_path))
+		return ovi_fail(err, OVL2_E_UNSUPPORTED,
+		                "mount method absolute cannot carry the path '%s' (has one of : , "
+		                "\\ \"): use relative or fd",
+		                overlay->home_path);
+	if (method == OVL2_MOUNT_APPEND && !fits_strings(overlay))
+		return ovi_fail(err, OVL2_E_UNSUPPORTED,
+		                "mount method append takes paths of %d bytes and '%s' is too long: "
+		                "use relative or fd",
+		                MAX_STRING_BYTES, overlay->home_path);
+	if ((method == OVL2_MOUNT_ABSOLUTE || method == OVL2_MOUNT_RELATIVE) &&
+	    !data_fits(overlay, method, &bytes))
+		return ovi_fail(err, OVL2_E_UNSUPPORTED,
+		                "%zu lowers need %zu bytes of mount data and method %s takes %d: "
+		                "use method fd or append (Linux >= 6.13 or 6.7)",
+		                overlay->lower_count, bytes, method_names[method],
+		                OVI_MAX_DATA_BYTES);
+
+	return 0;
+}
+
+int ovi_overlay_choose(const struct ovi_overlay *overlay, enum ovl2_mount_method wanted,
+                       enum ovl2_mount_method *ret_method, struct ovl2_error *err)
+{
+	enum ovl2_mount_method method = wanted;
+	int r;
+
+	if (!ovl2_mount_method_name(wanted))
+		return ovi_fail(err, OVL2_E_INVALID, "there is no mount method %d", (int)wanted);
+	r = check_label(overlay->label, err);
+	if (r < 0)
+		return r;
+	if (overlay->lower_count > OVI_MAX_LOWERS)
+		return ovi_fail(err, OVL2_E_UNSUPPORTED, "%zu lowers are more than overlayfs's %d",
+		                overlay->lower_count, OVI_MAX_LOWERS);
+
+	if (wanted == OVL2_MOUNT_AUTO) {
+		if (check_method(overlay, OVL2_MOUNT_ABSOLUTE, NULL) == 0)
+			method = OVL2_MOUNT_ABSOLUTE;
+		else if (check_method(overlay, OVL2_MOUNT_RELATIVE, NULL) == 0)
+			method = OVL2_MOUNT_RELATIVE;
+		else
+			method = OVL2_MOUNT_FD;
+	}
+
+	r = check_method(overlay, method, err);
+	if (r < 0)
+		return r;
+	*ret_method = method;
+
+	return 0;
+}
+
+/* ------------------------------------------------- through the mount context -- */
+
+/*
+ * Fails with "`action` '`operand`'" and, where the kernel left one, its own
+ * reason. The errno of a failed mount is nearly always EINVAL; the filesystem
+ * context keeps the sentence that explains it.
+ */
+static int fail_context(struct ovl2_error *err, int fs, const char *action, const char *operand)
+{
+	int sys = errno;
+	char reason[256];
+	ssize_t length;
+
+	length = ovi_sys.read(fs, reason, sizeof(reason) - 1);
+	errno = sys;
+	if (length <= 2)
+		return ovi_fail_errno(err, "%s '%s'", action, operand);
+
+	/* "e text": a severity letter, a space, the text. */
+	reason[length] = '\0';
+	reason[strcspn(reason, "\n")] = '\0';
+
+	/* How a kernel says that it knows this parameter not at all, or not so. */
+	if (strstr(reason, "Unknown parameter") || strstr(reason, "Bad value"))
+		errno = EOPNOTSUPP;
+
+	return ovi_fail_errno(err, "%s '%s' (%s)", action, operand, reason + 2);
+}
+
+static int set_directory(const struct ovi_overlay *overlay, int fs, int by_descriptor,
+                         const char *key, const char *name, struct ovl2_error *err)
+{
+	cleanup_strbuf struct ovi_strbuf path = { 0 };
+	cleanup_fd int fd = -1;
+
+	if (by_descriptor) {
+		fd = ovi_sys.openat(overlay->home, name, O_PATH | O_DIRECTORY, 0);
+		if (fd < 0)
+			return ovi_fail_errno(err, "open '%s/%s'", overlay->home_path, name);
+		if (ovi_sys.fsconfig(fs, FSCONFIG_SET_FD, key, NULL, fd) < 0)
+			return fail_context(err, fs, key, name);
+		return 0;
+	}
+
+	ovi_strbuf_addf(&path, "%s/%s", overlay->home_path, name);
+	if (path.failed)
+		return ovi_fail_memory(err);
+	if (ovi_sys.fsconfig(fs, FSCONFIG_SET_STRING, key, path.text, 0) < 0)
+		return fail_context(err, fs, key, name);
+
+	return 0;
+}
+
+static int set_options(const struct ovi_overlay *overlay, int fs, struct ovl2_error *err)
+{
+	cleanup_free char *copy = NULL;
+	char *rest;
+	char *option;
+
+	if (overlay->label &&
+	    ovi_sys.fsconfig(fs, FSCONFIG_SET_STRING, "context", overlay->label, 0) < 0)
+		return fail_context(err, fs, "set mount label", overlay->label);
+	if (!overlay->options)
+		return 0;
+
+	copy = strdup(overlay->options);
+	if (!copy)
+		return ovi_fail_memory(err);
+
+	rest = copy;
+	while ((option = strsep(&rest, ","))) {
+		char *value = strchr(option, '=');
+		unsigned int command = value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG;
+
+		if (!*option)
+			continue;
+		if (value)
+			*value++ = '\0';
+		if (ovi_sys.fsconfig(fs, command, option, value, 0) < 0)
+			return fail_context(err, fs, "set overlay option", option);
+	}
+
+	return 0;
+}
+
+static int create_tree(const struct ovi_overlay *overlay, int by_descriptor, int *ret_tree,
+                       struct ovl2_error *err)
+{
+	cleanup_fd int fs = -1;
+	int r = 0;
+
+	fs = ovi_sys.fsopen("overlay", FSOPEN_CLOEXEC);
+	if (fs < 0)
+		return ovi_fail_errno(err, "open an overlay mount context");
+
+	for (size_t i = 0; i < overlay->lower_count && r == 0; i++)
+		r = set_directory(overlay, fs, by_descriptor, "lowerdir+", overlay->lower[i], err);
+	if (r == 0 && overlay->upper)
+		r = set_directory(overlay, fs, by_descriptor, "upperdir", overlay->upper, err);
+	if (r == 0 && overlay->upper)
+		r = set_directory(overlay, fs, by_descriptor, "workdir", overlay->work, err);
+	if (r == 0)
+		r = set_options(overlay, fs, err);
+	if (r < 0)
+		return r;
+
+	if (ovi_sys.fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return fail_context(err, fs, "create overlay in", overlay->home_path);
+
+	*ret_tree = ovi_sys.fsmount(fs, FSMOUNT_CLOEXEC, overlay->upper ? 0 : MOUNT_ATTR_RDONLY);
+	if (*ret_tree < 0)
+		return fail_context(err, fs, "create mount in", overlay->home_path);
+
+	return 0;
+}
+
+static int attach_tree(const struct ovi_overlay *overlay, int by_descriptor, const char *target,
+                       struct ovl2_error *err)
+{
+	cleanup_fd int tree = -1;
+	int r;
+
+	r = create_tree(overlay, by_descriptor, &tree, err);
+	if (r < 0)
+		return r;
+
+	/* Nothing is visible before this call, so every return above is clean. */
+	if (ovi_sys.move_mount(tree, "", overlay->home, target, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return ovi_fail_errno(err, "attach overlay to '%s/%s'", overlay->home_path, target);
+
+	return 0;
+}
+
+/* --------------------------------------------------------- through mount(2) -- */
+
+static const char *explain(int sys)
+{
+	switch (sys) {
+	case ELOOP:
+		return " (a lower is listed twice or contains another)";
+	case EBUSY:
+		return " (the upper is in use by another mount)";
+	case EINVAL:
+		return " (the kernel log says why: dmesg | grep overlay)";
+	case ENODEV:
+		return " (no overlayfs: modprobe overlay)";
+	default:
+		return "";
+	}
+}
+
+/* `path` is where `target` under home is to be found from here. */
+static int mount_data(const struct ovi_overlay *overlay, const char *data, const char *path,
+                      const char *target, struct ovl2_error *err)
+{
+	unsigned long flags = overlay->upper ? 0 : MS_RDONLY;
+
+	if (ovi_sys.mount("overlay", path, "overlay", flags, data) < 0)
+		return ovi_fail_errno(err, "mount %zu lowers on '%s/%s'%s", overlay->lower_count,
+		                      overlay->home_path, target, explain(errno));
+
+	return 0;
+}
+
+/* A mount made by a thread that has a working directory, or mounts, of its own. */
+struct aside {
+	const struct ovi_overlay *overlay;
+	int flags; /* what to unshare(2) */
+	const char *data;
+	const char *target;
+
+	int *ret_root; /* non-NULL: open the mount, then detach it */
+	struct ovl2_error *err;
+	int result;
+};
+
+static int mount_aside(const struct aside *job)
+{
+	const struct ovi_overlay *overlay = job->overlay;
+	int root;
+	int r;
+
+	if (ovi_sys.unshare(job->flags) < 0)
+		return ovi_fail_errno(job->err, "unshare a thread");
+	if ((job->flags & CLONE_NEWNS) &&
+	    ovi_sys.mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return ovi_fail_errno(job->err, "make the thread's mounts private");
+	if (ovi_sys.fchdir(overlay->home) < 0)
+		return ovi_fail_errno(job->err, "change directory to '%s'", overlay->home_path);
+
+	r = mount_data(overlay, job->data, job->target, job->target, job->err);
+	if (r < 0 || !job->ret_root)
+		return r;
+
+	root = ovi_sys.openat(AT_FDCWD, job->target, O_RDONLY | O_DIRECTORY, 0);
+	if (root < 0)
+		r = ovi_fail_errno(job->err, "open '%s/%s'", overlay->home_path, job->target);
+	else
+		*job->ret_root = root;
+
+	/* The namespace ends with the thread; this only hastens it. */
+	ovi_sys.umount2(job->target, MNT_DETACH);
+
+	return r;
+}
+
+static void *run_aside(void *data)
+{
+	struct aside *job = data;
+
+	job->result = mount_aside(job);
+
+	return NULL;
+}
+
+/*
+ * Threads share one working directory until one of them unshares it, so the
+ * caller's is never touched. A thread costs some 30 us, the seed's fork and exec
+ * of itself 2.5 ms.
+ */
+static int wait_aside(struct aside *job)
+{
+	pthread_t thread;
+	int sys;
+
+	sys = pthread_create(&thread, NULL, run_aside, job);
+	if (sys) {
+		errno = sys;
+		return ovi_fail_errno(job->err, "start a thread to mount in");
+	}
+	pthread_join(thread, NULL);
+
+	return job->result;
+}
+
+static int attach_data(const struct ovi_overlay *overlay, enum ovl2_mount_method method,
+                       const char *target, struct ovl2_error *err)
+{
+	cleanup_strbuf struct ovi_strbuf data = { 0 };
+	cleanup_strbuf struct ovi_strbuf path = { 0 };
+
+	ovi_overlay_data(overlay, method, &data);
+	ovi_strbuf_addf(&path, "%s/%s", overlay->home_path, target);
+	if (data.failed || path.failed)
+		return ovi_fail_memory(err);
+
+	if (method == OVL2_MOUNT_RELATIVE) {
+		struct aside job = {
+			.overlay = overlay,
+			.flags = CLONE_FS,
+			.data = data.text,
+			.target = target,
+			.err = err,
+		};
+
+		return wait_aside(&job);
+	}
+
+	return mount_data(overlay, data.text, path.text, target, err);
+}
+
+int ovi_overlay_attach(const struct ovi_overlay *overlay, enum ovl2_mount_method wanted,
+                       const char *target, struct ovl2_error *err)
+{
+	enum ovl2_mount_method method;
+	int r;
+
+	r = ovi_overlay_choose(overlay, wanted, &method, err);
+	if (r < 0)
+		return r;
+	if (method == OVL2_MOUNT_ABSOLUTE || method == OVL2_MOUNT_RELATIVE)
+		return attach_data(overlay, method, target, err);
+	if (method == OVL2_MOUNT_APPEND || wanted == OVL2_MOUNT_FD)
+		return attach_tree(overlay, method == OVL2_MOUNT_FD, target, err);
+
+	/* Nothing else fits: by descriptor, or on older kernels by string. */
+	if (attach_tree(overlay, 1, target, NULL) == 0)
+		return 0;
+
+	return attach_tree(overlay, 0, target, err);
+}
+
+/* ------------------------------------------------------- attached nowhere -- */
+
+/*
+ * For kernels that do not take layers by descriptor: mounted in a namespace that
+ * exists only in one thread, over the first lower (any directory would do), and
+ * detached again as soon as the root is open.
+ */
+static int open_aside(const struct ovi_overlay *overlay, int *ret_root, struct ovl2_error *err)
+{
+	cleanup_strbuf struct ovi_strbuf data = { 0 };
+	struct aside job = {
+		.overlay = overlay,
+		.flags = CLONE_NEWNS,
+		.target = overlay->lower[0],
+		.ret_root = ret_root,
+		.err = err,
+	};
+	int r;
+
+	r = check_method(overlay, OVL2_MOUNT_RELATIVE, err);
+	if (r < 0)
+		return r;
+
+	ovi_overlay_data(overlay, OVL2_MOUNT_RELATIVE, &data);
+	if (data.failed)
+		return ovi_fail_memory(err);
+	job.data = data.text;
+
+	return wait_aside(&job);
+}
+
+int ovi_overlay_open(const struct ovi_overlay *overlay, int *ret_root, struct ovl2_error *err)
+{
+	struct ovl2_error reason = { 0 };
+	cleanup_fd int tree = -1;
+	int root;
+	int r;
+
+	r = create_tree(overlay, 1, &tree, &reason);
+	if (r == OVL2_E_UNSUPPORTED)
+		return open_aside(overlay, ret_root, err);
+	if (r < 0) {
+		if (err)
+			*err = reason;
+		return r;
+	}
+
+	/* What fsmount(2) returns is O_PATH: it cannot be read or synced. */
+	root = ovi_sys.openat(tree, ".", O_RDONLY | O_DIRECTORY, 0);
+	if (root < 0)
+		return ovi_fail_errno(err, "open the root of an overlay in '%s'",
+		                      overlay->home_path);
+	*ret_root = root;
+
+	return 0;
+}

@@ -1,0 +1,70 @@
+#pragma once
+
+/*
+ * One overlay: its directories in, a mount out. The only place that builds
+ * overlay mounts; the four methods and the choice between them live here.
+ */
+
+#include "strbuf.h"
+
+#include <ovl2.h>
+
+#include <stddef.h>
+
+/* The kernel's OVL_MAX_STACK: the 501st lower is EINVAL. */
+#define OVI_MAX_LOWERS 500
+
+/* mount(2) copies one page and cuts the last byte off, without saying so. */
+#define OVI_MAX_DATA_BYTES 4095
+
+/*
+ * The directories of one overlay. Names are relative to `home`, so that they
+ * stay short and no path is walked twice. Borrowed, never freed here.
+ */
+struct ovi_overlay {
+	int home;
+	const char *home_path; /* absolute, of the same directory */
+
+	/* Topmost first. One or more; two or more when there is no `upper`. */
+	const char *const *lower;
+	size_t lower_count;
+
+	/* Both, or neither for a read-only overlay. Same filesystem. */
+	const char *upper;
+	const char *work;
+
+	/* Further overlay options with commas between, or "" or NULL. */
+	const char *options;
+
+	/* SELinux label, or NULL. */
+	const char *label;
+};
+
+/*
+ * The method to use: `wanted`, or for auto the first that fits of absolute,
+ * relative and fd. Which is the order of their cost: at 16 lowers 178, 218 and
+ * 250 us on Linux 6.18; bench `mount_depth` measures it.
+ *
+ * Errors: OVL2_E_UNSUPPORTED when the wanted method cannot carry this overlay,
+ * OVL2_E_INVALID for a label that cannot be quoted.
+ */
+int ovi_overlay_choose(const struct ovi_overlay *overlay, enum ovl2_mount_method wanted,
+                       enum ovl2_mount_method *ret_method, struct ovl2_error *err);
+
+/* Adds what mount(2) would be given by `method`; nothing for fd and append. */
+void ovi_overlay_data(const struct ovi_overlay *overlay, enum ovl2_mount_method method,
+                      struct ovi_strbuf *data);
+
+/*
+ * Builds the overlay by the chosen method and attaches it to `target` under home.
+ * Auto falls back from fd to append where the kernel only knows the latter.
+ */
+int ovi_overlay_attach(const struct ovi_overlay *overlay, enum ovl2_mount_method wanted,
+                       const char *target, struct ovl2_error *err);
+
+/*
+ * Builds the overlay attached nowhere: `ret_root` is its root directory, usable
+ * with the *at() calls, and the only thing that keeps it alive. Not listed in
+ * any mount table, gone when the descriptor or the process is.
+ */
+int ovi_overlay_open(const struct ovi_overlay *overlay, int *ret_root, struct ovl2_error *err);
