@@ -15,8 +15,10 @@
 #define MAX_STRING_BYTES 255
 
 static const char *const method_names[] = {
-	[OVL2_MOUNT_AUTO] = "auto",         [OVL2_MOUNT_ABSOLUTE] = "absolute",
-	[OVL2_MOUNT_RELATIVE] = "relative", [OVL2_MOUNT_APPEND] = "append",
+	[OVL2_MOUNT_AUTO] = "auto",
+	[OVL2_MOUNT_ABSOLUTE] = "absolute",
+	[OVL2_MOUNT_RELATIVE] = "relative",
+	[OVL2_MOUNT_APPEND] = "append",
 	[OVL2_MOUNT_FD] = "fd",
 };
 

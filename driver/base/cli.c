@@ -119,8 +119,7 @@ int cli_wants_color(const char *when, FILE *out)
 	if (when && strcmp(when, "never") == 0)
 		return 0;
 
-	return isatty(fileno(out)) && !(no_color && *no_color) && term &&
-	       strcmp(term, "dumb") != 0;
+	return isatty(fileno(out)) && !(no_color && *no_color) && term && strcmp(term, "dumb") != 0;
 }
 
 int cli_print_json(const struct cli_program *program, json_t *value)
