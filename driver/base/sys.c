@@ -37,6 +37,11 @@ static int sys_quotactl_fd(int fd, unsigned int command, uint32_t id, void *argu
 	return (int)syscall(SYS_quotactl_fd, fd, command, id, argument);
 }
 
+static int sys_quotactl(unsigned int command, const char *device, uint32_t id, void *argument)
+{
+	return (int)syscall(SYS_quotactl, command, device, id, argument);
+}
+
 static int sys_ioctl(int fd, unsigned long request, void *argument)
 {
 	return ioctl(fd, request, argument);
@@ -49,6 +54,7 @@ struct ovi_sys ovi_sys = {
 	.write = write,
 	.readlinkat = readlinkat,
 	.getdents = sys_getdents,
+	.fstatfs = fstatfs,
 	.fstatat = fstatat,
 	.statx = statx,
 	.mkdirat = mkdirat,
@@ -78,5 +84,7 @@ struct ovi_sys ovi_sys = {
 	.unshare = unshare,
 	.fchdir = fchdir,
 	.quotactl_fd = sys_quotactl_fd,
+	.quotactl = sys_quotactl,
+	.uname = uname,
 	.ioctl = sys_ioctl,
 };

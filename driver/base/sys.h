@@ -14,7 +14,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/types.h>
+#include <sys/utsname.h>
 
 struct ovi_sys {
 	int (*openat)(int dir, const char *path, int flags, mode_t mode);
@@ -23,6 +25,7 @@ struct ovi_sys {
 	ssize_t (*write)(int fd, const void *buffer, size_t size);
 	ssize_t (*readlinkat)(int dir, const char *path, char *buffer, size_t size);
 	ssize_t (*getdents)(int dir, void *buffer, size_t size);
+	int (*fstatfs)(int fd, struct statfs *ret);
 	int (*fstatat)(int dir, const char *path, struct stat *ret, int flags);
 	int (*statx)(int dir, const char *path, int flags, unsigned int mask, struct statx *ret);
 
@@ -63,6 +66,8 @@ struct ovi_sys {
 
 	/* quotactl_fd(2), Linux >= 5.14: needs no block device node. */
 	int (*quotactl_fd)(int fd, unsigned int command, uint32_t id, void *argument);
+	int (*quotactl)(unsigned int command, const char *device, uint32_t id, void *argument);
+	int (*uname)(struct utsname *ret);
 	int (*ioctl)(int fd, unsigned long request, void *argument);
 };
 
