@@ -190,8 +190,12 @@ static int fail_context(struct ovl2_error *err, int fs, const char *action, cons
 	reason[length] = '\0';
 	reason[strcspn(reason, "\n")] = '\0';
 
-	/* How a kernel says that it knows this parameter not at all, or not so. */
-	if (strstr(reason, "Unknown parameter") || strstr(reason, "Bad value"))
+	/*
+	 * How a kernel says that it knows this parameter not at all, or not so. The
+	 * last is what overlayfs says before Linux 6.5 (legacy_parse_param).
+	 */
+	if (strstr(reason, "Unknown parameter") || strstr(reason, "Bad value") ||
+	    strstr(reason, "Legacy: Parameter type"))
 		errno = EOPNOTSUPP;
 
 	return ovi_fail_errno(err, "%s '%s' (%s)", action, operand, reason + 2);
@@ -335,7 +339,7 @@ static int mount_data(const struct ovi_overlay *overlay, const char *data, const
 /* A mount made by a thread that has a working directory, or mounts, of its own. */
 struct aside {
 	const struct ovi_overlay *overlay;
-	int flags; /* what to unshare(2) */
+	int in_namespace; /* of its own */
 	const char *data;
 	const char *target;
 
@@ -350,13 +354,20 @@ static int mount_aside(const struct aside *job)
 	int root;
 	int r;
 
-	if (ovi_sys.unshare(job->flags) < 0)
+	if (ovi_sys.unshare(CLONE_FS) < 0)
 		return ovi_fail_errno(job->err, "unshare a thread");
-	if ((job->flags & CLONE_NEWNS) &&
-	    ovi_sys.mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		return ovi_fail_errno(job->err, "make the thread's mounts private");
 	if (ovi_sys.fchdir(overlay->home) < 0)
 		return ovi_fail_errno(job->err, "change directory to '%s'", overlay->home_path);
+
+	/*
+	 * In this order: the kernel moves the working directory to the new namespace,
+	 * but not descriptors, and takes no layer from another namespace
+	 * (clone_private_mount).
+	 */
+	if (job->in_namespace && ovi_sys.unshare(CLONE_NEWNS) < 0)
+		return ovi_fail_errno(job->err, "give a thread mounts of its own");
+	if (job->in_namespace && ovi_sys.mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return ovi_fail_errno(job->err, "make the thread's mounts private");
 
 	r = mount_data(overlay, job->data, job->target, job->target, job->err);
 	if (r < 0 || !job->ret_root)
@@ -417,7 +428,6 @@ static int attach_data(const struct ovi_overlay *overlay, enum ovl2_mount_method
 	if (method == OVL2_MOUNT_RELATIVE) {
 		struct aside job = {
 			.overlay = overlay,
-			.flags = CLONE_FS,
 			.data = data.text,
 			.target = target,
 			.err = err,
@@ -457,23 +467,24 @@ int ovi_overlay_attach(const struct ovi_overlay *overlay, enum ovl2_mount_method
  * exists only in one thread, over the first lower (any directory would do), and
  * detached again as soon as the root is open.
  */
-static int open_aside(const struct ovi_overlay *overlay, int *ret_root, struct ovl2_error *err)
+static int open_aside(const struct ovi_overlay *overlay, enum ovl2_mount_method method,
+                      int *ret_root, struct ovl2_error *err)
 {
 	cleanup_strbuf struct ovi_strbuf data = { 0 };
 	struct aside job = {
 		.overlay = overlay,
-		.flags = CLONE_NEWNS,
+		.in_namespace = 1,
 		.target = overlay->lower[0],
 		.ret_root = ret_root,
 		.err = err,
 	};
 	int r;
 
-	r = check_method(overlay, OVL2_MOUNT_RELATIVE, err);
+	r = check_method(overlay, method, err);
 	if (r < 0)
 		return r;
 
-	ovi_overlay_data(overlay, OVL2_MOUNT_RELATIVE, &data);
+	ovi_overlay_data(overlay, method, &data);
 	if (data.failed)
 		return ovi_fail_memory(err);
 	job.data = data.text;
@@ -481,21 +492,16 @@ static int open_aside(const struct ovi_overlay *overlay, int *ret_root, struct o
 	return wait_aside(&job);
 }
 
-int ovi_overlay_open(const struct ovi_overlay *overlay, int *ret_root, struct ovl2_error *err)
+static int open_tree_root(const struct ovi_overlay *overlay, int by_descriptor, int *ret_root,
+                          struct ovl2_error *err)
 {
-	struct ovl2_error reason = { 0 };
 	cleanup_fd int tree = -1;
 	int root;
 	int r;
 
-	r = create_tree(overlay, 1, &tree, &reason);
-	if (r == OVL2_E_UNSUPPORTED)
-		return open_aside(overlay, ret_root, err);
-	if (r < 0) {
-		if (err)
-			*err = reason;
+	r = create_tree(overlay, by_descriptor, &tree, err);
+	if (r < 0)
 		return r;
-	}
 
 	/* What fsmount(2) returns is O_PATH: it cannot be read or synced. */
 	root = ovi_sys.openat(tree, ".", O_RDONLY | O_DIRECTORY, 0);
@@ -505,4 +511,27 @@ int ovi_overlay_open(const struct ovi_overlay *overlay, int *ret_root, struct ov
 	*ret_root = root;
 
 	return 0;
+}
+
+int ovi_overlay_open_by(const struct ovi_overlay *overlay, enum ovl2_mount_method method,
+                        int *ret_root, struct ovl2_error *err)
+{
+	if (method == OVL2_MOUNT_ABSOLUTE || method == OVL2_MOUNT_RELATIVE)
+		return open_aside(overlay, method, ret_root, err);
+
+	return open_tree_root(overlay, method == OVL2_MOUNT_FD, ret_root, err);
+}
+
+int ovi_overlay_open(const struct ovi_overlay *overlay, int *ret_root, struct ovl2_error *err)
+{
+	struct ovl2_error reason = { 0 };
+	int r;
+
+	r = open_tree_root(overlay, 1, ret_root, &reason);
+	if (r == OVL2_E_UNSUPPORTED)
+		return open_aside(overlay, OVL2_MOUNT_RELATIVE, ret_root, err);
+	if (r < 0 && err)
+		*err = reason;
+
+	return r;
 }

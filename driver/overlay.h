@@ -68,3 +68,11 @@ int ovi_overlay_attach(const struct ovi_overlay *overlay, enum ovl2_mount_method
  * any mount table, gone when the descriptor or the process is.
  */
 int ovi_overlay_open(const struct ovi_overlay *overlay, int *ret_root, struct ovl2_error *err);
+
+/*
+ * The same by exactly this method, which must not be auto, whatever the kernel
+ * thinks of it: how a probe finds out. Where it takes mount(2), that happens in a
+ * mount namespace that only one thread is in.
+ */
+int ovi_overlay_open_by(const struct ovi_overlay *overlay, enum ovl2_mount_method method,
+                        int *ret_root, struct ovl2_error *err);
