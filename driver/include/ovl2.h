@@ -468,7 +468,10 @@ struct ovl2_evidence {
 	uint64_t value;
 };
 
-/* Is the kernel at least 4.0, the first with several lowers? Docker's own check. */
+/*
+ * Is the kernel at least 4.0, the first with several lowers? Docker's own check.
+ * value: 6001012 for 6.1.12.
+ */
 OVL2_API int ovl2_probe_kernel_version(struct ovl2_evidence *ret_evidence,
                                        struct ovl2_error *err);
 

@@ -1,0 +1,145 @@
+#include "host.h"
+
+#include "cleanup.h"
+#include "fail.h"
+#include "quota.h"
+#include "scratch.h"
+#include "sys.h"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+/* Engines count their ids up from 1: far away from all of them. */
+#define FIRST_PROJECT 0x40000000u
+
+#define LIMIT_BYTES (1u << 20)
+#define TRIED_BYTES (2 * LIMIT_BYTES)
+#define NEEDED_BYTES (8 * LIMIT_BYTES)
+
+/*
+ * Turns CAP_SYS_RESOURCE of this thread off or on and returns whether it was on.
+ * ext4 lets its holder exceed every limit (ignore_hardlimit in fs/quota/dquot.c),
+ * which root in a container, for whom the quota is meant, is not.
+ */
+static int set_resource_capability(int on)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+	uint32_t bit = 1u << CAP_SYS_RESOURCE;
+	int was_on;
+
+	if (syscall(SYS_capget, &header, data) < 0)
+		return 0;
+	was_on = !!(data[0].effective & bit);
+	data[0].effective = on ? data[0].effective | bit : data[0].effective & ~bit;
+	if (was_on != on)
+		syscall(SYS_capset, &header, data);
+
+	return was_on;
+}
+
+/* Writes until the limit is felt. How many bytes went in, or negative. */
+static int64_t write_past_limit(int dir, struct ovl2_error *err)
+{
+	unsigned char block[16384];
+	cleanup_fd int fd = -1;
+	int64_t written = 0;
+
+	memset(block, 'q', sizeof(block));
+	fd = ovi_sys.openat(dir, "file", O_WRONLY | O_CREAT | O_EXCL, 0600);
+	if (fd < 0)
+		return ovi_fail_errno(err, "create a file to fill");
+
+	while (written < TRIED_BYTES) {
+		ssize_t length = ovi_sys.write(fd, block, sizeof(block));
+
+		if (length < 0 && (errno == ENOSPC || errno == EDQUOT))
+			return written;
+		if (length < 0)
+			return ovi_fail_errno(err, "fill a file");
+		written += length;
+	}
+
+	/* Where blocks are found late, the limit is met late. */
+	if (ovi_sys.fsync(fd) < 0) {
+		if (errno == ENOSPC || errno == EDQUOT)
+			return LIMIT_BYTES;
+		return ovi_fail_errno(err, "write out a file");
+	}
+
+	return written;
+}
+
+static int try_limit(int dir, struct ovl2_evidence *ret_evidence, struct ovl2_error *err)
+{
+	uint32_t project;
+	int64_t written;
+	int could_exceed;
+	int r;
+
+	r = ovi_quota_find_free(dir, FIRST_PROJECT, &project, err);
+	if (r == 0)
+		r = ovi_quota_set_project(dir, project, err);
+	if (r == 0)
+		r = ovi_quota_set_limits(dir, project, LIMIT_BYTES, 0, err);
+	if (r < 0)
+		return r;
+
+	could_exceed = set_resource_capability(0);
+	written = write_past_limit(dir, err);
+	if (could_exceed)
+		set_resource_capability(1);
+
+	/* Before a failure to write is looked at: the limit must not stay. */
+	r = ovi_quota_set_limits(dir, project, 0, 0, written < 0 ? NULL : err);
+	if (written < 0)
+		return (int)written;
+	if (r < 0)
+		return r;
+	if (written > LIMIT_BYTES)
+		return ovi_answer(0, ret_evidence, 0,
+		                  "quotas are on, but a project limited to 1 MiB could write 2");
+
+	return ovi_answer(1, ret_evidence, 0,
+	                  "a project limited to 1 MiB was stopped after %lld bytes",
+	                  (long long)written);
+}
+
+static int check_room(int dir, struct ovl2_error *err)
+{
+	struct statfs fs;
+
+	/* Asked before there is a limit: XFS would answer for the project then. */
+	if (ovi_sys.fstatfs(dir, &fs) < 0)
+		return ovi_fail_errno(err, "ask for the free space");
+	if ((uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize >= NEEDED_BYTES)
+		return 0;
+
+	errno = ENOSPC;
+
+	return ovi_fail_errno(err, "try a quota: less than %u bytes are free", NEEDED_BYTES);
+}
+
+int ovl2_probe_project_quota(int directory, struct ovl2_evidence *ret_evidence,
+                             struct ovl2_error *err)
+{
+	cleanup_scratch struct ovi_scratch scratch = OVI_SCRATCH_INIT;
+	struct ovi_quota_state state;
+	int r;
+
+	r = ovi_quota_read_state(directory, &state, err);
+	if (r < 0)
+		return r;
+	if (!state.is_enforced)
+		return ovi_answer(0, ret_evidence, 0, "no project quotas here: %s", state.reason);
+
+	r = ovi_scratch_create(directory, &scratch, err);
+	if (r == 0)
+		r = check_room(scratch.dir, err);
+	if (r < 0)
+		return r;
+
+	return try_limit(scratch.dir, ret_evidence, err);
+}

@@ -1,0 +1,50 @@
+#include "kernel_log.h"
+
+#include "sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A record is at most this long (CONSOLE_EXT_LOG_MAX), or read(2) is EINVAL. */
+#define RECORD_BYTES 8192
+
+int ovi_kernel_log_open(void)
+{
+	int log = ovi_sys.openat(AT_FDCWD, "/dev/kmsg", O_RDONLY | O_NONBLOCK, 0);
+
+	if (log >= 0)
+		lseek(log, 0, SEEK_END);
+
+	return log;
+}
+
+void ovi_kernel_log_read(int log, char *line, size_t size)
+{
+	char record[RECORD_BYTES];
+
+	line[0] = '\0';
+	if (log < 0)
+		return;
+
+	for (;;) {
+		ssize_t length = ovi_sys.read(log, record, sizeof(record) - 1);
+		char *text;
+
+		/* EPIPE: records were overwritten before they were read. */
+		if (length < 0 && errno == EPIPE)
+			continue;
+		if (length <= 0)
+			return;
+
+		/* "priority,sequence,time,flags;text\n", then its key=value lines. */
+		record[length] = '\0';
+		text = strchr(record, ';');
+		if (!text || strncmp(text + 1, "overlay", strlen("overlay")) != 0)
+			continue;
+		text[strcspn(text, "\n")] = '\0';
+		snprintf(line, size, "%s", text + 1);
+	}
+}
