@@ -1,0 +1,169 @@
+#include "chain.h"
+
+#include "cleanup.h"
+#include "fail.h"
+#include "file.h"
+#include "overlay.h"
+#include "sys.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* 500 links with colons between. */
+#define LOWER_MAX_BYTES (OVI_MAX_LOWERS * OVI_LINK_SIZE)
+
+void ovi_chain_release(struct ovi_chain *chain)
+{
+	int saved = errno;
+
+	free(chain->links);
+	free(chain->ids);
+	*chain = (struct ovi_chain){ 0 };
+	errno = saved;
+}
+
+/* Follows "l/X" by hand: the layer it names, which must be written "../<id>/diff". */
+static int resolve(struct ovl2_store *store, const char *link, char ret_id[OVL2_ID_SIZE],
+                   struct ovl2_error *err)
+{
+	char target[OVL2_ID_SIZE + 16];
+	ssize_t length;
+	char *slash;
+
+	length = ovi_sys.readlinkat(store->home, link, target, sizeof(target) - 1);
+	if (length < 0 && (errno == ENOENT || errno == EINVAL))
+		return ovi_fail(err, OVL2_E_CORRUPT, "'%s' is not a link in the store", link);
+	if (length < 0)
+		return ovi_fail_errno(err, "read link '%s'", link);
+	target[length] = '\0';
+
+	slash = strrchr(target, '/');
+	if (strncmp(target, "../", 3) == 0 && slash && slash >= target + 3 &&
+	    strcmp(slash, "/diff") == 0) {
+		*slash = '\0';
+		if (ovi_id_is_valid(target + 3)) {
+			snprintf(ret_id, OVL2_ID_SIZE, "%s", target + 3);
+			return 0;
+		}
+		*slash = '/';
+	}
+
+	return ovi_fail(err, OVL2_E_CORRUPT, "link '%s' leads to '%s' instead of a layer", link,
+	                target);
+}
+
+static int compare_pointers(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* No layer twice, and not the one whose lowers they are: the kernel says ELOOP. */
+static int check_distinct(const struct ovi_chain *chain, const char *id, struct ovl2_error *err)
+{
+	cleanup_free const char **sorted = NULL;
+
+	sorted = calloc(chain->count + 1, sizeof(*sorted));
+	if (!sorted)
+		return ovi_fail_memory(err);
+
+	for (size_t i = 0; i < chain->count; i++)
+		sorted[i] = chain->ids[i];
+	sorted[chain->count] = id;
+	qsort(sorted, chain->count + 1, sizeof(*sorted), compare_pointers);
+
+	for (size_t i = 0; i < chain->count; i++)
+		if (strcmp(sorted[i], sorted[i + 1]) == 0)
+			return ovi_fail(err, OVL2_E_CORRUPT, "layer '%s' is in it twice",
+			                sorted[i]);
+
+	return 0;
+}
+
+static int parse(struct ovl2_store *store, const char *text, struct ovi_chain *chain,
+                 struct ovl2_error *err)
+{
+	size_t room = strlen(text) / (OVI_LINK_SIZE - 1) + 1;
+	const char *at = text;
+
+	chain->links = calloc(room, sizeof(*chain->links));
+	chain->ids = calloc(room, sizeof(*chain->ids));
+	if (!chain->links || !chain->ids)
+		return ovi_fail_memory(err);
+
+	for (;;) {
+		size_t length = strcspn(at, ":");
+		int r;
+
+		if (!ovi_link_is_valid(at, length))
+			return ovi_fail(err, OVL2_E_CORRUPT, "'%.40s' is not a link name", at);
+		memcpy(chain->links[chain->count], at, length);
+		r = resolve(store, chain->links[chain->count], chain->ids[chain->count], err);
+		if (r < 0)
+			return r;
+		chain->count++;
+		if (!at[length])
+			return 0;
+		at += length + 1;
+	}
+}
+
+int ovi_chain_read(struct ovl2_store *store, int layer, const char *id, struct ovi_chain *ret_chain,
+                   struct ovl2_error *err)
+{
+	cleanup_chain struct ovi_chain chain = { 0 };
+	cleanup_free char *text = NULL;
+	struct ovl2_error reason = { 0 };
+	size_t length = 0;
+	int r;
+
+	r = ovi_file_read(layer, "lower", LOWER_MAX_BYTES, &text, &length, &reason);
+	if (r == OVL2_E_NOT_FOUND) {
+		*ret_chain = (struct ovi_chain){ 0 };
+		return 0;
+	}
+	if (r == 0 && length != strlen(text))
+		r = ovi_fail(&reason, OVL2_E_CORRUPT, "it has NUL bytes in it");
+	if (r == 0)
+		r = parse(store, text, &chain, &reason);
+	if (r == 0)
+		r = check_distinct(&chain, id, &reason);
+	if (r < 0) {
+		if (err)
+			*err = reason;
+		return ovi_fail_within(err, r, "read the lowers of layer '%s'", id);
+	}
+
+	*ret_chain = chain;
+	chain = (struct ovi_chain){ 0 };
+
+	return 0;
+}
+
+int ovi_link_read(struct ovl2_store *store, int layer, const char *id, char ret_link[OVI_LINK_SIZE],
+                  struct ovl2_error *err)
+{
+	cleanup_free char *text = NULL;
+	char link[OVI_LINK_SIZE];
+	char target[OVL2_ID_SIZE];
+	size_t length = 0;
+	int r;
+
+	r = ovi_file_read(layer, "link", OVI_LINK_SIZE, &text, &length, err);
+	if (r == OVL2_E_NOT_FOUND)
+		return ovi_fail(err, OVL2_E_CORRUPT, "layer '%s' has no link file", id);
+	if (r < 0)
+		return ovi_fail_within(err, r, "layer '%s'", id);
+
+	snprintf(link, sizeof(link), "l/%s", text);
+	if (length != OVI_LINK_LENGTH || !ovi_link_is_valid(link, strlen(link)))
+		return ovi_fail(err, OVL2_E_CORRUPT, "the link file of layer '%s' is damaged", id);
+	r = resolve(store, link, target, err);
+	if (r < 0)
+		return ovi_fail_within(err, r, "layer '%s'", id);
+	if (strcmp(target, id) != 0)
+		return ovi_fail(err, OVL2_E_CORRUPT, "link '%s' of layer '%s' leads to layer '%s'",
+		                link, id, target);
+	memcpy(ret_link, link, sizeof(link));
+
+	return 0;
+}

@@ -1,0 +1,396 @@
+#include "changes.h"
+
+#include "cleanup.h"
+#include "dir.h"
+#include "fail.h"
+#include "inodes.h"
+#include "layer.h"
+#include "strbuf.h"
+#include "sys.h"
+#include "view.h"
+#include "whiteout.h"
+#include "xattr.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+/* ------------------------------------------------------------ the upper walk -- */
+
+struct walk {
+	ovi_change_fn *each;
+	void *data;
+	struct ovl2_error *err;
+
+	/* Path of the directory being walked, "a/b/" or "". */
+	struct ovi_strbuf path;
+};
+
+static int emit(struct walk *walk, enum ovl2_change_kind kind, int dir, const char *name,
+                const struct stat *st)
+{
+	struct ovi_change change = { .kind = kind, .dir = dir, .name = name };
+	size_t length = walk->path.length;
+	int r;
+
+	ovi_strbuf_add(&walk->path, name);
+	if (walk->path.failed)
+		return ovi_fail_memory(walk->err);
+	if (st)
+		change.st = *st;
+	change.path = walk->path.text;
+	r = walk->each(walk->data, &change, walk->err);
+	ovi_strbuf_cut(&walk->path, length);
+
+	return r;
+}
+
+/* Of one directory of an upper. */
+struct marks {
+	int is_opaque;    /* "y": nothing below shows through */
+	int has_xattr_wh; /* "x": whiteouts may be files with an attribute (Linux >= 6.7) */
+};
+
+static int read_marks(struct walk *walk, int dir, struct marks *ret_marks)
+{
+	cleanup_free char *opaque = NULL;
+	cleanup_free char *redirect = NULL;
+	size_t length;
+	int r;
+
+	r = ovi_xattr_read(dir, ".", OVI_OPAQUE_XATTR, &opaque, &length, walk->err);
+	if (r == 0)
+		r = ovi_xattr_read(dir, ".", "trusted.overlay.redirect", &redirect, &length,
+		                   walk->err);
+	if (r < 0)
+		return r;
+	if (redirect)
+		return ovi_fail(
+			walk->err, OVL2_E_UNSUPPORTED,
+			"directory '/%s' was renamed with redirect_dir=on: its content is "
+			"elsewhere and cannot be told from the upper: use the method compare",
+			walk->path.text ? walk->path.text : "");
+
+	*ret_marks = (struct marks){
+		.is_opaque = opaque && strcmp(opaque, "y") == 0,
+		.has_xattr_wh = opaque && strcmp(opaque, "x") == 0,
+	};
+
+	return 0;
+}
+
+static int is_xattr_whiteout(struct walk *walk, int dir, const char *name, const struct stat *st)
+{
+	cleanup_free char *value = NULL;
+	size_t length;
+	int r;
+
+	if (!S_ISREG(st->st_mode) || st->st_size != 0)
+		return 0;
+	r = ovi_xattr_read(dir, name, "trusted.overlay.whiteout", &value, &length, walk->err);
+
+	return r < 0 ? r : value != NULL;
+}
+
+/* Is there a `name` in the view below? `below` -1 stands for no such directory. */
+static int exists_below(struct walk *walk, int below, const char *name)
+{
+	struct stat st;
+
+	if (below < 0)
+		return 0;
+	if (ovi_sys.fstatat(below, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return 1;
+	if (errno == ENOENT)
+		return 0;
+
+	return ovi_fail_errno(walk->err, "look for '/%s%s' below", walk->path.text, name);
+}
+
+static int walk_upper(struct walk *walk, int dir, int below, int is_hidden);
+
+static int walk_upper_directory(struct walk *walk, int parent, int parent_below, const char *name,
+                                int is_hidden)
+{
+	size_t length = walk->path.length;
+	cleanup_fd int below = -1;
+	cleanup_fd int dir = -1;
+	int r;
+
+	r = ovi_dir_open(parent, name, &dir, walk->err);
+	if (r < 0)
+		return r;
+	if (parent_below >= 0) {
+		below = ovi_sys.openat(parent_below, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+		if (below < 0 && errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
+			return ovi_fail_errno(walk->err, "open '/%s%s' below", walk->path.text,
+			                      name);
+	}
+
+	ovi_strbuf_addf(&walk->path, "%s/", name);
+	r = walk->path.failed ? ovi_fail_memory(walk->err)
+	                      : walk_upper(walk, dir, below, is_hidden);
+	ovi_strbuf_cut(&walk->path, length);
+
+	return r;
+}
+
+static int walk_upper_entry(struct walk *walk, int dir, int below, const struct marks *marks,
+                            const char *name)
+{
+	struct stat st;
+	int existed;
+	int is_whiteout;
+	int r;
+
+	if (ovi_sys.fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return ovi_fail_errno(walk->err, "look at '/%s%s'", walk->path.text, name);
+	is_whiteout = ovi_is_whiteout(&st);
+	if (!is_whiteout && marks->has_xattr_wh)
+		is_whiteout = is_xattr_whiteout(walk, dir, name, &st);
+	existed = exists_below(walk, below, name);
+	if (is_whiteout < 0 || existed < 0)
+		return is_whiteout < 0 ? is_whiteout : existed;
+
+	/* A whiteout over nothing deletes nothing. */
+	if (is_whiteout)
+		return existed ? emit(walk, OVL2_CHANGE_DELETE, -1, name, NULL) : 0;
+
+	r = emit(walk, existed ? OVL2_CHANGE_MODIFY : OVL2_CHANGE_ADD, dir, name, &st);
+	if (r == 0 && S_ISDIR(st.st_mode))
+		r = walk_upper_directory(walk, dir, below, name, marks->is_opaque);
+
+	return r;
+}
+
+/*
+ * Walks one directory of the upper. Where it is opaque, or in one that is, what
+ * lies below does not show through: then all names below that are not here are
+ * deletions as well.
+ */
+static int walk_upper(struct walk *walk, int dir, int below, int is_hidden)
+{
+	cleanup_listing struct ovi_listing hidden = { 0 };
+	cleanup_listing struct ovi_listing listing = { 0 };
+	struct marks marks;
+	size_t h = 0;
+	int r;
+
+	r = read_marks(walk, dir, &marks);
+	if (r == 0)
+		r = ovi_dir_list(dir, walk->path.text ? walk->path.text : "", &listing, walk->err);
+	marks.is_opaque |= is_hidden;
+	if (r == 0 && marks.is_opaque && below >= 0)
+		r = ovi_dir_list(below, walk->path.text ? walk->path.text : "", &hidden, walk->err);
+
+	for (size_t i = 0; i <= listing.count && r == 0; i++) {
+		const char *name = i < listing.count ? listing.names[i].name : NULL;
+
+		while (h < hidden.count && r == 0 &&
+		       (!name || strcmp(hidden.names[h].name, name) < 0))
+			r = emit(walk, OVL2_CHANGE_DELETE, -1, hidden.names[h++].name, NULL);
+		if (h < hidden.count && name && strcmp(hidden.names[h].name, name) == 0)
+			h++;
+		if (name && r == 0)
+			r = walk_upper_entry(walk, dir, below, &marks, name);
+	}
+
+	return r;
+}
+
+/* The root is an entry as well: its mode and owner are those of the mount's root. */
+static int emit_root(struct walk *walk, int dir, int is_base)
+{
+	struct ovi_change change = {
+		.kind = is_base ? OVL2_CHANGE_ADD : OVL2_CHANGE_MODIFY,
+		.path = "",
+		.dir = dir,
+		.name = ".",
+	};
+
+	if (ovi_sys.fstatat(dir, ".", &change.st, 0) < 0)
+		return ovi_fail_errno(walk->err, "look at the layer's root");
+
+	return walk->each(walk->data, &change, walk->err);
+}
+
+int ovi_changes_of_upper(int upper, int below, ovi_change_fn *each, void *data,
+                         struct ovl2_error *err)
+{
+	struct walk walk = { .each = each, .data = data, .err = err };
+	int r;
+
+	ovi_strbuf_add(&walk.path, "");
+	r = emit_root(&walk, upper, below < 0);
+	if (r == 0)
+		r = walk_upper(&walk, upper, below, 0);
+	ovi_strbuf_release(&walk.path);
+
+	return r;
+}
+
+/* ---------------------------------------------------------------- the choice -- */
+
+static int open_diff(struct ovl2_store *store, const char *id, int *ret_dir, struct ovl2_error *err)
+{
+	cleanup_layer struct ovi_layer layer = OVI_LAYER_NONE;
+	int r;
+
+	r = ovi_layer_open(store, id, &layer, err);
+	if (r == 0)
+		r = ovi_dir_open(layer.dir, "diff", ret_dir, err);
+
+	return r;
+}
+
+static int walk_by_upper(struct ovl2_store *store, const char *id, const char *parent,
+                         ovi_change_fn *each, void *data, struct ovl2_error *err)
+{
+	cleanup_fd int upper = -1;
+	cleanup_fd int below = -1;
+	int r;
+
+	r = open_diff(store, id, &upper, err);
+	if (r == 0 && *parent)
+		r = ovi_view_open(store, parent, &below, err);
+
+	return r < 0 ? r : ovi_changes_of_upper(upper, below, each, data, err);
+}
+
+static int walk_by_comparing(struct ovl2_store *store, const char *id, const char *parent,
+                             ovi_change_fn *each, void *data, struct ovl2_error *err)
+{
+	cleanup_fd int before = -1;
+	cleanup_fd int after = -1;
+	int r;
+
+	r = ovi_view_open(store, parent, &before, err);
+	if (r == 0)
+		r = ovi_view_open(store, id, &after, err);
+
+	return r < 0 ? r : ovi_changes_between(before, after, each, data, err);
+}
+
+int ovi_changes_walk(struct ovl2_store *store, const char *id,
+                     const struct ovl2_diff_options *options, ovi_change_fn *each, void *data,
+                     struct ovl2_error *err)
+{
+	static const struct ovl2_diff_options defaults = { .size = sizeof(defaults) };
+	char own_parent[OVL2_ID_SIZE] = "";
+	const char *parent;
+	int is_own;
+	int r;
+
+	if (!options)
+		options = &defaults;
+	if (options->size != sizeof(*options))
+		return ovi_fail(err, OVL2_E_INVALID,
+		                "diff options of size %zu are not this library's", options->size);
+	if (options->parent && *options->parent) {
+		r = ovi_id_check(options->parent, err);
+		if (r < 0)
+			return r;
+	}
+	r = ovl2_layer_parent(store, id, own_parent, err);
+	if (r < 0)
+		return r;
+
+	parent = options->parent ? options->parent : own_parent;
+	is_own = strcmp(parent, own_parent) == 0;
+	if (options->method == OVL2_DIFF_UPPER && !is_own)
+		return ovi_fail(err, OVL2_E_INVALID,
+		                "'%s' is not the parent of layer '%s': only the method compare can "
+		                "tell what differs",
+		                parent, id);
+	if (options->method == OVL2_DIFF_COMPARE || !is_own)
+		return walk_by_comparing(store, id, parent, each, data, err);
+
+	return walk_by_upper(store, id, parent, each, data, err);
+}
+
+/* ---------------------------------------------------------- changes and size -- */
+
+struct listing_job {
+	ovl2_change_fn *each;
+	void *data;
+	struct ovi_strbuf path;
+};
+
+/* Stopping early is no error, but has to stop the walk: any positive number does. */
+#define STOPPED 1
+
+static int list_change(void *data, const struct ovi_change *change, struct ovl2_error *err)
+{
+	struct listing_job *job = data;
+	struct ovl2_change public = { .kind = (int)change->kind };
+
+	if (!*change->path)
+		return 0;
+
+	ovi_strbuf_cut(&job->path, 0);
+	ovi_strbuf_addf(&job->path, "/%s", change->path);
+	if (job->path.failed)
+		return ovi_fail_memory(err);
+	public.path = job->path.text;
+
+	return job->each(job->data, &public) ? STOPPED : 0;
+}
+
+int ovl2_layer_changes(struct ovl2_store *store, const char *id,
+                       const struct ovl2_diff_options *options, ovl2_change_fn *each, void *data,
+                       struct ovl2_error *err)
+{
+	struct listing_job job = { .each = each, .data = data };
+	int r;
+
+	r = ovi_changes_walk(store, id, options, list_change, &job, err);
+	ovi_strbuf_release(&job.path);
+
+	return r < 0 ? r : 0;
+}
+
+struct size_job {
+	uint64_t bytes;
+	struct ovi_inodes seen;
+};
+
+static int add_size(void *data, const struct ovi_change *change, struct ovl2_error *err)
+{
+	struct size_job *job = data;
+	int failed = 0;
+
+	if (change->kind == OVL2_CHANGE_DELETE || S_ISDIR(change->st.st_mode))
+		return 0;
+	if (ovi_inodes_meet(&job->seen, &change->st, change->path, &failed))
+		return 0;
+	job->bytes += (uint64_t)change->st.st_size;
+
+	return failed ? ovi_fail_memory(err) : 0;
+}
+
+int ovi_changes_size_of_upper(int upper, uint64_t *ret_bytes, struct ovl2_error *err)
+{
+	struct size_job job = { .bytes = 0 };
+	int r;
+
+	r = ovi_changes_of_upper(upper, -1, add_size, &job, err);
+	ovi_inodes_release(&job.seen);
+	if (r == 0)
+		*ret_bytes = job.bytes;
+
+	return r;
+}
+
+int ovl2_layer_diff_size(struct ovl2_store *store, const char *id,
+                         const struct ovl2_diff_options *options, uint64_t *ret_bytes,
+                         struct ovl2_error *err)
+{
+	struct size_job job = { .bytes = 0 };
+	int r;
+
+	r = ovi_changes_walk(store, id, options, add_size, &job, err);
+	ovi_inodes_release(&job.seen);
+	if (r == 0 && ret_bytes)
+		*ret_bytes = job.bytes;
+
+	return r;
+}

@@ -1,0 +1,50 @@
+#pragma once
+
+/*
+ * What a layer changed, as a stream of entries: the one source of diff, changes
+ * and diff size. Two walks make it, of the layer's own directory (upper) and of
+ * two mounted views (compare); they agree on what they emit.
+ */
+
+#include "store.h"
+
+#include <ovl2.h>
+
+#include <sys/stat.h>
+
+struct ovi_change {
+	enum ovl2_change_kind kind;
+
+	/* From the root of the layer, no leading slash; "" for the root itself. */
+	const char *path;
+
+	/* Where to read it, unless deleted: `name` ("." for the root) in `dir`. */
+	int dir;
+	const char *name;
+	struct stat st;
+};
+
+typedef int ovi_change_fn(void *data, const struct ovi_change *change, struct ovl2_error *err);
+
+/*
+ * Calls `each` for everything that changed, sorted, directories before what is in
+ * them; stops at the first non-zero result and returns it.
+ *
+ * Errors: OVL2_E_UNSUPPORTED for an upper with redirects, whose content is
+ * elsewhere.
+ */
+int ovi_changes_walk(struct ovl2_store *store, const char *id,
+                     const struct ovl2_diff_options *options, ovi_change_fn *each, void *data,
+                     struct ovl2_error *err);
+
+/*
+ * The two walks. `upper` is a diff directory, `below`, `before` and `after` roots
+ * of views; all are descriptors opened for reading.
+ */
+int ovi_changes_of_upper(int upper, int below, ovi_change_fn *each, void *data,
+                         struct ovl2_error *err);
+int ovi_changes_between(int before, int after, ovi_change_fn *each, void *data,
+                        struct ovl2_error *err);
+
+/* Sums up the files of a diff directory: see ovl2_layer_diff_size(). */
+int ovi_changes_size_of_upper(int upper, uint64_t *ret_bytes, struct ovl2_error *err);

@@ -1,0 +1,598 @@
+#include "command.h"
+
+#include "cleanup.h"
+#include "print.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* clang-format off: rows of a table, not a block */
+#define END                         \
+	{                           \
+		NULL, 0, NULL, NULL \
+	}
+
+#define DIFF_OPTIONS                                                                              \
+	{ "parent", 'p', "ID", "compare with this layer ('' for nothing; default: its parent)" }, \
+	{                                                                                         \
+		"method", KEY_DIFF_METHOD, "NAME", "auto, upper or compare"                       \
+	}
+/* clang-format on */
+
+static int take_option(const struct command *command, struct context *context, int argc,
+                       char **argv)
+{
+	int key;
+
+	while ((key = cli_next_option(&command->program, argc, argv)) >= 0) {
+		if (key >= KEY_OWN || (key < KEY_STORAGE_OPT && key != KEY_HOME))
+			return key;
+		context_take(context, &command->program, key);
+	}
+
+	return -1;
+}
+
+/* The operands, of which there must be so many. */
+static char **take_operands(const struct command *command, int argc, char **argv, int least,
+                            int most)
+{
+	int count = argc - optind;
+
+	if (count < least)
+		cli_usage_error(&command->program, "which layer?");
+	if (count > most)
+		cli_usage_error(&command->program, "'%s' is one argument too many",
+		                argv[optind + most]);
+
+	return argv + optind;
+}
+
+static struct ovl2_store *open_store(const struct command *command, const struct context *context)
+{
+	struct ovl2_store *store = NULL;
+	struct ovl2_error err = { 0 };
+
+	if (ovl2_store_open(context->home, &context->options, &store, &err) < 0)
+		exit(cli_report_error(&command->program, &err));
+
+	return store;
+}
+
+/* How every command ends. */
+static int finish(const struct command *command, struct ovl2_store *store, int r,
+                  const struct ovl2_error *err)
+{
+	ovl2_store_close(store);
+	if (r < 0)
+		return cli_report_error(&command->program, err);
+
+	return cli_finish_output(&command->program);
+}
+
+static int finish_json(const struct command *command, struct ovl2_store *store, json_t *json)
+{
+	ovl2_store_close(store);
+
+	return cli_print_json(&command->program, json);
+}
+
+/* ------------------------------------------------------------ create, remove -- */
+
+enum { KEY_READ_WRITE = KEY_OWN, KEY_SIZE, KEY_INODES };
+
+static const struct cli_option create_options[] = {
+	{ "parent", 'p', "ID", "the layer below (default: none, a base layer)" },
+	{ "read-write", KEY_READ_WRITE, NULL, "for a container: stays writable after apply" },
+	{ "size", KEY_SIZE, "BYTES", "quota on content, as 10G; needs project quota" },
+	{ "inodes", KEY_INODES, "COUNT", "quota on the number of files" },
+	COMMON_OPTIONS,
+	END,
+};
+
+static void parse_quota(const struct command *command, const char *key,
+                        struct ovl2_layer_options *options)
+{
+	struct ovl2_error err = { 0 };
+	char text[128];
+
+	snprintf(text, sizeof(text), "%s=%s", key, optarg);
+	if (ovl2_layer_options_parse(text, options, &err) < 0)
+		cli_usage_error(&command->program, "%s", err.message);
+}
+
+static int run_create(const struct command *command, struct context *context, int argc, char **argv)
+{
+	struct ovl2_layer_options options = { .size = sizeof(options) };
+	struct ovl2_error err = { 0 };
+	struct ovl2_store *store;
+	const char *id;
+	int key;
+	int r;
+
+	while ((key = take_option(command, context, argc, argv)) >= 0) {
+		if (key == 'p')
+			options.parent = optarg;
+		else if (key == KEY_READ_WRITE)
+			options.read_write = 1;
+		else
+			parse_quota(command, key == KEY_SIZE ? "size" : "inodes", &options);
+	}
+	id = take_operands(command, argc, argv, 1, 1)[0];
+
+	store = open_store(command, context);
+	r = ovl2_layer_create(store, id, &options, &err);
+	if (r == 0 && context->as_json)
+		return finish_json(
+			command, store,
+			json_pack("{ss so sb}", "id", id, "parent",
+		                  options.parent ? json_string(options.parent) : json_null(),
+		                  "read_write", options.read_write));
+
+	return finish(command, store, r, &err);
+}
+
+static const struct cli_option only_common[] = {
+	COMMON_OPTIONS,
+	END,
+};
+
+/* Commands that do one thing to each of several layers: stop at the first failure. */
+static int run_each(const struct command *command, struct context *context, int argc, char **argv,
+                    int (*call)(struct ovl2_store *, const char *, struct ovl2_error *),
+                    const char *result_name)
+{
+	struct ovl2_error err = { 0 };
+	struct ovl2_store *store;
+	json_t *done = json_array();
+	char **ids;
+	int r = 0;
+
+	take_option(command, context, argc, argv);
+	ids = take_operands(command, argc, argv, 1, argc);
+
+	store = open_store(command, context);
+	for (; *ids && r >= 0; ids++) {
+		r = call(store, *ids, &err);
+		if (r >= 0)
+			json_array_append_new(done,
+			                      json_pack("{ss si}", "id", *ids, result_name, r));
+	}
+	if (r >= 0 && context->as_json)
+		return finish_json(command, store, done);
+	json_decref(done);
+
+	return finish(command, store, r, &err);
+}
+
+static int remove_layer(struct ovl2_store *store, const char *id, struct ovl2_error *err)
+{
+	int r = ovl2_layer_remove(store, id, err);
+
+	return r < 0 ? r : 1;
+}
+
+static int run_remove(const struct command *command, struct context *context, int argc, char **argv)
+{
+	return run_each(command, context, argc, argv, remove_layer, "removed");
+}
+
+/* -------------------------------------------------------------- mount, umount -- */
+
+enum { KEY_LABEL = KEY_OWN, KEY_METHOD, KEY_READ_ONLY };
+
+static const struct cli_option mount_options[] = {
+	{ "label", KEY_LABEL, "LABEL", "SELinux label of all that is in the mount" },
+	{ "method", KEY_METHOD, "NAME", "auto, absolute, relative, append or fd" },
+	{ "read-only", KEY_READ_ONLY, NULL, "mount without an upper" },
+	COMMON_OPTIONS,
+	END,
+};
+
+static int parse_method(const struct command *command, const char *text)
+{
+	const char *name;
+
+	for (int method = 0; (name = ovl2_mount_method_name(method)); method++)
+		if (strcmp(name, text) == 0)
+			return method;
+
+	cli_usage_error(&command->program,
+	                "there is no mount method '%s': auto, absolute, relative, append or fd",
+	                text);
+}
+
+static int run_mount(const struct command *command, struct context *context, int argc, char **argv)
+{
+	struct ovl2_mount_options options = { .size = sizeof(options) };
+	cleanup_free char *path = NULL;
+	struct ovl2_error err = { 0 };
+	struct ovl2_store *store;
+	const char *id;
+	int key;
+	int r;
+
+	while ((key = take_option(command, context, argc, argv)) >= 0) {
+		if (key == KEY_LABEL)
+			options.label = optarg;
+		else if (key == KEY_METHOD)
+			options.method = parse_method(command, optarg);
+		else
+			options.read_only = 1;
+	}
+	id = take_operands(command, argc, argv, 1, 1)[0];
+
+	store = open_store(command, context);
+	r = ovl2_layer_mount(store, id, &options, &path, &err);
+	if (r == 0 && context->as_json)
+		return finish_json(command, store, json_pack("{ss ss}", "id", id, "path", path));
+	if (r == 0)
+		puts(path);
+
+	return finish(command, store, r, &err);
+}
+
+static int run_umount(const struct command *command, struct context *context, int argc, char **argv)
+{
+	return run_each(command, context, argc, argv, ovl2_layer_unmount, "mounts_left");
+}
+
+/* ----------------------------------------------------------------- diff, apply -- */
+
+enum { KEY_DIFF_METHOD = KEY_OWN };
+
+static const struct cli_option diff_options[] = {
+	DIFF_OPTIONS,
+	{ "output", 'o', "FILE", "write there instead of standard output" },
+	COMMON_OPTIONS,
+	END,
+};
+
+static const struct cli_option changes_options[] = {
+	DIFF_OPTIONS,
+	COMMON_OPTIONS,
+	END,
+};
+
+static int parse_diff_method(const struct command *command, const char *text)
+{
+	static const char *const names[] = {
+		[OVL2_DIFF_AUTO] = "auto",
+		[OVL2_DIFF_UPPER] = "upper",
+		[OVL2_DIFF_COMPARE] = "compare",
+	};
+
+	for (int i = 0; i < (int)ARRAY_SIZE(names); i++)
+		if (strcmp(names[i], text) == 0)
+			return i;
+
+	cli_usage_error(&command->program, "there is no diff method '%s': auto, upper or compare",
+	                text);
+}
+
+/* Options of the diff family; `ret_output` receives -o. */
+static void parse_diff(const struct command *command, struct context *context, int argc,
+                       char **argv, struct ovl2_diff_options *options, const char **ret_output)
+{
+	int key;
+
+	while ((key = take_option(command, context, argc, argv)) >= 0) {
+		if (key == 'p')
+			options->parent = optarg;
+		else if (key == 'o')
+			*ret_output = optarg;
+		else
+			options->method = parse_diff_method(command, optarg);
+	}
+}
+
+/* Into a file beside `output` that takes its name when the diff is complete. */
+static int diff_to_file(struct ovl2_store *store, const char *id,
+                        const struct ovl2_diff_options *options, const char *output,
+                        struct ovl2_error *err)
+{
+	cleanup_free char *aside = NULL;
+	cleanup_fd int fd = -1;
+	int r;
+
+	if (asprintf(&aside, "%s.XXXXXX", output) < 0) {
+		aside = NULL;
+		snprintf(err->message, sizeof(err->message), "out of memory");
+		return OVL2_E_NO_MEMORY;
+	}
+	fd = mkostemp(aside, O_CLOEXEC);
+	if (fd < 0) {
+		snprintf(err->message, sizeof(err->message), "create '%s': %s", aside,
+		         strerror(errno));
+		return OVL2_E_SYSTEM;
+	}
+
+	r = ovl2_layer_diff(store, id, options, fd, err);
+	if (r == 0 && (fchmod(fd, 0644) < 0 || rename(aside, output) < 0)) {
+		snprintf(err->message, sizeof(err->message), "write '%s': %s", output,
+		         strerror(errno));
+		r = OVL2_E_SYSTEM;
+	}
+	if (r < 0)
+		unlink(aside);
+
+	return r;
+}
+
+static int run_diff(const struct command *command, struct context *context, int argc, char **argv)
+{
+	struct ovl2_diff_options options = { .size = sizeof(options) };
+	struct ovl2_error err = { 0 };
+	const char *output = NULL;
+	struct ovl2_store *store;
+	const char *id;
+	int r;
+
+	parse_diff(command, context, argc, argv, &options, &output);
+	id = take_operands(command, argc, argv, 1, 1)[0];
+	if (!output && (isatty(STDOUT_FILENO) || context->as_json))
+		cli_usage_error(
+			&command->program,
+			"a tar is nothing for a terminal or JSON: redirect it, or use -o FILE");
+
+	store = open_store(command, context);
+	r = output ? diff_to_file(store, id, &options, output, &err)
+	           : ovl2_layer_diff(store, id, &options, STDOUT_FILENO, &err);
+	if (r == 0 && context->as_json)
+		return finish_json(command, store,
+		                   json_pack("{ss ss}", "id", id, "output", output));
+
+	return finish(command, store, r, &err);
+}
+
+static int run_apply(const struct command *command, struct context *context, int argc, char **argv)
+{
+	struct ovl2_error err = { 0 };
+	cleanup_fd int fd = -1;
+	struct ovl2_store *store;
+	uint64_t bytes = 0;
+	char **operands;
+	int r;
+
+	take_option(command, context, argc, argv);
+	operands = take_operands(command, argc, argv, 1, 2);
+	if (!operands[1] && isatty(STDIN_FILENO))
+		cli_usage_error(&command->program, "which tar? Name a file or redirect one");
+	if (operands[1] && strcmp(operands[1], "-") != 0) {
+		fd = open(operands[1], O_RDONLY | O_CLOEXEC);
+		if (fd < 0) {
+			snprintf(err.message, sizeof(err.message), "open '%s': %s", operands[1],
+			         strerror(errno));
+			return cli_report_error(&command->program, &err);
+		}
+	}
+
+	store = open_store(command, context);
+	r = ovl2_layer_apply(store, operands[0], fd >= 0 ? fd : STDIN_FILENO, &bytes, &err);
+	if (r == 0 && context->as_json)
+		return finish_json(
+			command, store,
+			json_pack("{ss sI}", "id", operands[0], "bytes", (json_int_t)bytes));
+	if (r == 0)
+		printf("%llu\n", (unsigned long long)bytes);
+
+	return finish(command, store, r, &err);
+}
+
+/* -------------------------------------------------------------- changes, size -- */
+
+static int run_changes(const struct command *command, struct context *context, int argc,
+                       char **argv)
+{
+	struct ovl2_diff_options options = { .size = sizeof(options) };
+	struct ovl2_error err = { 0 };
+	const char *unused = NULL;
+	struct ovl2_store *store;
+	json_t *list = NULL;
+	const char *id;
+	int r;
+
+	parse_diff(command, context, argc, argv, &options, &unused);
+	id = take_operands(command, argc, argv, 1, 1)[0];
+	if (context->as_json)
+		list = json_array();
+
+	store = open_store(command, context);
+	r = ovl2_layer_changes(store, id, &options, list ? print_change_json : print_change, list,
+	                       &err);
+	if (r == 0 && list)
+		return finish_json(command, store, list);
+	json_decref(list);
+
+	return finish(command, store, r, &err);
+}
+
+static int run_size(const struct command *command, struct context *context, int argc, char **argv)
+{
+	struct ovl2_diff_options options = { .size = sizeof(options) };
+	struct ovl2_error err = { 0 };
+	const char *unused = NULL;
+	struct ovl2_store *store;
+	uint64_t bytes = 0;
+	const char *id;
+	int r;
+
+	parse_diff(command, context, argc, argv, &options, &unused);
+	id = take_operands(command, argc, argv, 1, 1)[0];
+
+	store = open_store(command, context);
+	r = ovl2_layer_diff_size(store, id, &options, &bytes, &err);
+	if (r == 0 && context->as_json)
+		return finish_json(command, store,
+		                   json_pack("{ss sI}", "id", id, "bytes", (json_int_t)bytes));
+	if (r == 0)
+		printf("%llu\n", (unsigned long long)bytes);
+
+	return finish(command, store, r, &err);
+}
+
+/* ------------------------------------------------------ list, inspect, status -- */
+
+static int run_list(const struct command *command, struct context *context, int argc, char **argv)
+{
+	struct ovl2_error err = { 0 };
+	struct ovl2_store *store;
+	json_t *list = json_array();
+	int r;
+
+	take_option(command, context, argc, argv);
+	take_operands(command, argc, argv, 0, 0);
+
+	store = open_store(command, context);
+	r = ovl2_store_list(store, collect_layer, list, &err);
+	if (r == 0 && context->as_json)
+		return finish_json(command, store, list);
+	if (r == 0)
+		print_layers(list);
+	json_decref(list);
+
+	return finish(command, store, r, &err);
+}
+
+static int run_inspect(const struct command *command, struct context *context, int argc,
+                       char **argv)
+{
+	struct ovl2_error err = { 0 };
+	struct ovl2_store *store;
+	json_t *facts = json_array();
+	const char *id;
+	int r;
+
+	take_option(command, context, argc, argv);
+	id = take_operands(command, argc, argv, 1, 1)[0];
+
+	store = open_store(command, context);
+	r = ovl2_layer_metadata(store, id, collect_fact, facts, &err);
+	if (r == 0 && context->as_json)
+		return finish_json(command, store, facts_as_object(facts));
+	if (r == 0)
+		print_facts(facts, 0);
+	json_decref(facts);
+
+	return finish(command, store, r, &err);
+}
+
+static int run_status(const struct command *command, struct context *context, int argc, char **argv)
+{
+	struct ovl2_error err = { 0 };
+	struct ovl2_store *store;
+	json_t *facts = json_array();
+	int r;
+
+	take_option(command, context, argc, argv);
+	take_operands(command, argc, argv, 0, 0);
+
+	store = open_store(command, context);
+	r = ovl2_store_status(store, collect_fact, facts, &err);
+	if (r == 0 && context->as_json)
+		return finish_json(command, store, facts);
+	if (r == 0)
+		print_facts(facts, 1);
+	json_decref(facts);
+
+	return finish(command, store, r, &err);
+}
+
+static int run_cleanup(const struct command *command, struct context *context, int argc,
+                       char **argv)
+{
+	struct ovl2_error err = { 0 };
+	struct ovl2_store *store;
+	int r;
+
+	take_option(command, context, argc, argv);
+	take_operands(command, argc, argv, 0, 0);
+
+	store = open_store(command, context);
+	r = ovl2_store_cleanup(store, &err);
+	if (r == 0 && context->as_json)
+		return finish_json(command, store, json_pack("{sb}", "clean", 1));
+
+	return finish(command, store, r, &err);
+}
+
+/* ------------------------------------------------------------------- the table -- */
+
+const struct command commands[] = {
+	{ "create",
+	  "make an empty layer",
+	  { "ovl2 create", "[OPTION...] ID", "Makes an empty layer, on top of another or alone.",
+	    create_options, "  ovl2 create base\n  ovl2 create --parent base --read-write web",
+	    NULL },
+	  run_create },
+	{ "remove",
+	  "delete layers",
+	  { "ovl2 remove", "[OPTION...] ID...",
+	    "Deletes layers and their content. Refused while one is mounted or has children.",
+	    only_common, "  ovl2 remove web", NULL },
+	  run_remove },
+	{ "mount",
+	  "mount a layer on its parents, print where",
+	  { "ovl2 mount", "[OPTION...] ID",
+	    "Mounts a layer on its merged directory and prints its path. Mounts are counted:\n"
+	    "each wants its umount. A committed layer is mounted read-only.",
+	    mount_options, "  cd \"$(ovl2 mount web)\"\n  ovl2 mount --method fd web", NULL },
+	  run_mount },
+	{ "umount",
+	  "undo a mount",
+	  { "ovl2 umount", "[OPTION...] ID...", "Undoes one mount of each layer named.",
+	    only_common, "  ovl2 umount web", NULL },
+	  run_umount },
+	{ "diff",
+	  "write what a layer changed as a tar",
+	  { "ovl2 diff", "[OPTION...] ID",
+	    "Writes what a layer changed as an uncompressed pax tar with OCI whiteouts.",
+	    diff_options, "  ovl2 diff web > web.tar\n  ovl2 diff --parent base -o all.tar web",
+	    NULL },
+	  run_diff },
+	{ "apply",
+	  "fill a layer from a tar",
+	  { "ovl2 apply", "[OPTION...] ID [FILE]",
+	    "Fills an empty layer from a tar, compressed or not, and prints its size in bytes.",
+	    only_common, "  ovl2 apply base rootfs.tar.zst\n  ovl2 diff web | ovl2 apply copy",
+	    NULL },
+	  run_apply },
+	{ "changes",
+	  "list what a layer changed",
+	  { "ovl2 changes", "[OPTION...] ID",
+	    "Lists what a layer changed: A added, C changed, D deleted.", changes_options,
+	    "  ovl2 changes web\n  ovl2 changes --parent base --method compare web", NULL },
+	  run_changes },
+	{ "size",
+	  "add up what a layer holds",
+	  { "ovl2 size", "[OPTION...] ID",
+	    "Prints the sum of the sizes of the files that a layer changed, in bytes.",
+	    changes_options, "  ovl2 size web", NULL },
+	  run_size },
+	{ "list",
+	  "show the layers as a tree",
+	  { "ovl2 list", "[OPTION...]", "Shows the layers, each under its parent.", only_common,
+	    "  ovl2 list\n  ovl2 list --json | jq -r '.[].id'", NULL },
+	  run_list },
+	{ "inspect",
+	  "show where a layer lives",
+	  { "ovl2 inspect", "[OPTION...] ID", "Shows a layer's directories, parent and state.",
+	    only_common, "  ovl2 inspect --json web | jq -r .UpperDir", NULL },
+	  run_inspect },
+	{ "status",
+	  "show the store and its filesystem",
+	  { "ovl2 status", "[OPTION...]",
+	    "Shows the keys of `docker info` and more, each with how it was found.", only_common,
+	    "  ovl2 status --home /var/lib/docker/overlay2", NULL },
+	  run_status },
+	{ "cleanup",
+	  "unmount all layers, delete leftovers",
+	  { "ovl2 cleanup", "[OPTION...]",
+	    "Unmounts every layer and deletes what interrupted commands left behind.", only_common,
+	    "  ovl2 cleanup", NULL },
+	  run_cleanup },
+	{ .name = NULL },
+};

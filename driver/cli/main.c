@@ -1,0 +1,125 @@
+#include "command.h"
+
+#include "cleanup.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct cli_option options[] = {
+	COMMON_OPTIONS,
+	{ NULL, 0, NULL, NULL },
+};
+
+static const struct cli_program program = {
+	.name = "ovl2",
+	.usage = "[OPTION...] COMMAND [ARGUMENT...]",
+	.about = "Keeps container layers on disk, in the layout of Docker's overlay2, and mounts\n"
+		 "any stack of them with Linux overlayfs.",
+	.options = options,
+	.examples = "  ovl2 create base && ovl2 apply base rootfs.tar.gz\n"
+		    "  ovl2 create --parent base --read-write web\n"
+		    "  cd \"$(ovl2 mount web)\"\n"
+		    "  ovl2 diff web > web.tar",
+	.exit_codes = "  0   done\n"
+		      "  1   not done; the message says what, why and what to do\n"
+		      "  64  the command line makes no sense",
+};
+
+static void print_help(void)
+{
+	cli_print_help(&program, stdout);
+	printf("\nCommands:\n");
+	for (const struct command *command = commands; command->name; command++)
+		printf("  %-10s %s\n", command->name, command->title);
+	printf("  %-10s %s\n", "probe", "can this host carry container layers? (ovl2-probe)");
+	printf("  %-10s %s\n", "bench", "how fast does it? (ovl2-bench)");
+	printf("  %-10s %s\n", "report", "both as a document (ovl2-report)");
+}
+
+void context_take(struct context *context, const struct cli_program *own, int key)
+{
+	struct ovl2_error err = { 0 };
+
+	if (key == KEY_HOME)
+		context->home = optarg;
+	else if (key == KEY_JSON)
+		context->as_json = 1;
+	else if (key == KEY_RUN_DIRECTORY)
+		context->options.run_directory = optarg;
+	else if (ovl2_store_options_parse(optarg, &context->options, &err) < 0)
+		cli_usage_error(own, "%s", err.message);
+}
+
+/* "ovl2 NAME" is "ovl2-NAME" beside this program, or on the PATH. Returns if not. */
+static void run_program(const char *name, char **argv)
+{
+	char path[PATH_MAX];
+	char beside[PATH_MAX + 64];
+	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	char *slash;
+
+	if (strchr(name, '/'))
+		return;
+	path[length > 0 ? length : 0] = '\0';
+	slash = strrchr(path, '/');
+	if (slash)
+		slash[1] = '\0';
+
+	snprintf(beside, sizeof(beside), "%sovl2-%s", path, name);
+	argv[0] = beside;
+	execv(beside, argv);
+	argv[0] = beside + strlen(path);
+	execvp(argv[0], argv);
+}
+
+static void log_to_stderr(void *data, enum ovl2_log_level level, const char *message)
+{
+	(void)data;
+
+	if (level == OVL2_LOG_WARNING)
+		fprintf(stderr, "ovl2: warning: %s\n", message);
+}
+
+static int wants_help(int argc, char **argv)
+{
+	return argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
+}
+
+int main(int argc, char **argv)
+{
+	struct context context = {
+		.home = "/var/lib/ovl2",
+		.options = { .size = sizeof(context.options), .log = log_to_stderr },
+	};
+	const char *name;
+	int key;
+
+	/* A reader that has seen enough is an error to report, not a reason to die. */
+	signal(SIGPIPE, SIG_IGN);
+
+	if (wants_help(argc, argv)) {
+		print_help();
+		return cli_finish_output(&program);
+	}
+	while ((key = cli_next_option(&program, argc, argv)) >= 0)
+		context_take(&context, &program, key);
+	if (optind == argc)
+		cli_usage_error(&program, "which command?");
+
+	argv += optind;
+	argc -= optind;
+	name = argv[0];
+	for (const struct command *command = commands; command->name; command++) {
+		if (strcmp(command->name, name) == 0) {
+			optind = 0; /* glibc: start over */
+			return command->run(command, &context, argc, argv);
+		}
+	}
+
+	run_program(name, argv);
+	cli_usage_error(&program, "there is no command '%s'", name);
+}

@@ -1,0 +1,24 @@
+#pragma once
+
+/* How the answers of `ovl2` look. JSON is the form they are collected in. */
+
+#include <ovl2.h>
+
+#include <jansson.h>
+
+/* Collects into the json array `data`. */
+int collect_layer(void *data, const struct ovl2_layer_info *layer);
+int collect_fact(void *data, const struct ovl2_fact *fact);
+int print_change_json(void *data, const struct ovl2_change *change);
+
+/* "C /etc/passwd" */
+int print_change(void *data, const struct ovl2_change *change);
+
+/* A tree of layers, each under its parent, with columns. */
+void print_layers(json_t *layers);
+
+/* Key and value, and with `with_how` how it was found. */
+void print_facts(json_t *facts, int with_how);
+
+/* {"key": "value"}; releases `facts`. */
+json_t *facts_as_object(json_t *facts);

@@ -1,0 +1,97 @@
+#include "hold.h"
+
+#include "cleanup.h"
+#include "fail.h"
+#include "file.h"
+#include "sys.h"
+
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <stdio.h>
+#include <string.h>
+
+/* statvfs(3) has it too, but asks the filesystem, which an overlay forwards. */
+static int is_mounted(const struct ovi_layer *layer, struct ovl2_error *err)
+{
+	struct statx merged;
+	struct statx parent;
+
+	if (ovi_sys.statx(layer->dir, "merged", AT_SYMLINK_NOFOLLOW, STATX_TYPE, &merged) < 0)
+		return errno == ENOENT ? 0 : ovi_fail_errno(err, "look at '%s/merged'", layer->id);
+
+	/* Linux >= 5.8 */
+	if (merged.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT)
+		return (merged.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+
+	if (ovi_sys.statx(layer->dir, "", AT_EMPTY_PATH, STATX_TYPE, &parent) < 0)
+		return ovi_fail_errno(err, "look at '%s'", layer->id);
+
+	return merged.stx_dev_major != parent.stx_dev_major ||
+	       merged.stx_dev_minor != parent.stx_dev_minor;
+}
+
+/* "3 rw label" */
+static int parse(const char *text, struct ovi_hold *hold)
+{
+	char mode[3] = "";
+	int end = 0;
+
+	if (sscanf(text, "%u %2[rwo]%n", &hold->count, mode, &end) != 2 || !hold->count)
+		return -1;
+	if (text[end] == ' ')
+		snprintf(hold->label, sizeof(hold->label), "%s", text + end + 1);
+	hold->is_writable = strcmp(mode, "rw") == 0;
+
+	return 0;
+}
+
+int ovi_hold_read(struct ovi_layer *layer, struct ovi_hold *ret_hold, struct ovl2_error *err)
+{
+	struct ovi_hold hold = { .count = 0 };
+	cleanup_free char *text = NULL;
+	struct ovl2_error reason = { 0 };
+	int r;
+
+	r = is_mounted(layer, err);
+	if (r < 0)
+		return r;
+	if (r == 0) {
+		*ret_hold = hold;
+		return 0;
+	}
+
+	r = ovi_file_read(layer->store->run, layer->id, OVI_LABEL_SIZE + 32, &text, NULL, &reason);
+	if (r == OVL2_E_NOT_FOUND) {
+		hold.count = 1;
+		hold.is_writable = !layer->record.is_committed;
+	} else if (r < 0) {
+		if (err)
+			*err = reason;
+		return r;
+	} else if (parse(text, &hold) < 0) {
+		return ovi_fail(err, OVL2_E_CORRUPT,
+		                "the mount count of layer '%s' in the run directory is damaged",
+		                layer->id);
+	}
+	*ret_hold = hold;
+
+	return 0;
+}
+
+int ovi_hold_write(struct ovi_layer *layer, const struct ovi_hold *hold, struct ovl2_error *err)
+{
+	char text[OVI_LABEL_SIZE + 32];
+
+	if (!hold->count) {
+		if (ovi_sys.unlinkat(layer->store->run, layer->id, 0) < 0 && errno != ENOENT)
+			return ovi_fail_errno(err, "forget the mount count of layer '%s'",
+			                      layer->id);
+		return 0;
+	}
+
+	snprintf(text, sizeof(text), "%u %s %s", hold->count, hold->is_writable ? "rw" : "ro",
+	         hold->label);
+
+	/* Gone at power-off like the mount: nothing to flush. */
+	return ovi_file_replace(layer->store->run, layer->id, text, 0, err);
+}

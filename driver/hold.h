@@ -1,0 +1,27 @@
+#pragma once
+
+/*
+ * Who holds a layer's mount. That it is mounted is the kernel's word alone; how
+ * often is counted in the run directory, which a reboot empties as it does mounts.
+ */
+
+#include "layer.h"
+
+#include <ovl2.h>
+
+#define OVI_LABEL_SIZE 256
+
+struct ovi_hold {
+	/* 0: not mounted. A mount that nobody counted is held once. */
+	uint32_t count;
+
+	/* Of the mount there is. */
+	int is_writable;
+	char label[OVI_LABEL_SIZE];
+};
+
+/* Errors: OVL2_E_CORRUPT for a damaged count. The layer must be locked. */
+int ovi_hold_read(struct ovi_layer *layer, struct ovi_hold *ret_hold, struct ovl2_error *err);
+
+/* Sets the count and what goes with it; 0 forgets the layer. */
+int ovi_hold_write(struct ovi_layer *layer, const struct ovi_hold *hold, struct ovl2_error *err);

@@ -1,0 +1,511 @@
+#include "layer.h"
+
+#include "cleanup.h"
+#include "dir.h"
+#include "fail.h"
+#include "file.h"
+#include "hold.h"
+#include "quota.h"
+#include "strbuf.h"
+#include "sys.h"
+#include "tree.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+
+/* Project ids of ours begin here; below are those that people give out by hand. */
+#define FIRST_PROJECT 0x40000000
+
+/* ------------------------------------------------------------------- open -- */
+
+void ovi_layer_close(struct ovi_layer *layer)
+{
+	int saved = errno;
+
+	if (layer->dir >= 0)
+		close(layer->dir);
+	layer->dir = -1;
+	ovi_chain_release(&layer->chain);
+	errno = saved;
+}
+
+/* What the record says and what `lower` says must be the same; Docker has only one. */
+static int agree_on_parent(struct ovi_layer *layer, struct ovl2_error *err)
+{
+	const char *parent = layer->chain.count ? layer->chain.ids[0] : "";
+
+	if (layer->record.is_foreign)
+		snprintf(layer->record.parent, sizeof(layer->record.parent), "%s", parent);
+	if (strcmp(layer->record.parent, parent) != 0)
+		return ovi_fail(
+			err, OVL2_E_CORRUPT,
+			"layer '%s' has the parent '%s' in its record and '%s' in its lowers",
+			layer->id, layer->record.parent, parent);
+
+	return 0;
+}
+
+static int open_layer(struct ovl2_store *store, const char *id, int locked,
+                      struct ovi_layer *ret_layer, struct ovl2_error *err)
+{
+	cleanup_layer struct ovi_layer layer = { .store = store, .dir = -1 };
+	int r;
+
+	r = ovi_id_check(id, err);
+	if (r < 0)
+		return r;
+	snprintf(layer.id, sizeof(layer.id), "%s", id);
+
+	layer.dir = ovi_sys.openat(store->home, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	if (layer.dir < 0 && errno == ENOENT)
+		return ovi_fail(err, OVL2_E_NOT_FOUND, "there is no layer '%s' in '%s'", id,
+		                store->path);
+	if (layer.dir < 0)
+		return ovi_fail_errno(err, "open layer '%s'", id);
+	while (locked && ovi_sys.flock(layer.dir, LOCK_EX) < 0)
+		if (errno != EINTR)
+			return ovi_fail_errno(err, "lock layer '%s'", id);
+
+	r = ovi_record_read(layer.dir, id, &layer.record, err);
+	if (r == 0)
+		r = ovi_chain_read(store, layer.dir, id, &layer.chain, err);
+	if (r == 0)
+		r = agree_on_parent(&layer, err);
+	if (r < 0)
+		return r;
+
+	*ret_layer = layer;
+	layer = (struct ovi_layer)OVI_LAYER_NONE;
+
+	return 0;
+}
+
+int ovi_layer_open(struct ovl2_store *store, const char *id, struct ovi_layer *ret_layer,
+                   struct ovl2_error *err)
+{
+	return open_layer(store, id, 0, ret_layer, err);
+}
+
+int ovi_layer_open_locked(struct ovl2_store *store, const char *id, struct ovi_layer *ret_layer,
+                          struct ovl2_error *err)
+{
+	return open_layer(store, id, 1, ret_layer, err);
+}
+
+int ovi_layer_commit(struct ovi_layer *layer, struct ovl2_error *err)
+{
+	struct ovi_record record = layer->record;
+	int r;
+
+	if (record.is_committed)
+		return 0;
+
+	/* Docker's mark too, so that Docker will mount it read-only as well. */
+	r = ovi_file_replace(layer->dir, "committed", "", 0, err);
+	if (r < 0)
+		return ovi_fail_within(err, r, "commit layer '%s'", layer->id);
+
+	record.is_committed = 1;
+	if (!record.is_foreign) {
+		r = ovi_record_write(layer->dir, &record, ovi_store_is_durable(layer->store), err);
+		if (r < 0)
+			return ovi_fail_within(err, r, "commit layer '%s'", layer->id);
+	}
+	layer->record = record;
+
+	return 0;
+}
+
+/* ----------------------------------------------------------------- create -- */
+
+/* What a new layer is made from. */
+struct plan {
+	struct ovl2_store *store;
+	struct ovi_record record;
+
+	/* The layer below; not open for a base layer. */
+	struct ovi_layer parent;
+
+	char link[OVI_LINK_SIZE];
+	struct ovi_strbuf lower;
+};
+
+static int plan_parent(struct plan *plan, const char *parent, struct ovl2_error *err)
+{
+	char link[OVI_LINK_SIZE];
+	int r;
+
+	r = ovi_layer_open(plan->store, parent, &plan->parent, err);
+	if (r == OVL2_E_NOT_FOUND)
+		return ovi_fail(err, r, "there is no parent layer '%s' in '%s'", parent,
+		                plan->store->path);
+	if (r == 0)
+		r = ovi_link_read(plan->store, plan->parent.dir, parent, link, err);
+	if (r < 0)
+		return r;
+
+	if (plan->parent.chain.count + 1 > plan->store->options.max_depth)
+		return ovi_fail(err, OVL2_E_UNSUPPORTED,
+		                "layer '%s' would be on %zu lowers and this store takes %u: merge "
+		                "layers, or raise max_depth (500 at most)",
+		                plan->record.id, plan->parent.chain.count + 1,
+		                plan->store->options.max_depth);
+
+	ovi_strbuf_add(&plan->lower, link);
+	for (size_t i = 0; i < plan->parent.chain.count; i++)
+		ovi_strbuf_addf(&plan->lower, ":%s", plan->parent.chain.links[i]);
+	snprintf(plan->record.parent, sizeof(plan->record.parent), "%s", parent);
+
+	return plan->lower.failed ? ovi_fail_memory(err) : 0;
+}
+
+/* The root of a layer shows through as the root of every mount of it. */
+static int make_diff(const struct plan *plan, int stage, struct ovl2_error *err)
+{
+	struct stat st = { .st_mode = 0755 };
+	cleanup_fd int diff = -1;
+	int r;
+
+	if (plan->parent.dir >= 0 &&
+	    ovi_sys.fstatat(plan->parent.dir, "diff", &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return ovi_fail_errno(err, "look at '%s/diff'", plan->parent.id);
+
+	if (ovi_sys.mkdirat(stage, "diff", 0700) < 0)
+		return ovi_fail_errno(err, "create the layer's diff directory");
+	r = ovi_dir_open(stage, "diff", &diff, err);
+	if (r < 0)
+		return r;
+	if (ovi_sys.fchownat(diff, "", st.st_uid, st.st_gid, AT_EMPTY_PATH) < 0 ||
+	    ovi_sys.fchmod(diff, st.st_mode & 07777) < 0)
+		return ovi_fail_errno(err, "set owner and mode of the layer's diff directory");
+
+	return 0;
+}
+
+/*
+ * Puts the layer under its quota: before anything is in it, since only what is made
+ * afterwards inherits the project.
+ */
+static int limit(struct plan *plan, int stage, struct ovl2_error *err)
+{
+	struct ovi_record *record = &plan->record;
+	struct ovi_quota_state state;
+	int r;
+
+	if (!record->quota_bytes && !record->quota_inodes)
+		return 0;
+
+	r = ovi_quota_read_state(stage, &state, err);
+	if (r < 0)
+		return r;
+	if (!state.is_accounted || !state.is_enforced)
+		return ovi_fail(
+			err, OVL2_E_UNSUPPORTED,
+			"a quota was asked for and '%s' has none (%s): mount it with prjquota "
+			"(xfs, ext4 with tune2fs -O project -Q prjquota), or do without",
+			plan->store->path, state.reason);
+
+	r = ovi_quota_find_free(stage, FIRST_PROJECT, &record->project_id, err);
+	if (r == 0)
+		r = ovi_quota_set_limits(stage, record->project_id, record->quota_bytes,
+		                         record->quota_inodes, err);
+	if (r == 0)
+		r = ovi_quota_set_project(stage, record->project_id, err);
+
+	return r;
+}
+
+static int build(struct plan *plan, int stage, struct ovl2_error *err)
+{
+	int r;
+
+	r = limit(plan, stage, err);
+	if (r == 0)
+		r = make_diff(plan, stage, err);
+	if (r == 0)
+		r = ovi_file_write(stage, "link", plan->link + 2, OVI_LINK_LENGTH, err);
+	if (r == 0 && plan->lower.length)
+		r = ovi_file_write(stage, "lower", plan->lower.text, plan->lower.length, err);
+	if (r == 0)
+		r = ovi_record_write(stage, &plan->record, 0, err);
+	if (r < 0)
+		return r;
+
+	if (ovi_sys.mkdirat(stage, "work", 0700) < 0 || ovi_sys.mkdirat(stage, "merged", 0700) < 0)
+		return ovi_fail_errno(err, "create the layer's work and merged directories");
+
+	return 0;
+}
+
+/* From the moment it has a child, a layer must not change. */
+static int commit_parent(struct plan *plan, struct ovl2_error *err)
+{
+	cleanup_layer struct ovi_layer parent = OVI_LAYER_NONE;
+	struct ovi_hold hold;
+	int r;
+
+	if (plan->parent.dir < 0)
+		return 0;
+
+	r = ovi_layer_open_locked(plan->store, plan->record.parent, &parent, err);
+	if (r == 0)
+		r = ovi_hold_read(&parent, &hold, err);
+	if (r < 0)
+		return r;
+	if (hold.count && hold.is_writable)
+		return ovi_fail(err, OVL2_E_BUSY,
+		                "layer '%s' is mounted writable and cannot be a parent: unmount it "
+		                "first",
+		                parent.id);
+
+	return ovi_layer_commit(&parent, err);
+}
+
+/*
+ * One rename makes the layer visible. Its link is there before: a link that leads
+ * nowhere hurts nobody, a layer without its link would be corrupt.
+ */
+static int publish(struct plan *plan, const struct ovi_stage *stage, struct ovl2_error *err)
+{
+	const char *id = plan->record.id;
+	struct ovl2_store *store = plan->store;
+	cleanup_strbuf struct ovi_strbuf target = { 0 };
+	int r;
+
+	ovi_strbuf_addf(&target, "../%s/diff", id);
+	if (target.failed)
+		return ovi_fail_memory(err);
+	if (ovi_sys.symlinkat(target.text, store->home, plan->link) < 0)
+		return ovi_fail_errno(err, "create link '%s'", plan->link);
+
+	r = commit_parent(plan, err);
+	if (r == 0)
+		r = ovi_store_sync(store, err);
+	if (r == 0 &&
+	    ovi_sys.renameat2(store->home, stage->name, store->home, id, RENAME_NOREPLACE) < 0)
+		r = errno == EEXIST
+		            ? ovi_fail(err, OVL2_E_EXISTS, "there is a layer '%s' already", id)
+		            : ovi_fail_errno(err, "publish layer '%s'", id);
+	if (r < 0)
+		ovi_sys.unlinkat(store->home, plan->link, 0);
+
+	return r;
+}
+
+static int make_layer(struct plan *plan, const char *parent, struct ovl2_error *err)
+{
+	cleanup_stage struct ovi_stage stage = { .dir = -1 };
+	struct ovl2_store *store = plan->store;
+	cleanup_fd int lock = -1;
+	struct stat st;
+	int r;
+
+	r = ovi_store_lock(store, LOCK_SH, &lock, err);
+	if (r < 0)
+		return r;
+	if (ovi_sys.fstatat(store->home, plan->record.id, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return ovi_fail(err, OVL2_E_EXISTS, "there is a layer '%s' already",
+		                plan->record.id);
+	if (parent) {
+		r = plan_parent(plan, parent, err);
+		if (r < 0)
+			return r;
+	}
+
+	memcpy(plan->link, "l/", 2);
+	r = ovi_random_name(plan->link + 2, err);
+	if (r == 0)
+		r = ovi_stage_create(store, &stage, err);
+	if (r == 0)
+		r = build(plan, stage.dir, err);
+	if (r == 0)
+		r = publish(plan, &stage, err);
+	if (r < 0)
+		return r;
+
+	/* It is a stage no more. */
+	close(stage.dir);
+	stage.dir = -1;
+	if (ovi_store_is_durable(store) && ovi_sys.fsync(store->home) < 0)
+		return ovi_fail_errno(err, "flush '%s'", store->path);
+
+	return 0;
+}
+
+int ovl2_layer_create(struct ovl2_store *store, const char *id,
+                      const struct ovl2_layer_options *options, struct ovl2_error *err)
+{
+	static const struct ovl2_layer_options defaults = { .size = sizeof(defaults) };
+	struct plan plan = { .store = store, .parent = OVI_LAYER_NONE };
+	int r;
+
+	if (!options)
+		options = &defaults;
+	if (options->size != sizeof(*options))
+		return ovi_fail(err, OVL2_E_INVALID,
+		                "layer options of size %zu are not this library's", options->size);
+	r = ovi_id_check(id, err);
+	if (r == 0 && options->parent)
+		r = ovi_id_check(options->parent, err);
+	if (r < 0)
+		return r;
+
+	snprintf(plan.record.id, sizeof(plan.record.id), "%s", id);
+	plan.record.is_read_write = options->read_write != 0;
+	plan.record.quota_bytes =
+		options->quota_bytes ? options->quota_bytes : store->options.quota_bytes;
+	plan.record.quota_inodes = options->quota_inodes;
+
+	r = make_layer(&plan, options->parent, err);
+	ovi_layer_close(&plan.parent);
+	ovi_strbuf_release(&plan.lower);
+
+	return r < 0 ? ovi_fail_within(err, r, "create layer '%s'", id) : 0;
+}
+
+/* ----------------------------------------------------------------- remove -- */
+
+#define TRASH_SIZE (sizeof(OVI_TRASH) + 1 + OVI_LINK_LENGTH)
+
+/* Looks for a layer whose first lower is `link`; its id, or "" for none. */
+static int find_child(struct ovl2_store *store, const char *link, char ret_id[OVL2_ID_SIZE],
+                      struct ovl2_error *err)
+{
+	cleanup_listing struct ovi_listing listing = { 0 };
+	int r;
+
+	r = ovi_dir_list(store->home, store->path, &listing, err);
+	if (r < 0)
+		return r;
+
+	ret_id[0] = '\0';
+	for (size_t i = 0; i < listing.count; i++) {
+		const char *id = listing.names[i].name;
+		cleanup_strbuf struct ovi_strbuf path = { 0 };
+		char first[OVI_LINK_SIZE] = "";
+		cleanup_fd int fd = -1;
+
+		if (!ovi_id_is_valid(id))
+			continue;
+		ovi_strbuf_addf(&path, "%s/lower", id);
+		if (path.failed)
+			return ovi_fail_memory(err);
+		fd = ovi_sys.openat(store->home, path.text, O_RDONLY | O_NOFOLLOW, 0);
+		if (fd < 0)
+			continue;
+		if (ovi_sys.read(fd, first, OVI_LINK_SIZE - 1) < 0)
+			return ovi_fail_errno(err, "read '%s'", path.text);
+		if (strcmp(first, link) == 0) {
+			snprintf(ret_id, OVL2_ID_SIZE, "%s", id);
+			return 0;
+		}
+	}
+
+	return 0;
+}
+
+static int check_unused(struct ovi_layer *layer, const char *link, struct ovl2_error *err)
+{
+	char child[OVL2_ID_SIZE];
+	struct ovi_hold hold;
+	int r;
+
+	r = ovi_hold_read(layer, &hold, err);
+	if (r < 0)
+		return r;
+	if (hold.count)
+		return ovi_fail(err, OVL2_E_BUSY, "it is mounted: unmount it first");
+
+	r = find_child(layer->store, link, child, err);
+	if (r == 0 && *child)
+		r = ovi_fail(err, OVL2_E_BUSY, "it is the parent of layer '%s': remove that first",
+		             child);
+
+	return r;
+}
+
+/* Out of sight by one rename, under the lock. `ret_trash` is then to be deleted. */
+static int discard(struct ovl2_store *store, const char *id, char ret_trash[TRASH_SIZE],
+                   uint32_t *ret_project, struct ovl2_error *err)
+{
+	cleanup_layer struct ovi_layer layer = OVI_LAYER_NONE;
+	char random[OVI_LINK_LENGTH + 1];
+	char link[OVI_LINK_SIZE];
+	cleanup_fd int lock = -1;
+	int r;
+
+	r = ovi_store_lock(store, LOCK_EX, &lock, err);
+	if (r == 0)
+		r = ovi_layer_open_locked(store, id, &layer, err);
+	if (r == 0)
+		r = ovi_link_read(store, layer.dir, id, link, err);
+	if (r == 0)
+		r = check_unused(&layer, link, err);
+	if (r == 0)
+		r = ovi_random_name(random, err);
+	if (r < 0)
+		return r;
+
+	snprintf(ret_trash, TRASH_SIZE, OVI_TRASH "/%s", random);
+	if (ovi_sys.renameat2(store->home, id, store->home, ret_trash, RENAME_NOREPLACE) < 0)
+		return ovi_fail_errno(err, "move it to the trash");
+	if (ovi_sys.unlinkat(store->home, link, 0) < 0)
+		ovi_store_log(store, OVL2_LOG_WARNING, "link '%s' stayed: %s", link,
+		              strerrordesc_np(errno));
+	if (store->options.durability == OVL2_DURABILITY_ALWAYS && ovi_sys.fsync(store->home) < 0)
+		return ovi_fail_errno(err, "flush '%s'", store->path);
+	*ret_project = layer.record.project_id;
+
+	return 0;
+}
+
+int ovl2_layer_remove(struct ovl2_store *store, const char *id, struct ovl2_error *err)
+{
+	char trash[TRASH_SIZE];
+	uint32_t project = 0;
+	int r;
+
+	r = discard(store, id, trash, &project, err);
+	if (r == 0)
+		r = ovi_tree_remove(store->home, trash, err);
+	/* The id is free for another when nothing uses it and nothing limits it. */
+	if (r == 0 && project)
+		r = ovi_quota_set_limits(store->home, project, 0, 0, err);
+
+	return r < 0 ? ovi_fail_within(err, r, "remove layer '%s'", id ? id : "") : 0;
+}
+
+/* ----------------------------------------------------------------- lookup -- */
+
+int ovl2_layer_exists(struct ovl2_store *store, const char *id, struct ovl2_error *err)
+{
+	struct stat st;
+	int r;
+
+	r = ovi_id_check(id, err);
+	if (r < 0)
+		return r;
+	if (ovi_sys.fstatat(store->home, id, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return S_ISDIR(st.st_mode);
+
+	return errno == ENOENT ? 0 : ovi_fail_errno(err, "look for layer '%s'", id);
+}
+
+int ovl2_layer_parent(struct ovl2_store *store, const char *id, char ret_parent[OVL2_ID_SIZE],
+                      struct ovl2_error *err)
+{
+	cleanup_layer struct ovi_layer layer = OVI_LAYER_NONE;
+	int r;
+
+	r = ovi_layer_open(store, id, &layer, err);
+	if (r < 0)
+		return r;
+	if (!layer.chain.count)
+		return 0;
+	if (ret_parent)
+		snprintf(ret_parent, OVL2_ID_SIZE, "%s", layer.record.parent);
+
+	return 1;
+}

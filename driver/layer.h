@@ -1,0 +1,45 @@
+#pragma once
+
+/* One layer of a store, opened. */
+
+#include "chain.h"
+#include "record.h"
+#include "store.h"
+
+#include <ovl2.h>
+
+struct ovi_layer {
+	struct ovl2_store *store;
+	int dir; /* <home>/<id>; -1 when not open */
+	char id[OVL2_ID_SIZE];
+	struct ovi_record record;
+	struct ovi_chain chain;
+};
+
+#define OVI_LAYER_NONE    \
+	{                 \
+		.dir = -1 \
+	}
+
+#define cleanup_layer __attribute__((cleanup(ovi_layer_close)))
+
+/*
+ * Opens layer `id` and reads what its files say of it.
+ *
+ * Errors: OVL2_E_INVALID for an id, OVL2_E_NOT_FOUND, OVL2_E_CORRUPT.
+ */
+int ovi_layer_open(struct ovl2_store *store, const char *id, struct ovi_layer *ret_layer,
+                   struct ovl2_error *err);
+
+/* Safe on OVI_LAYER_NONE. */
+void ovi_layer_close(struct ovi_layer *layer);
+
+/*
+ * As ovi_layer_open(), and locks the layer against mounts, unmounts, applies and
+ * new children, until it is closed. The store must be locked.
+ */
+int ovi_layer_open_locked(struct ovl2_store *store, const char *id, struct ovi_layer *ret_layer,
+                          struct ovl2_error *err);
+
+/* Marks the layer as committed, for us and for Docker, if it is not yet. */
+int ovi_layer_commit(struct ovi_layer *layer, struct ovl2_error *err);

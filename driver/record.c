@@ -1,0 +1,167 @@
+#include "record.h"
+
+#include "cleanup.h"
+#include "fail.h"
+#include "file.h"
+#include "id.h"
+#include "sys.h"
+
+#include <fcntl.h>
+#include <jansson.h>
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <string.h>
+
+#define RECORD_NAME "ovl2.json"
+#define RECORD_FORMAT 1
+#define RECORD_MAX_BYTES 4096
+
+/* Docker's mark of a layer that has had a child. */
+#define COMMITTED_NAME "committed"
+
+#define cleanup_json __attribute__((cleanup(json_decrefp)))
+
+/* Hex digest of `record` without its own "sha256" member. */
+static int compute_sum(json_t *record, char ret_hex[2 * SHA256_DIGEST_LENGTH + 1],
+                       struct ovl2_error *err)
+{
+	unsigned char digest[SHA256_DIGEST_LENGTH];
+	cleanup_free char *text = NULL;
+
+	text = json_dumps(record, JSON_COMPACT | JSON_SORT_KEYS);
+	if (!text)
+		return ovi_fail_memory(err);
+
+	SHA256((const unsigned char *)text, strlen(text), digest);
+	for (size_t i = 0; i < sizeof(digest); i++)
+		sprintf(ret_hex + 2 * i, "%02x", digest[i]);
+
+	return 0;
+}
+
+int ovi_record_write(int layer, const struct ovi_record *record, int flush, struct ovl2_error *err)
+{
+	char sum[2 * SHA256_DIGEST_LENGTH + 1];
+	cleanup_json json_t *json = NULL;
+	cleanup_free char *text = NULL;
+	int r;
+
+	json = json_pack("{si ss ss* sb sb sI sI sI}", "format", RECORD_FORMAT, "id", record->id,
+	                 "parent", *record->parent ? record->parent : NULL, "read_write",
+	                 record->is_read_write, "committed", record->is_committed, "quota_bytes",
+	                 (json_int_t)record->quota_bytes, "quota_inodes",
+	                 (json_int_t)record->quota_inodes, "project_id",
+	                 (json_int_t)record->project_id);
+	if (!json)
+		return ovi_fail_memory(err);
+	r = compute_sum(json, sum, err);
+	if (r < 0)
+		return r;
+	if (json_object_set_new(json, "sha256", json_string(sum)) < 0)
+		return ovi_fail_memory(err);
+
+	text = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
+	if (!text)
+		return ovi_fail_memory(err);
+
+	return ovi_file_replace(layer, RECORD_NAME, text, flush, err);
+}
+
+static int check_sum(json_t *json, struct ovl2_error *err)
+{
+	char sum[2 * SHA256_DIGEST_LENGTH + 1];
+	cleanup_free char *stored = NULL;
+	const char *text;
+	int r;
+
+	text = json_string_value(json_object_get(json, "sha256"));
+	stored = strdup(text ? text : "");
+	if (!stored)
+		return ovi_fail_memory(err);
+
+	json_object_del(json, "sha256");
+	r = compute_sum(json, sum, err);
+	if (r < 0)
+		return r;
+	if (strcmp(stored, sum) != 0)
+		return ovi_fail(err, OVL2_E_CORRUPT, "its checksum does not match");
+
+	return 0;
+}
+
+static int parse(const char *text, const char *id, struct ovi_record *ret_record,
+                 struct ovl2_error *err)
+{
+	cleanup_json json_t *json = NULL;
+	const char *own_id = NULL;
+	const char *parent = NULL;
+	json_int_t bytes = 0;
+	json_int_t inodes = 0;
+	json_int_t project = 0;
+	json_error_t bad;
+	int format = 0;
+	int r;
+
+	json = json_loads(text, JSON_REJECT_DUPLICATES, &bad);
+	if (!json)
+		return ovi_fail(err, OVL2_E_CORRUPT, "not JSON: %s", bad.text);
+	r = check_sum(json, err);
+	if (r < 0)
+		return r;
+
+	if (json_unpack_ex(json, &bad, 0, "{si ss s?s sb sb sI sI sI}", "format", &format, "id",
+	                   &own_id, "parent", &parent, "read_write", &ret_record->is_read_write,
+	                   "committed", &ret_record->is_committed, "quota_bytes", &bytes,
+	                   "quota_inodes", &inodes, "project_id", &project) < 0)
+		return ovi_fail(err, OVL2_E_CORRUPT, "%s", bad.text);
+	if (format != RECORD_FORMAT)
+		return ovi_fail(err, OVL2_E_CORRUPT, "format %d is not known here", format);
+	if (strcmp(own_id, id) != 0 || (parent && !ovi_id_is_valid(parent)))
+		return ovi_fail(err, OVL2_E_CORRUPT, "it is not this layer's");
+
+	snprintf(ret_record->id, sizeof(ret_record->id), "%s", own_id);
+	snprintf(ret_record->parent, sizeof(ret_record->parent), "%s", parent ? parent : "");
+	ret_record->quota_bytes = (uint64_t)bytes;
+	ret_record->quota_inodes = (uint64_t)inodes;
+	ret_record->project_id = (uint32_t)project;
+
+	return 0;
+}
+
+static int describe_foreign(int layer, const char *id, struct ovi_record *ret_record,
+                            struct ovl2_error *err)
+{
+	struct stat st;
+
+	snprintf(ret_record->id, sizeof(ret_record->id), "%s", id);
+	ret_record->is_foreign = 1;
+	if (ovi_sys.fstatat(layer, COMMITTED_NAME, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		ret_record->is_committed = 1;
+	else if (errno != ENOENT)
+		return ovi_fail_errno(err, "look at '%s/%s'", id, COMMITTED_NAME);
+
+	return 0;
+}
+
+int ovi_record_read(int layer, const char *id, struct ovi_record *ret_record,
+                    struct ovl2_error *err)
+{
+	struct ovi_record record = { .is_foreign = 0 };
+	cleanup_free char *text = NULL;
+	struct ovl2_error reason = { 0 };
+	int r;
+
+	r = ovi_file_read(layer, RECORD_NAME, RECORD_MAX_BYTES, &text, NULL, &reason);
+	if (r == OVL2_E_NOT_FOUND)
+		r = describe_foreign(layer, id, &record, &reason);
+	else if (r == 0)
+		r = parse(text, id, &record, &reason);
+	if (r < 0) {
+		if (err)
+			*err = reason;
+		return ovi_fail_within(err, r, "read '%s/" RECORD_NAME "'", id);
+	}
+	*ret_record = record;
+
+	return 0;
+}

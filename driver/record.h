@@ -1,0 +1,39 @@
+#pragma once
+
+/*
+ * A layer's record, `<id>/ovl2.json`: one small JSON object with a checksum of
+ * itself. A layer without one is foreign: Docker made it.
+ */
+
+#include <ovl2.h>
+
+struct ovi_record {
+	char id[OVL2_ID_SIZE];
+	char parent[OVL2_ID_SIZE]; /* "" for a base layer */
+
+	int is_read_write;
+	int is_committed;
+
+	/* 0 when there is no quota. */
+	uint64_t quota_bytes;
+	uint64_t quota_inodes;
+	uint32_t project_id;
+
+	/* Read from disk? Otherwise pieced together from a foreign layer's files. */
+	int is_foreign;
+};
+
+/*
+ * Creates the record in layer directory `layer`, or replaces it as a whole, which
+ * with `flush` holds across a power cut.
+ */
+int ovi_record_write(int layer, const struct ovi_record *record, int flush, struct ovl2_error *err);
+
+/*
+ * Reads the record in layer directory `layer`, which is that of layer `id`. Where
+ * there is none: is_foreign, is_committed by Docker's marker, and no parent.
+ *
+ * Errors: OVL2_E_CORRUPT for a damaged record, or one of another layer.
+ */
+int ovi_record_read(int layer, const char *id, struct ovi_record *ret_record,
+                    struct ovl2_error *err);

@@ -1,0 +1,312 @@
+/* What a store and its layers are: status, list, metadata; and cleaning up. */
+
+#include <ovl2.h>
+
+#include "cleanup.h"
+#include "dir.h"
+#include "fail.h"
+#include "hold.h"
+#include "layer.h"
+#include "overlay.h"
+#include "strbuf.h"
+#include "sys.h"
+#include "tree.h"
+
+#include <fcntl.h>
+#include <libmount.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+
+/* Hands out facts until the caller has had enough. */
+struct teller {
+	ovl2_fact_fn *each;
+	void *data;
+	int stopped;
+};
+
+__attribute__((format(printf, 4, 5))) static void tell(struct teller *teller, const char *key,
+                                                       const char *how, const char *format, ...)
+{
+	struct ovl2_fact fact = { .key = key, .how = how };
+	cleanup_free char *text = NULL;
+	va_list args;
+	int length;
+
+	if (teller->stopped)
+		return;
+
+	va_start(args, format);
+	length = vasprintf(&text, format, args);
+	va_end(args);
+	if (length < 0)
+		text = NULL;
+	fact.value = text ? text : "";
+	teller->stopped = teller->each(teller->data, &fact);
+}
+
+/* ------------------------------------------------------------------- status -- */
+
+static void tell_answer(struct teller *teller, const char *key, int answer, int wanted,
+                        const struct ovl2_evidence *evidence, const struct ovl2_error *reason)
+{
+	if (answer < 0)
+		tell(teller, key, reason->message, "unknown");
+	else
+		tell(teller, key, evidence->text, "%s", answer == wanted ? "true" : "false");
+}
+
+static void tell_backing(struct teller *teller, const struct ovl2_store *store)
+{
+	struct libmnt_table *table = mnt_new_table_from_file("/proc/self/mountinfo");
+	struct libmnt_fs *fs = NULL;
+	const char *type;
+
+	if (table)
+		fs = mnt_table_find_mountpoint(table, store->path, MNT_ITER_BACKWARD);
+	type = fs ? mnt_fs_get_fstype(fs) : NULL;
+	tell(teller, "Backing Filesystem", "mount table", "%s", type ? type : "unknown");
+	mnt_unref_table(table);
+}
+
+static void tell_host(struct teller *teller, const struct ovl2_store *store)
+{
+	struct ovl2_evidence evidence = { .value = 0 };
+	struct ovl2_error reason = { 0 };
+	int r;
+
+	tell_backing(teller, store);
+	r = ovl2_probe_d_type(store->home, &evidence, &reason);
+	tell_answer(teller, "Supports d_type", r, 1, &evidence, &reason);
+	r = ovl2_probe_opaque_copy_up(store->home, &evidence, &reason);
+	tell_answer(teller, "Native Overlay Diff", r, 0, &evidence, &reason);
+	tell(teller, "Using metacopy", "metacopy=off at every mount where the kernel has it",
+	     "false");
+	tell(teller, "userxattr", "trusted.* attributes are used", "false");
+	r = ovl2_probe_project_quota(store->home, &evidence, &reason);
+	tell_answer(teller, "Project Quota", r, 1, &evidence, &reason);
+}
+
+static int count_layers(struct ovl2_store *store, size_t *ret_count, struct ovl2_error *err)
+{
+	cleanup_listing struct ovi_listing listing = { 0 };
+	int r;
+
+	r = ovi_dir_list(store->home, store->path, &listing, err);
+	*ret_count = 0;
+	for (size_t i = 0; i < listing.count; i++)
+		*ret_count +=
+			listing.names[i].type == DT_DIR && ovi_id_is_valid(listing.names[i].name);
+
+	return r;
+}
+
+int ovl2_store_status(struct ovl2_store *store, ovl2_fact_fn *each, void *data,
+                      struct ovl2_error *err)
+{
+	static const char *const durabilities[] = {
+		[OVL2_DURABILITY_COMMIT] = "commit",
+		[OVL2_DURABILITY_NONE] = "none",
+		[OVL2_DURABILITY_ALWAYS] = "always",
+	};
+	const struct ovl2_store_options *options = &store->options;
+	struct teller teller = { .each = each, .data = data };
+	size_t count;
+	int r;
+
+	r = count_layers(store, &count, err);
+	if (r < 0)
+		return r;
+
+	tell(&teller, "Store", "path without links", "%s", store->path);
+	tell_host(&teller, store);
+	tell(&teller, "Mount Method", "option mount_method", "%s",
+	     ovl2_mount_method_name(options->mount_method));
+	tell(&teller, "Mount Options", "what this kernel's /sys/module/overlay/parameters knows",
+	     "%s", store->mount_options);
+	tell(&teller, "Max Depth", "option max_depth", "%u", options->max_depth);
+	tell(&teller, "Durability", "option durability", "%s", durabilities[options->durability]);
+	tell(&teller, "Layers", "directories of the store", "%zu", count);
+
+	return 0;
+}
+
+/* --------------------------------------------------------------------- list -- */
+
+static int tell_layer(struct ovl2_store *store, const char *id, ovl2_layer_fn *each, void *data,
+                      struct ovl2_error *err)
+{
+	cleanup_layer struct ovi_layer layer = OVI_LAYER_NONE;
+	struct ovl2_layer_info info = { .id = id };
+	struct ovi_hold hold;
+	int r;
+
+	r = ovi_layer_open(store, id, &layer, err);
+	/* Removed since it was listed. */
+	if (r == OVL2_E_NOT_FOUND)
+		return 0;
+	if (r == 0)
+		r = ovi_hold_read(&layer, &hold, err);
+	if (r < 0)
+		return r;
+
+	info.parent = *layer.record.parent ? layer.record.parent : NULL;
+	info.depth = (uint32_t)layer.chain.count;
+	info.mount_count = hold.count;
+	info.is_read_write = layer.record.is_read_write;
+	info.is_committed = layer.record.is_committed;
+	info.is_foreign = layer.record.is_foreign;
+
+	return each(data, &info) ? 1 : 0;
+}
+
+int ovl2_store_list(struct ovl2_store *store, ovl2_layer_fn *each, void *data,
+                    struct ovl2_error *err)
+{
+	cleanup_listing struct ovi_listing listing = { 0 };
+	struct ovl2_error reason = { 0 };
+	int r;
+
+	r = ovi_dir_list(store->home, store->path, &listing, err);
+	for (size_t i = 0; i < listing.count && r == 0; i++) {
+		const struct ovi_name *entry = &listing.names[i];
+
+		if (entry->type != DT_DIR || !ovi_id_is_valid(entry->name))
+			continue;
+		r = tell_layer(store, entry->name, each, data, &reason);
+		if (r < 0 && err)
+			*err = reason;
+	}
+
+	return r < 0 ? r : 0;
+}
+
+/* ----------------------------------------------------------------- metadata -- */
+
+static int join_lowers(const struct ovi_layer *layer, struct ovi_strbuf *text,
+                       struct ovl2_error *err)
+{
+	for (size_t i = 0; i < layer->chain.count; i++)
+		ovi_strbuf_addf(text, "%s%s/%s/diff", i ? ":" : "", layer->store->path,
+		                layer->chain.ids[i]);
+
+	return text->failed ? ovi_fail_memory(err) : 0;
+}
+
+static const char *state_of(const struct ovi_layer *layer)
+{
+	if (layer->record.is_committed)
+		return "committed";
+
+	return layer->record.is_read_write ? "read-write" : "open";
+}
+
+int ovl2_layer_metadata(struct ovl2_store *store, const char *id, ovl2_fact_fn *each, void *data,
+                        struct ovl2_error *err)
+{
+	cleanup_layer struct ovi_layer layer = OVI_LAYER_NONE;
+	cleanup_strbuf struct ovi_strbuf lowers = { 0 };
+	struct teller teller = { .each = each, .data = data };
+	struct ovi_hold hold;
+	int r;
+
+	r = ovi_layer_open(store, id, &layer, err);
+	if (r == 0)
+		r = ovi_hold_read(&layer, &hold, err);
+	if (r == 0)
+		r = join_lowers(&layer, &lowers, err);
+	if (r < 0)
+		return r;
+
+	if (lowers.length)
+		tell(&teller, "LowerDir", "lower file", "%s", lowers.text);
+	tell(&teller, "UpperDir", "layout", "%s/%s/diff", store->path, id);
+	tell(&teller, "WorkDir", "layout", "%s/%s/work", store->path, id);
+	tell(&teller, "MergedDir", "layout", "%s/%s/merged", store->path, id);
+	if (*layer.record.parent)
+		tell(&teller, "Parent", layer.record.is_foreign ? "lower file" : "record", "%s",
+		     layer.record.parent);
+	tell(&teller, "Depth", "lower file", "%zu", layer.chain.count);
+	tell(&teller, "State", layer.record.is_foreign ? "committed file" : "record", "%s",
+	     state_of(&layer));
+	tell(&teller, "Mounts", "kernel and run directory", "%u", hold.count);
+
+	return 0;
+}
+
+/* ------------------------------------------------------------------ cleanup -- */
+
+/* Is it a mount of ours: "<store>/<id>/merged"? */
+static int is_merged(const struct ovl2_store *store, const char *target)
+{
+	size_t length = strlen(store->path);
+	char id[OVL2_ID_SIZE];
+	const char *slash;
+
+	if (!target || strncmp(target, store->path, length) != 0 || target[length] != '/')
+		return 0;
+	target += length + 1;
+	slash = strchr(target, '/');
+	if (!slash || strcmp(slash, "/merged") != 0 || (size_t)(slash - target) >= sizeof(id))
+		return 0;
+	memcpy(id, target, (size_t)(slash - target));
+	id[slash - target] = '\0';
+
+	return ovi_id_is_valid(id);
+}
+
+static int unmount_all(struct ovl2_store *store, struct libmnt_table *table, struct ovl2_error *err)
+{
+	struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_BACKWARD);
+	struct libmnt_fs *fs;
+	int r = 0;
+
+	if (!iter)
+		return ovi_fail_memory(err);
+	while (r == 0 && mnt_table_next_fs(table, iter, &fs) == 0) {
+		const char *target = mnt_fs_get_target(fs);
+
+		if (is_merged(store, target) && ovi_sys.umount2(target, UMOUNT_NOFOLLOW) < 0)
+			r = ovi_fail_errno(err, "unmount '%s'", target);
+	}
+	mnt_free_iter(iter);
+
+	return r;
+}
+
+static int forget_counts(struct ovl2_store *store, struct ovl2_error *err)
+{
+	cleanup_listing struct ovi_listing listing = { 0 };
+	int r;
+
+	r = ovi_dir_list(store->run, "run directory", &listing, err);
+	for (size_t i = 0; i < listing.count && r == 0; i++)
+		r = ovi_tree_remove(store->run, listing.names[i].name, err);
+
+	return r;
+}
+
+int ovl2_store_cleanup(struct ovl2_store *store, struct ovl2_error *err)
+{
+	cleanup_fd int lock = -1;
+	struct libmnt_table *table;
+	int r;
+
+	r = ovi_store_lock(store, LOCK_EX, &lock, err);
+	if (r < 0)
+		return r;
+	table = mnt_new_table_from_file("/proc/self/mountinfo");
+	if (!table)
+		return ovi_fail_errno(err, "read the mount table");
+
+	r = unmount_all(store, table, err);
+	mnt_unref_table(table);
+	if (r == 0)
+		r = forget_counts(store, err);
+	if (r == 0)
+		r = ovi_store_collect(store, err);
+
+	return r;
+}

@@ -1,0 +1,510 @@
+#include "store.h"
+
+#include "cleanup.h"
+#include "dir.h"
+#include "fail.h"
+#include "file.h"
+#include "overlay.h"
+#include "strbuf.h"
+#include "sys.h"
+#include "tree.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/sysmacros.h>
+
+#define FORMAT_TEXT "ovl2 store 1\n"
+#define DEFAULT_RUN "/run/ovl2"
+
+/* Docker's limit, which every kernel and every id length can mount. */
+#define DEFAULT_MAX_DEPTH 128
+
+void ovi_store_log(const struct ovl2_store *store, enum ovl2_log_level level, const char *format,
+                   ...)
+{
+	char message[512];
+	va_list args;
+
+	if (!store->options.log)
+		return;
+
+	va_start(args, format);
+	vsnprintf(message, sizeof(message), format, args);
+	va_end(args);
+	store->options.log(store->options.log_data, level, message);
+}
+
+/* ------------------------------------------------------------------ locks -- */
+
+int ovi_store_lock(struct ovl2_store *store, int operation, int *ret_lock, struct ovl2_error *err)
+{
+	cleanup_fd int fd = -1;
+
+	fd = ovi_sys.openat(store->home, OVI_PRIVATE "/lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return ovi_fail_errno(err, "open the lock of store '%s'", store->path);
+	while (ovi_sys.flock(fd, operation) < 0)
+		if (errno != EINTR)
+			return ovi_fail_errno(err, "lock store '%s'", store->path);
+	*ret_lock = steal_fd(&fd);
+
+	return 0;
+}
+
+int ovi_store_is_durable(const struct ovl2_store *store)
+{
+	return store->options.durability != OVL2_DURABILITY_NONE;
+}
+
+int ovi_store_sync(struct ovl2_store *store, struct ovl2_error *err)
+{
+	if (ovi_store_is_durable(store) && ovi_sys.syncfs(store->home) < 0)
+		return ovi_fail_errno(err, "flush the filesystem of '%s'", store->path);
+
+	return 0;
+}
+
+/* ---------------------------------------------------------------- staging -- */
+
+int ovi_stage_create(struct ovl2_store *store, struct ovi_stage *ret_stage, struct ovl2_error *err)
+{
+	struct ovi_stage stage = { .store = store, .dir = -1 };
+	char random[OVI_LINK_LENGTH + 1];
+	int r;
+
+	r = ovi_random_name(random, err);
+	if (r < 0)
+		return r;
+	snprintf(stage.name, sizeof(stage.name), OVI_PRIVATE "/staging/%s", random);
+
+	if (ovi_sys.mkdirat(store->home, stage.name, 0700) < 0)
+		return ovi_fail_errno(err, "create '%s/%s'", store->path, stage.name);
+	r = ovi_dir_open(store->home, stage.name, &stage.dir, err);
+	if (r == 0 && ovi_sys.flock(stage.dir, LOCK_EX | LOCK_NB) < 0)
+		r = ovi_fail_errno(err, "lock '%s/%s'", store->path, stage.name);
+	if (r < 0) {
+		if (stage.dir >= 0)
+			close(stage.dir);
+		ovi_sys.unlinkat(store->home, stage.name, AT_REMOVEDIR);
+		return r;
+	}
+	*ret_stage = stage;
+
+	return 0;
+}
+
+void ovi_stage_remove(struct ovi_stage *stage)
+{
+	struct ovl2_error reason = { 0 };
+	int saved = errno;
+
+	if (stage->dir < 0)
+		return;
+
+	if (ovi_tree_remove(stage->store->home, stage->name, &reason) < 0)
+		ovi_store_log(stage->store, OVL2_LOG_WARNING, "left behind: %s", reason.message);
+	close(stage->dir);
+	stage->dir = -1;
+	errno = saved;
+}
+
+/* Is it locked, that is, does whoever made it still work on it? */
+static int is_in_use(int parent, const char *name)
+{
+	cleanup_fd int fd = -1;
+
+	if (ovi_dir_open(parent, name, &fd, NULL) < 0)
+		return 0;
+
+	return ovi_sys.flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
+static int collect(struct ovl2_store *store, const char *path, struct ovl2_error *err)
+{
+	cleanup_listing struct ovi_listing listing = { 0 };
+	cleanup_fd int dir = -1;
+	int r;
+
+	r = ovi_dir_open(store->home, path, &dir, err);
+	if (r == 0)
+		r = ovi_dir_list(dir, path, &listing, err);
+	for (size_t i = 0; i < listing.count && r == 0; i++)
+		if (!is_in_use(dir, listing.names[i].name))
+			r = ovi_tree_remove(dir, listing.names[i].name, err);
+
+	return r;
+}
+
+int ovi_store_collect(struct ovl2_store *store, struct ovl2_error *err)
+{
+	int r;
+
+	r = collect(store, OVI_PRIVATE "/staging", err);
+	if (r < 0)
+		return r;
+
+	return collect(store, OVI_TRASH, err);
+}
+
+/* ------------------------------------------------------------------- open -- */
+
+/* What may stand in a directory that is to become a store. */
+static int is_harmless(const char *name)
+{
+	return strcmp(name, "lost+found") == 0 || strcmp(name, "l") == 0 ||
+	       strcmp(name, OVI_PRIVATE) == 0;
+}
+
+enum kind { KIND_NEW, KIND_OURS, KIND_DOCKER };
+
+/* Returns an enum kind. */
+static int recognise(int home, const char *path, struct ovl2_error *err)
+{
+	cleanup_listing struct ovi_listing listing = { 0 };
+	cleanup_free char *format = NULL;
+	struct ovl2_error reason = { 0 };
+	struct stat st;
+	int r;
+
+	r = ovi_file_read(home, OVI_PRIVATE "/format", sizeof(FORMAT_TEXT), &format, NULL, &reason);
+	if (r == 0 && strcmp(format, FORMAT_TEXT) == 0)
+		return KIND_OURS;
+	if (r == 0)
+		return ovi_fail(err, OVL2_E_CORRUPT,
+		                "store '%s' is of a format not known here: '%.40s'", path, format);
+	if (r != OVL2_E_NOT_FOUND) {
+		if (err)
+			*err = reason;
+		return ovi_fail_within(err, r, "open store '%s'", path);
+	}
+
+	r = ovi_dir_list(home, path, &listing, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < listing.count; i++)
+		if (!is_harmless(listing.names[i].name))
+			r = 1;
+	if (r == 0)
+		return KIND_NEW;
+	if (ovi_sys.fstatat(home, "l", &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
+		return KIND_DOCKER;
+
+	return ovi_fail(err, OVL2_E_CORRUPT,
+	                "'%s' is neither empty nor a layer store: choose another directory", path);
+}
+
+/* Fails unless this host can carry a store in the filesystem of `dir`. */
+static int check_host(int dir, const char *path, const struct ovl2_store_options *options,
+                      struct ovl2_error *err)
+{
+	struct ovl2_evidence evidence = { .value = 0 };
+	int r;
+
+	r = ovl2_probe_kernel_version(&evidence, err);
+	if (r < 0)
+		return r;
+	if (r == 0 && !options->override_kernel_check)
+		return ovi_fail(err, OVL2_E_UNSUPPORTED,
+		                "open store '%s': %s: update it, or set "
+		                "overlay2.override_kernel_check=true",
+		                path, evidence.text);
+
+	r = ovl2_probe_backing_fs(dir, &evidence, err);
+	if (r < 0)
+		return ovi_fail_within(err, r, "open store '%s'", path);
+	if (r == 0)
+		return ovi_fail(err, OVL2_E_UNSUPPORTED,
+		                "open store '%s': overlayfs cannot write here: %s: put it on ext4, "
+		                "xfs or btrfs",
+		                path, evidence.text);
+
+	r = ovl2_probe_d_type(dir, &evidence, err);
+	if (r < 0)
+		return ovi_fail_within(err, r, "open store '%s'", path);
+	if (r == 0)
+		return ovi_fail(err, OVL2_E_UNSUPPORTED,
+		                "open store '%s': deleted files would show, for %s: make the "
+		                "filesystem anew with d_type (mkfs.xfs -n ftype=1, or tune2fs -O "
+		                "filetype and e2fsck -f)",
+		                path, evidence.text);
+
+	return 0;
+}
+
+static int make_directory(int dir, const char *name, const char *path, struct ovl2_error *err)
+{
+	if (ovi_sys.mkdirat(dir, name, 0700) < 0 && errno != EEXIST)
+		return ovi_fail_errno(err, "create '%s/%s'", path, name);
+
+	return 0;
+}
+
+/* Makes the store's own directories; the format file, made last, makes it a store. */
+static int make_store(int home, const char *path, struct ovl2_error *err)
+{
+	static const char *const names[] = {
+		"l",       OVI_PRIVATE,
+		OVI_EMPTY, OVI_PRIVATE "/staging",
+		OVI_TRASH, OVI_PRIVATE "/quarantine",
+	};
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names) && r == 0; i++)
+		r = make_directory(home, names[i], path, err);
+	if (r < 0)
+		return r;
+
+	r = ovi_file_replace(home, OVI_PRIVATE "/format", FORMAT_TEXT, 1, err);
+	if (r < 0)
+		return r;
+	if (ovi_sys.fsync(home) < 0)
+		return ovi_fail_errno(err, "flush '%s'", path);
+
+	return 0;
+}
+
+/* The store's own directory under the run directory: by identity, not by path. */
+static int name_run(int home, char *ret_name, size_t size, struct ovl2_error *err)
+{
+	struct stat st;
+
+	if (ovi_sys.fstatat(home, "", &st, AT_EMPTY_PATH) < 0)
+		return ovi_fail_errno(err, "look at the store");
+	snprintf(ret_name, size, "%u-%u-%llu", major(st.st_dev), minor(st.st_dev),
+	         (unsigned long long)st.st_ino);
+
+	return 0;
+}
+
+static int open_run(struct ovl2_store *store, const char *path, struct ovl2_error *err)
+{
+	cleanup_fd int run = -1;
+	char name[64];
+	int r;
+
+	if (ovi_sys.mkdirat(AT_FDCWD, path, 0700) < 0 && errno != EEXIST)
+		return ovi_fail_errno(err, "create run directory '%s'", path);
+	r = ovi_dir_open(AT_FDCWD, path, &run, err);
+	if (r < 0)
+		return ovi_fail_within(err, r, "open run directory");
+	r = name_run(store->home, name, sizeof(name), err);
+	if (r == 0)
+		r = make_directory(run, name, path, err);
+	if (r < 0)
+		return r;
+
+	return ovi_dir_open(run, name, &store->run, err);
+}
+
+/* Was this store opened since boot? Then its host and filesystem were checked. */
+static int is_checked(int home, const char *run_path)
+{
+	cleanup_strbuf struct ovi_strbuf path = { 0 };
+	char name[64];
+	struct stat st;
+
+	if (name_run(home, name, sizeof(name), NULL) < 0)
+		return 0;
+	ovi_strbuf_addf(&path, "%s/%s", run_path, name);
+
+	return !path.failed && ovi_sys.fstatat(AT_FDCWD, path.text, &st, 0) == 0;
+}
+
+/*
+ * Without these a mount may differ from host to host, since the kernel's defaults
+ * can be set per host: index makes sharing a lower EBUSY, and redirect_dir and
+ * metacopy write an upper that only this kernel can read. A parameter's file is
+ * there when the kernel knows the option; redirect_always_follow came with
+ * "nofollow" (Linux 4.15).
+ */
+static void choose_mount_options(struct ovl2_store *store)
+{
+	static const struct {
+		const char *parameter;
+		const char *option;
+	} known[] = {
+		{ "index", "index=off" },
+		{ "redirect_always_follow", "redirect_dir=nofollow" },
+		{ "metacopy", "metacopy=off" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		char path[128];
+		struct stat st;
+
+		snprintf(path, sizeof(path), "/sys/module/overlay/parameters/%s",
+		         known[i].parameter);
+		if (ovi_sys.fstatat(AT_FDCWD, path, &st, 0) < 0)
+			continue;
+		if (*store->mount_options)
+			strcat(store->mount_options, ",");
+		strcat(store->mount_options, known[i].option);
+	}
+}
+
+/*
+ * Opens the directory, or where it is missing the one that is to hold it: what
+ * must be known of the filesystem is asked before anything is made on it.
+ */
+static int open_or_parent(const char *path, int *ret_dir, struct ovl2_error *err)
+{
+	cleanup_free char *parent = NULL;
+	char *slash;
+	int fd;
+
+	fd = ovi_sys.openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
+	if (fd >= 0) {
+		*ret_dir = fd;
+		return 1;
+	}
+	if (errno != ENOENT)
+		return ovi_fail_errno(err, "open store '%s'", path);
+
+	parent = strdup(path);
+	if (!parent)
+		return ovi_fail_memory(err);
+	while (strlen(parent) > 1 && parent[strlen(parent) - 1] == '/')
+		parent[strlen(parent) - 1] = '\0';
+	slash = strrchr(parent, '/');
+	if (slash)
+		slash[slash == parent] = '\0';
+
+	fd = ovi_sys.openat(AT_FDCWD, slash ? parent : ".", O_RDONLY | O_DIRECTORY, 0);
+	if (fd < 0)
+		return ovi_fail_errno(err, "create store '%s'", path);
+	*ret_dir = fd;
+
+	return 0;
+}
+
+static int open_home(const char *path, const struct ovl2_store_options *options, int *ret_home,
+                     struct ovl2_error *err)
+{
+	cleanup_fd int dir = -1;
+	int exists;
+	int kind = KIND_NEW;
+	int r;
+
+	exists = open_or_parent(path, &dir, err);
+	if (exists < 0)
+		return exists;
+	if (exists) {
+		kind = recognise(dir, path, err);
+		if (kind < 0)
+			return kind;
+	}
+
+	if (kind != KIND_OURS || !is_checked(dir, options->run_directory)) {
+		r = check_host(dir, path, options, err);
+		if (r < 0)
+			return r;
+	}
+	if (!exists) {
+		close(steal_fd(&dir));
+		if (ovi_sys.mkdirat(AT_FDCWD, path, 0700) < 0 && errno != EEXIST)
+			return ovi_fail_errno(err, "create store '%s'", path);
+		r = ovi_dir_open(AT_FDCWD, path, &dir, err);
+		if (r < 0)
+			return r;
+	}
+	if (kind != KIND_OURS) {
+		r = make_store(dir, path, err);
+		if (r < 0)
+			return r;
+	}
+	*ret_home = steal_fd(&dir);
+
+	return 0;
+}
+
+static int check_options(const struct ovl2_store_options *options, struct ovl2_error *err)
+{
+	if (options->size != sizeof(*options))
+		return ovi_fail(err, OVL2_E_INVALID,
+		                "store options of size %zu are not this library's", options->size);
+	if (options->max_depth > OVI_MAX_LOWERS)
+		return ovi_fail(err, OVL2_E_INVALID, "max_depth %u is more than overlayfs's %d",
+		                options->max_depth, OVI_MAX_LOWERS);
+	if (!ovl2_mount_method_name(options->mount_method))
+		return ovi_fail(err, OVL2_E_INVALID, "there is no mount method %d",
+		                options->mount_method);
+	if (options->durability < OVL2_DURABILITY_COMMIT ||
+	    options->durability > OVL2_DURABILITY_ALWAYS)
+		return ovi_fail(err, OVL2_E_INVALID, "there is no durability %d",
+		                options->durability);
+
+	return 0;
+}
+
+static int fill(struct ovl2_store *store, const char *path, struct ovl2_error *err)
+{
+	int r;
+
+	r = open_home(path, &store->options, &store->home, err);
+	if (r < 0)
+		return r;
+	store->path = realpath(path, NULL);
+	if (!store->path)
+		return ovi_fail_errno(err, "resolve '%s'", path);
+
+	r = open_run(store, store->options.run_directory, err);
+	store->options.run_directory = NULL;
+	if (r < 0)
+		return r;
+	choose_mount_options(store);
+
+	return ovi_store_collect(store, err);
+}
+
+int ovl2_store_open(const char *path, const struct ovl2_store_options *options,
+                    struct ovl2_store **ret_store, struct ovl2_error *err)
+{
+	static const struct ovl2_store_options defaults = { .size = sizeof(defaults) };
+	struct ovl2_store *store;
+	int r;
+
+	if (!options)
+		options = &defaults;
+	if (!path || !*path || !ret_store)
+		return ovi_fail(err, OVL2_E_INVALID, "a store needs a path");
+	r = check_options(options, err);
+	if (r < 0)
+		return r;
+
+	store = calloc(1, sizeof(*store));
+	if (!store)
+		return ovi_fail_memory(err);
+	store->home = -1;
+	store->run = -1;
+	store->options = *options;
+	if (!store->options.run_directory)
+		store->options.run_directory = DEFAULT_RUN;
+	if (!store->options.max_depth)
+		store->options.max_depth = DEFAULT_MAX_DEPTH;
+
+	r = fill(store, path, err);
+	if (r < 0) {
+		ovl2_store_close(store);
+		return r;
+	}
+	*ret_store = store;
+
+	return 0;
+}
+
+void ovl2_store_close(struct ovl2_store *store)
+{
+	if (!store)
+		return;
+
+	if (store->home >= 0)
+		close(store->home);
+	if (store->run >= 0)
+		close(store->run);
+	free(store->path);
+	free(store);
+}

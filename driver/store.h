@@ -1,0 +1,71 @@
+#pragma once
+
+/*
+ * An open store: its directories, its locks, and where things are built aside.
+ *
+ *     <home>/l/<link> -> ../<id>/diff
+ *     <home>/<id>/{diff,work,merged,link,lower,committed,ovl2.json}
+ *     <home>/.ovl2/{format,lock,empty,staging,trash,quarantine}
+ *     <run>/<device>-<inode>/<id>         mount counts, gone at reboot
+ *
+ * Order of locks: the store, then at most one layer. All are flock(2) on
+ * descriptors opened for the call, so that threads and processes exclude each
+ * other by the same means and a crash releases them.
+ */
+
+#include "id.h"
+
+#include <ovl2.h>
+
+#define OVI_PRIVATE ".ovl2"
+#define OVI_EMPTY OVI_PRIVATE "/empty"
+#define OVI_TRASH OVI_PRIVATE "/trash"
+
+struct ovl2_store {
+	/* The store's directory, and its absolute path without links. */
+	int home;
+	char *path;
+
+	/* Where mount counts live: a directory for this store alone. */
+	int run;
+
+	/* As given; max_depth filled in. The strings in it are not kept. */
+	struct ovl2_store_options options;
+
+	/* Overlay options of every mount: "index=off,redirect_dir=nofollow,...". */
+	char mount_options[64];
+};
+
+/* Logs through the caller's callback. */
+void ovi_store_log(const struct ovl2_store *store, enum ovl2_log_level level, const char *format,
+                   ...) __attribute__((format(printf, 3, 4)));
+
+/*
+ * Locks the store: LOCK_SH for everything but taking layers away, LOCK_EX for
+ * that. Closing `ret_lock` unlocks.
+ */
+int ovi_store_lock(struct ovl2_store *store, int operation, int *ret_lock, struct ovl2_error *err);
+
+/* Must what is published be on disk first? */
+int ovi_store_is_durable(const struct ovl2_store *store);
+
+/* Flushes the filesystem, unless the store's durability is none. */
+int ovi_store_sync(struct ovl2_store *store, struct ovl2_error *err);
+
+/* A directory in which to build something before it is published by a rename. */
+struct ovi_stage {
+	struct ovl2_store *store;
+	int dir; /* -1 when there is none */
+	char name[sizeof(OVI_PRIVATE "/staging/") + OVI_LINK_LENGTH];
+};
+
+#define cleanup_stage __attribute__((cleanup(ovi_stage_remove)))
+
+/* Makes an empty stage, mode 0700, locked so that nobody collects it. */
+int ovi_stage_create(struct ovl2_store *store, struct ovi_stage *ret_stage, struct ovl2_error *err);
+
+/* Deletes the stage with all that is still in it. Safe on `{ .dir = -1 }`. */
+void ovi_stage_remove(struct ovi_stage *stage);
+
+/* Deletes what interrupted calls left: stages that nobody locks, and all trash. */
+int ovi_store_collect(struct ovl2_store *store, struct ovl2_error *err);

@@ -1,0 +1,73 @@
+#include "view.h"
+
+#include "cleanup.h"
+#include "dir.h"
+#include "fail.h"
+
+#include <stdio.h>
+
+void ovi_view_release(struct ovi_view *view)
+{
+	int saved = errno;
+
+	free(view->lower);
+	view->lower = NULL;
+	errno = saved;
+}
+
+int ovi_view_init(struct ovi_view *view, struct ovi_layer *layer, int is_writable,
+                  const char *label, struct ovl2_error *err)
+{
+	const struct ovi_chain *chain = &layer->chain;
+	struct ovl2_store *store = layer->store;
+	size_t count = 0;
+	int r;
+
+	view->lower = calloc(chain->count + 2, sizeof(*view->lower));
+	if (!view->lower)
+		return ovi_fail_memory(err);
+
+	if (!is_writable) {
+		r = ovi_link_read(store, layer->dir, layer->id, view->own_link, err);
+		if (r < 0)
+			return r;
+		view->lower[count++] = view->own_link;
+	}
+	for (size_t i = 0; i < chain->count; i++)
+		view->lower[count++] = chain->links[i];
+	if (!chain->count)
+		view->lower[count++] = OVI_EMPTY;
+
+	snprintf(view->upper, sizeof(view->upper), "%s/diff", layer->id);
+	snprintf(view->work, sizeof(view->work), "%s/work", layer->id);
+	view->overlay = (struct ovi_overlay){
+		.home = store->home,
+		.home_path = store->path,
+		.lower = view->lower,
+		.lower_count = count,
+		.upper = is_writable ? view->upper : NULL,
+		.work = is_writable ? view->work : NULL,
+		.options = store->mount_options,
+		.label = label,
+	};
+
+	return 0;
+}
+
+int ovi_view_open(struct ovl2_store *store, const char *id, int *ret_root, struct ovl2_error *err)
+{
+	cleanup_layer struct ovi_layer layer = OVI_LAYER_NONE;
+	cleanup_view struct ovi_view view = { .lower = NULL };
+	int r;
+
+	if (!*id)
+		return ovi_dir_open(store->home, OVI_EMPTY, ret_root, err);
+
+	r = ovi_layer_open(store, id, &layer, err);
+	if (r == 0)
+		r = ovi_view_init(&view, &layer, 0, NULL, err);
+	if (r == 0)
+		r = ovi_overlay_open(&view.overlay, ret_root, err);
+
+	return r < 0 ? ovi_fail_within(err, r, "look at layer '%s'", id) : 0;
+}

@@ -1,0 +1,37 @@
+#pragma once
+
+/* A layer on top of its lowers, as the overlay to be mounted. */
+
+#include "layer.h"
+#include "overlay.h"
+
+#include <ovl2.h>
+
+/* Start from all zeroes; lives no longer than the layer and store it is made of. */
+struct ovi_view {
+	struct ovi_overlay overlay;
+
+	/* What the overlay borrows. */
+	const char **lower;
+	char own_link[OVI_LINK_SIZE];
+	char upper[OVL2_ID_SIZE + 8];
+	char work[OVL2_ID_SIZE + 8];
+};
+
+#define cleanup_view __attribute__((cleanup(ovi_view_release)))
+
+/*
+ * Writable: the layer's diff as upper. Else all of it as lowers. A layer that
+ * stands alone gets an empty directory below, since overlayfs wants two.
+ * `label` may be NULL and is borrowed.
+ */
+int ovi_view_init(struct ovi_view *view, struct ovi_layer *layer, int is_writable,
+                  const char *label, struct ovl2_error *err);
+
+void ovi_view_release(struct ovi_view *view);
+
+/*
+ * Opens what layer `id` shows, read-only and attached nowhere; `id` "" shows an
+ * empty directory. The descriptor keeps it alive.
+ */
+int ovi_view_open(struct ovl2_store *store, const char *id, int *ret_root, struct ovl2_error *err);
