@@ -157,6 +157,9 @@ const char *ovi_filesystem_name(uint64_t magic)
 	return "unknown";
 }
 
+/* Hides what is below a directory. */
+#define OPAQUE "trusted.overlay.opaque"
+
 /* Fails unless `name` under `dir` is what overlayfs takes for "deleted": char 0:0. */
 static int expect_whiteout(int dir, const char *name, const char *action, struct ovl2_error *err)
 {
@@ -211,17 +214,28 @@ static int try_deletion(int scratch, int root, struct ovl2_error *err)
 	if (ovi_sys.unlinkat(root, "gone", 0) < 0)
 		return ovi_fail_errno(err, "delete a file of the lower layer");
 	r = expect_missing(root, "gone", "after it was deleted", err);
-	if (r == 0)
-		r = expect_whiteout(scratch, "upper/gone", "deleting", err);
 	if (r < 0)
 		return r;
 
-	/* Wants an opaque mark, and so extended attributes: EIO without. */
-	if (ovi_sys.unlinkat(root, "d/old", 0) < 0 ||
-	    ovi_sys.unlinkat(root, "d", AT_REMOVEDIR) < 0 || ovi_sys.mkdirat(root, "d", 0755) < 0)
+	return expect_whiteout(scratch, "upper/gone", "deleting", err);
+}
+
+/* A directory in the place of a lower one hides it, by an extended attribute. */
+static int try_opaque(const struct ovi_scratch *scratch, int root, struct ovl2_error *err)
+{
+	char path[PATH_MAX + 16];
+	char value = '\0';
+
+	if (ovi_sys.unlinkat(root, "d", AT_REMOVEDIR) < 0 || ovi_sys.mkdirat(root, "d", 0755) < 0)
 		return ovi_fail_errno(err, "replace a directory of the lower layer");
 
-	return expect_missing(root, "d/old", "in a new directory", err);
+	snprintf(path, sizeof(path), "%s/upper/d", scratch->path);
+	if (ovi_sys.lgetxattr(path, OPAQUE, &value, 1) < 0)
+		return ovi_fail_errno(err, "read the opaque mark of a new directory");
+	if (value != 'y')
+		return ovi_fail(err, OVL2_E_UNSUPPORTED, "a new directory is not opaque");
+
+	return 0;
 }
 
 /* What overlayfs itself uses to replace a file by a whiteout, asked directly. */
@@ -259,8 +273,6 @@ static int try_as_upper(const struct ovi_scratch *scratch, struct ovl2_error *er
 	if (r == 0)
 		r = ovi_append_file(scratch->dir, "lower/gone", "lower", err);
 	if (r == 0)
-		r = ovi_append_file(scratch->dir, "lower/d/old", "lower", err);
-	if (r == 0)
 		r = ovi_overlay_open(&overlay, &root, err);
 	if (r == 0)
 		r = ovi_append_file(root, "new", "upper", err);
@@ -268,6 +280,8 @@ static int try_as_upper(const struct ovi_scratch *scratch, struct ovl2_error *er
 		r = try_copy_up(scratch->dir, root, err);
 	if (r == 0)
 		r = try_deletion(scratch->dir, root, err);
+	if (r == 0)
+		r = try_opaque(scratch, root, err);
 	if (r == 0)
 		r = try_rename_whiteout(scratch->dir, err);
 
@@ -388,7 +402,7 @@ static int read_mark(const struct ovi_scratch *scratch, struct ovl2_evidence *re
 		return ovi_fail_errno(err, "look for the directory that was copied up");
 
 	snprintf(path, sizeof(path), "%s/upper/d", scratch->path);
-	length = ovi_sys.lgetxattr(path, "trusted.overlay.opaque", value, sizeof(value));
+	length = ovi_sys.lgetxattr(path, OPAQUE, value, sizeof(value));
 	if (length < 0 && errno == ENODATA)
 		return ovi_answer(0, ret_evidence, 0,
 		                  "an opaque directory, copied up, is not opaque in the upper");
@@ -428,7 +442,7 @@ int ovi_opaque_copy_up(int directory, const char *overlay_options,
 		return r;
 
 	snprintf(path, sizeof(path), "%s/top/d", scratch.path);
-	if (ovi_sys.lsetxattr(path, "trusted.overlay.opaque", "y", 1, 0) < 0)
+	if (ovi_sys.lsetxattr(path, OPAQUE, "y", 1, 0) < 0)
 		return ovi_fail_errno(err, "mark a directory opaque");
 
 	overlay.home = scratch.dir;

@@ -14,9 +14,9 @@
 /* Engines count their ids up from 1: far away from all of them. */
 #define FIRST_PROJECT 0x40000000u
 
-#define LIMIT_BYTES (1u << 20)
-#define TRIED_BYTES (2 * LIMIT_BYTES)
-#define NEEDED_BYTES (8 * LIMIT_BYTES)
+static const int64_t limit_bytes = 1 << 20;
+static const int64_t tried_bytes = 2 << 20;
+static const int64_t needed_bytes = 8 << 20;
 
 /*
  * Turns CAP_SYS_RESOURCE of this thread off or on and returns whether it was on.
@@ -52,7 +52,7 @@ static int64_t write_past_limit(int dir, struct ovl2_error *err)
 	if (fd < 0)
 		return ovi_fail_errno(err, "create a file to fill");
 
-	while (written < TRIED_BYTES) {
+	while (written < tried_bytes) {
 		ssize_t length = ovi_sys.write(fd, block, sizeof(block));
 
 		if (length < 0 && (errno == ENOSPC || errno == EDQUOT))
@@ -65,7 +65,7 @@ static int64_t write_past_limit(int dir, struct ovl2_error *err)
 	/* Where blocks are found late, the limit is met late. */
 	if (ovi_sys.fsync(fd) < 0) {
 		if (errno == ENOSPC || errno == EDQUOT)
-			return LIMIT_BYTES;
+			return limit_bytes;
 		return ovi_fail_errno(err, "write out a file");
 	}
 
@@ -83,7 +83,7 @@ static int try_limit(int dir, struct ovl2_evidence *ret_evidence, struct ovl2_er
 	if (r == 0)
 		r = ovi_quota_set_project(dir, project, err);
 	if (r == 0)
-		r = ovi_quota_set_limits(dir, project, LIMIT_BYTES, 0, err);
+		r = ovi_quota_set_limits(dir, project, (uint64_t)limit_bytes, 0, err);
 	if (r < 0)
 		return r;
 
@@ -98,7 +98,7 @@ static int try_limit(int dir, struct ovl2_evidence *ret_evidence, struct ovl2_er
 		return (int)written;
 	if (r < 0)
 		return r;
-	if (written > LIMIT_BYTES)
+	if (written > limit_bytes)
 		return ovi_answer(0, ret_evidence, 0,
 		                  "quotas are on, but a project limited to 1 MiB could write 2");
 
@@ -114,12 +114,13 @@ static int check_room(int dir, struct ovl2_error *err)
 	/* Asked before there is a limit: XFS would answer for the project then. */
 	if (ovi_sys.fstatfs(dir, &fs) < 0)
 		return ovi_fail_errno(err, "ask for the free space");
-	if ((uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize >= NEEDED_BYTES)
+	if ((int64_t)fs.f_bavail * fs.f_bsize >= needed_bytes)
 		return 0;
 
 	errno = ENOSPC;
 
-	return ovi_fail_errno(err, "try a quota: less than %u bytes are free", NEEDED_BYTES);
+	return ovi_fail_errno(err, "try a quota: less than %lld bytes are free",
+	                      (long long)needed_bytes);
 }
 
 int ovl2_probe_project_quota(int directory, struct ovl2_evidence *ret_evidence,
