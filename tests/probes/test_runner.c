@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: MIT
+#include "support/test.h"
+
+#include "leftovers.h"
+
+#include "dir.h"
+#include "probe.h"
+#include "scratch.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+
+/*
+ * Probes that misbehave, and what is left of them: an "unknown", and nothing else.
+ */
+
+/* ------------------------------------------------------------- bad probes -- */
+
+/* Leaves a full scratch directory where the probe then ends badly. */
+static void make_a_mess(int directory)
+{
+	struct ovi_scratch scratch = OVI_SCRATCH_INIT;
+	char path[PATH_MAX + 8];
+
+	if (ovi_scratch_create(directory, &scratch, NULL) < 0)
+		_exit(1);
+	snprintf(path, sizeof(path), "%s/mount", scratch.path);
+	if (mkdir(path, 0700) < 0 || mount("tmpfs", path, "tmpfs", 0, NULL) < 0)
+		_exit(1);
+}
+
+static int hang(int directory, struct ovl2_evidence *evidence, struct ovl2_error *err)
+{
+	(void)evidence;
+	(void)err;
+	make_a_mess(directory);
+	while (pause() < 0)
+		continue;
+
+	return 1;
+}
+
+static int crash(int directory, struct ovl2_evidence *evidence, struct ovl2_error *err)
+{
+	(void)evidence;
+	(void)err;
+	make_a_mess(directory);
+	signal(SIGSEGV, SIG_DFL);
+	raise(SIGSEGV);
+
+	return 1;
+}
+
+static int leave(int directory, struct ovl2_evidence *evidence, struct ovl2_error *err)
+{
+	(void)evidence;
+	(void)err;
+	make_a_mess(directory);
+	_exit(0);
+}
+
+static int fail_here(int directory, struct ovl2_evidence *evidence, struct ovl2_error *err)
+{
+	(void)directory;
+	(void)evidence;
+	snprintf(err->message, sizeof(err->message),
+	         "open '/var/lib/.ovl2-probe-abcdefghijkl/upper': Input/output error");
+
+	return OVL2_E_SYSTEM;
+}
+
+static int answer_no(int directory, struct ovl2_evidence *evidence, struct ovl2_error *err)
+{
+	(void)directory;
+	(void)err;
+	snprintf(evidence->text, sizeof(evidence->text), "seen");
+	evidence->value = 42;
+
+	return 0;
+}
+
+/* A mount that is attached in the target itself. */
+static int mount_in_sight(int directory, struct ovl2_evidence *evidence, struct ovl2_error *err)
+{
+	char path[32];
+
+	(void)err;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", directory);
+	snprintf(evidence->text, sizeof(evidence->text), "mounted");
+
+	return mount("tmpfs", path, "tmpfs", 0, NULL) == 0;
+}
+
+/* ------------------------------------------------------------------ tests -- */
+
+static struct probe_outcome run(const struct test_place *place, probe_fn *function, int signals,
+                                int *ret_signal)
+{
+	const struct probe probe = { .id = "test", .run = function };
+	const struct probe_runner runner = {
+		.target = place->fd,
+		.timeout_ms = 300,
+		.signals = signals,
+	};
+	struct test_resources before = test_resources_count();
+	struct probe_outcome outcome = { 0 };
+
+	*ret_signal = probe_run(&probe, &runner, &outcome);
+	assert_nothing_left(before);
+	assert_int_equal(ovi_dir_is_empty(place->fd, "place", NULL), 1);
+
+	return outcome;
+}
+
+struct row {
+	probe_fn *function;
+	enum probe_answer answer;
+	const char *evidence;
+	uint64_t value;
+};
+
+static void outcome_is_told(void **state)
+{
+	struct test_place *place = *state;
+	const struct row *row = place->row;
+	struct probe_outcome outcome;
+	int sig;
+
+	outcome = run(place, row->function, -1, &sig);
+	assert_int_equal(sig, 0);
+	assert_int_equal(outcome.answer, row->answer);
+	assert_string_equal(outcome.evidence, row->evidence);
+	assert_int_equal(outcome.value, row->value);
+}
+
+static void signal_ends_the_run(void **state)
+{
+	struct test_place *place = *state;
+	cleanup_fd int signals = -1;
+	sigset_t set;
+	int sig;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	assert_sys(sigprocmask(SIG_BLOCK, &set, NULL));
+	signals = signalfd(-1, &set, SFD_CLOEXEC);
+	assert_sys(signals);
+	assert_sys(kill(getpid(), SIGTERM));
+
+	run(place, hang, signals, &sig);
+	assert_int_equal(sig, SIGTERM);
+}
+
+static void only_leftovers_are_swept(void **state)
+{
+	struct test_place *place = *state;
+	cleanup_free char *other = test_path("%s/.ovl2-probe-other-user", place->path);
+	cleanup_free char *near = test_path("%s/.ovl2-prober", place->path);
+	cleanup_free char *link = test_path("%s/.ovl2-probe-link", place->path);
+	cleanup_free char *stale = test_path("%s/.ovl2-probe-stale", place->path);
+	cleanup_free char *below = test_path("%s/below", stale);
+	cleanup_scratch struct ovi_scratch held = OVI_SCRATCH_INIT;
+	struct ovl2_error err = { 0 };
+
+	assert_ok(ovi_scratch_create(place->fd, &held, &err), &err);
+	assert_sys(mkdir(other, 0700) | mkdir(near, 0700) | mkdir(stale, 0700) |
+	           mkdir(below, 0700));
+	assert_sys(chown(other, 65534, 65534));
+	assert_sys(symlink("/", link));
+
+	assert_int_equal(ovi_scratch_sweep(place->fd, &err), 1);
+	assert_int_equal(access(stale, F_OK), -1);
+	assert_sys(access(other, F_OK));
+	assert_sys(access(near, F_OK));
+	assert_sys(access(held.path, F_OK));
+	assert_sys(faccessat(AT_FDCWD, link, F_OK, AT_SYMLINK_NOFOLLOW));
+}
+
+static void names_of_scratch_directories_are_hidden(void **state)
+{
+	char text[] = "mount '/a/.ovl2-probe-abcdefghijkl/x' on '/.ovl2-probe-aaaaaaaaaaaa'";
+
+	(void)state;
+	ovi_scratch_hide(text);
+	assert_string_equal(text, "mount '/a/x' on ''");
+}
+
+int main(int argc, char **argv)
+{
+	static const struct row rows[] = {
+		{ hang, PROBE_UNKNOWN, "no answer within 0.3 s", 0 },
+		{ crash, PROBE_UNKNOWN, "the probe crashed: Segmentation fault", 0 },
+		{ leave, PROBE_UNKNOWN, "the probe ended without an answer", 0 },
+		{ fail_here, PROBE_UNKNOWN, "open '/var/lib/upper': Input/output error", 0 },
+		{ answer_no, PROBE_NO, "seen", 42 },
+		{ mount_in_sight, PROBE_YES, "mounted", 0 },
+	};
+	const struct CMUnitTest tests[] = {
+		test_case("probe that hangs", outcome_is_told, &rows[0]),
+		test_case("probe that crashes", outcome_is_told, &rows[1]),
+		test_case("probe that leaves", outcome_is_told, &rows[2]),
+		test_case("probe that fails", outcome_is_told, &rows[3]),
+		test_case("probe that answers", outcome_is_told, &rows[4]),
+		test_case("probe that mounts", outcome_is_told, &rows[5]),
+		cmocka_unit_test(signal_ends_the_run),
+		cmocka_unit_test(only_leftovers_are_swept),
+		cmocka_unit_test(names_of_scratch_directories_are_hidden),
+	};
+
+	test_enter_namespace();
+
+	return test_run("runner", tests, ARRAY_SIZE(tests), argc, argv);
+}
