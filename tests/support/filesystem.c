@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+#include "filesystem.h"
+
+#include "test.h"
+
+#include "fail.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/loop.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+/* XFS refuses to be smaller than 300 MiB; the file is sparse. */
+#define DEFAULT_BYTES (512ULL << 20)
+
+/* Another process can take the free loop device before us; then ask again. */
+#define LOOP_ATTEMPTS 32
+
+const char *const test_filesystem_types[] = { "ext4", "xfs", "btrfs", "tmpfs", NULL };
+
+static int open_image(uint64_t bytes, struct ovl2_error *err)
+{
+	cleanup_free char *directory = test_scratch_create();
+	cleanup_free char *path = test_path("%s/image", directory);
+	cleanup_fd int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	test_scratch_remove(steal_ptr(&directory));
+	if (fd < 0)
+		return ovi_fail_errno(err, "create '%s'", path);
+	if (ftruncate(fd, (off_t)bytes) < 0)
+		return ovi_fail_errno(err, "grow '%s'", path);
+
+	return steal_fd(&fd);
+}
+
+static int make(const struct test_filesystem *filesystem, int image, struct ovl2_error *err)
+{
+	cleanup_free char *program = test_path("mkfs.%s", filesystem->type);
+	cleanup_free char *path = test_path("/proc/%d/fd/%d", getpid(), image);
+	cleanup_output struct test_output output = { 0 };
+	const char *argv[16] = { program, "-q" };
+	size_t count = 2;
+
+	for (size_t i = 0; filesystem->mkfs && filesystem->mkfs[i] && count < 14; i++)
+		argv[count++] = filesystem->mkfs[i];
+	argv[count] = path;
+
+	output = test_spawn(argv);
+	if (output.status == 127)
+		return ovi_fail(err, OVL2_E_UNSUPPORTED, "%s is not installed", program);
+	if (output.status != 0)
+		return ovi_fail(err, OVL2_E_SYSTEM, "%s: %s", program, output.err);
+
+	return 0;
+}
+
+static int attach_once(int control, int image, char *ret_path, size_t size)
+{
+	struct loop_config config = {
+		.fd = (uint32_t)image,
+		.info.lo_flags = LO_FLAGS_AUTOCLEAR,
+	};
+	cleanup_fd int loop = -1;
+	int number = ioctl(control, LOOP_CTL_GET_FREE);
+
+	if (number < 0)
+		return -1;
+	(void)snprintf(ret_path, size, "/dev/loop%d", number);
+	loop = open(ret_path, O_RDWR | O_CLOEXEC);
+	if (loop < 0 || ioctl(loop, LOOP_CONFIGURE, &config) < 0)
+		return -1;
+
+	return steal_fd(&loop);
+}
+
+static int attach(int image, char *ret_path, size_t size, struct ovl2_error *err)
+{
+	cleanup_fd int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+
+	if (control < 0)
+		return ovi_fail(err, OVL2_E_UNSUPPORTED, "no loop devices: %s", strerror(errno));
+
+	for (int i = 0; i < LOOP_ATTEMPTS; i++) {
+		int loop = attach_once(control, image, ret_path, size);
+
+		if (loop >= 0)
+			return loop;
+		if (errno != EBUSY && errno != ENXIO)
+			break;
+	}
+
+	return ovi_fail_errno(err, "attach a loop device");
+}
+
+static int mount_image(const struct test_filesystem *filesystem, const char *target,
+                       struct ovl2_error *err)
+{
+	uint64_t bytes = filesystem->bytes ? filesystem->bytes : DEFAULT_BYTES;
+	cleanup_fd int image = open_image(bytes, err);
+	cleanup_fd int loop = -1;
+	char device[32];
+	int r;
+
+	if (image < 0)
+		return image;
+	if ((r = make(filesystem, image, err)) < 0)
+		return r;
+	if ((loop = attach(image, device, sizeof(device), err)) < 0)
+		return loop;
+
+	if (mount(device, target, filesystem->type, 0, filesystem->options) == 0)
+		return 0;
+	if (errno == ENODEV)
+		return ovi_fail(err, OVL2_E_UNSUPPORTED, "this kernel has no %s", filesystem->type);
+
+	return ovi_fail_errno(err, "mount %s with '%s'", filesystem->type,
+	                      filesystem->options ? filesystem->options : "");
+}
+
+static int mount_memory(const struct test_filesystem *filesystem, const char *target,
+                        struct ovl2_error *err)
+{
+	uint64_t bytes = filesystem->bytes ? filesystem->bytes : DEFAULT_BYTES;
+	cleanup_free char *size = test_path("size=%llu,mode=0755%s%s", (unsigned long long)bytes,
+	                                    filesystem->options ? "," : "",
+	                                    filesystem->options ? filesystem->options : "");
+
+	if (mount("tmpfs", target, "tmpfs", 0, size) < 0)
+		return ovi_fail_errno(err, "mount tmpfs with '%s'", size);
+
+	return 0;
+}
+
+int test_filesystem_mount(const struct test_filesystem *filesystem, const char *target,
+                          struct ovl2_error *err)
+{
+	if (!strcmp(filesystem->type, "tmpfs"))
+		return mount_memory(filesystem, target, err);
+
+	return mount_image(filesystem, target, err);
+}

@@ -1,0 +1,37 @@
+#pragma once
+
+/*
+ * Fresh filesystems to test on. The image is a sparse file without a name and the
+ * loop device is released by the kernel with the last mount, so nothing outlives
+ * the mount namespace, not even after SIGKILL.
+ */
+
+#include <ovl2.h>
+
+#include <stdint.h>
+
+struct test_filesystem {
+	/* "ext4", "xfs", "btrfs" or "tmpfs". */
+	const char *type;
+
+	/* 0 means 512 MiB. Sparse, so only what is written takes room. */
+	uint64_t bytes;
+
+	/* Further words for mkfs, NULL at the end; or NULL. */
+	const char *const *mkfs;
+
+	/* mount(2) data, or NULL. */
+	const char *options;
+};
+
+/*
+ * Makes the filesystem and mounts it on directory `target`.
+ *
+ * Errors: OVL2_E_UNSUPPORTED when the kernel lacks the filesystem or mkfs is not
+ * installed.
+ */
+int test_filesystem_mount(const struct test_filesystem *filesystem, const char *target,
+                          struct ovl2_error *err);
+
+/* The types tests run on, NULL at the end. */
+extern const char *const test_filesystem_types[];

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: MIT
+#include "test.h"
+
+#include "filesystem.h"
+
+#include <fcntl.h>
+#include <libmount/libmount.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+/* Of the running program: to tell "all skipped" from "some skipped". */
+static size_t skipped_count;
+
+/* The filesystem the running group is on, and where it is mounted. */
+static const char *current_filesystem;
+static char *current_area;
+
+/* -------------------------------------------------------------- programs -- */
+
+void test_enter_namespace(void)
+{
+	if (unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0)
+		return;
+
+	print_message("skipped: a private mount namespace: %s\n", strerror(errno));
+	exit(TEST_EXIT_SKIPPED);
+}
+
+void test_skip(const char *format, ...)
+{
+	char reason[512];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(reason, sizeof(reason), format, args);
+	va_end(args);
+
+	print_message("skipped: %s\n", reason);
+	skipped_count++;
+	skip();
+	abort();
+}
+
+static int place_enter(void **state)
+{
+	cleanup_free struct test_place *place = calloc(1, sizeof(*place));
+	cleanup_free char *path = test_path("%s/place", current_area);
+
+	if (!place || mkdir(path, 0755) < 0 || chmod(path, 0755) < 0)
+		return -1;
+	place->filesystem = current_filesystem;
+	place->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	place->row = *state;
+	if (place->fd < 0)
+		return -1;
+	place->path = steal_ptr(&path);
+	*state = steal_ptr(&place);
+
+	return 0;
+}
+
+static int place_leave(void **state)
+{
+	struct test_place *place = *state;
+
+	close(place->fd);
+	test_unmount_below(place->path);
+	test_remove_tree(place->path, 0);
+	free(place->path);
+	free(place);
+
+	return 0;
+}
+
+/* cmocka does not print the name of the group, so each case carries it. */
+static char *case_title(const char *title)
+{
+	if (!current_filesystem)
+		return test_path("%s", title);
+
+	return test_path("%s, on %s", title, current_filesystem);
+}
+
+/* Runs the cases in `area`; takes the area over and removes it. */
+static int run_group(const char *name, const struct CMUnitTest *tests, size_t count, char *area)
+{
+	struct CMUnitTest *placed = calloc(count, sizeof(*placed));
+	int failed;
+
+	if (!placed)
+		return -1;
+	for (size_t i = 0; i < count; i++) {
+		placed[i] = tests[i];
+		placed[i].name = case_title(tests[i].name);
+		placed[i].setup_func = place_enter;
+		placed[i].teardown_func = place_leave;
+	}
+
+	current_area = area;
+	failed = _cmocka_run_group_tests(name, placed, count, NULL, NULL);
+	test_scratch_remove(area);
+	for (size_t i = 0; i < count; i++)
+		free((char *)placed[i].name);
+	free(placed);
+
+	return failed;
+}
+
+static void choose_cases(int argc, char **argv)
+{
+	/* cmocka writes to both; keep the lines in order when they go to a file. */
+	(void)setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+}
+
+int test_run(const char *name, const struct CMUnitTest *tests, size_t count, int argc, char **argv)
+{
+	int failed;
+
+	choose_cases(argc, argv);
+	failed = run_group(name, tests, count, test_scratch_create());
+	if (failed)
+		return 1;
+
+	return skipped_count == count ? TEST_EXIT_SKIPPED : 0;
+}
+
+static int run_on(const char *type, const char *name, const struct CMUnitTest *tests, size_t count)
+{
+	const struct test_filesystem filesystem = { .type = type };
+	struct ovl2_error err = { 0 };
+	char *area = test_scratch_create();
+	int r = test_filesystem_mount(&filesystem, area, &err);
+
+	if (r == OVL2_E_UNSUPPORTED) {
+		print_message("skipped: %s: %s\n", type, err.message);
+		skipped_count += count;
+		test_scratch_remove(area);
+		return 0;
+	}
+	if (r < 0) {
+		print_error("%s: %s\n", type, err.message);
+		test_scratch_remove(area);
+		return 1;
+	}
+	current_filesystem = type;
+
+	return run_group(name, tests, count, area);
+}
+
+int test_run_everywhere(const char *name, const struct CMUnitTest *tests, size_t count, int argc,
+                        char **argv)
+{
+	size_t types = 0;
+	int failed = 0;
+
+	choose_cases(argc, argv);
+	for (; test_filesystem_types[types]; types++)
+		failed |= run_on(test_filesystem_types[types], name, tests, count);
+	if (failed)
+		return 1;
+
+	return skipped_count == count * types ? TEST_EXIT_SKIPPED : 0;
+}
+
+/* ------------------------------------------------------------- leftovers -- */
+
+static struct libmnt_table *read_mounts(void)
+{
+	struct libmnt_table *table = mnt_new_table();
+
+	if (!table || mnt_table_parse_mtab(table, "/proc/self/mountinfo") != 0)
+		fail_msg("cannot read the mount table");
+
+	return table;
+}
+
+static int is_below(const char *path, const char *root)
+{
+	size_t length = strlen(root);
+
+	return !strncmp(path, root, length) && (path[length] == '/' || path[length] == '\0');
+}
+
+size_t test_count_mounts_below(const char *path)
+{
+	struct libmnt_table *table = read_mounts();
+	struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
+	struct libmnt_fs *fs;
+	size_t count = 0;
+
+	while (mnt_table_next_fs(table, iter, &fs) == 0)
+		count += is_below(mnt_fs_get_target(fs), path);
+	mnt_free_iter(iter);
+	mnt_unref_table(table);
+
+	return count;
+}
+
+void test_unmount_below(const char *path)
+{
+	struct libmnt_table *table = read_mounts();
+	struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_BACKWARD);
+	struct libmnt_fs *fs;
+
+	while (mnt_table_next_fs(table, iter, &fs) == 0)
+		if (is_below(mnt_fs_get_target(fs), path))
+			umount2(mnt_fs_get_target(fs), MNT_DETACH);
+	mnt_free_iter(iter);
+	mnt_unref_table(table);
+}
+
+int test_is_mounted(const char *path)
+{
+	struct libmnt_table *table = read_mounts();
+	int found = mnt_table_find_target(table, path, MNT_ITER_BACKWARD) != NULL;
+
+	mnt_unref_table(table);
+	return found;
+}
+
+static size_t count_entries(const char *path, const char *prefix)
+{
+	cleanup_dir DIR *dir = opendir(path);
+	struct dirent *entry;
+	size_t count = 0;
+
+	if (!dir)
+		return 0;
+	while ((entry = readdir(dir)))
+		count += !strncmp(entry->d_name, prefix, strlen(prefix));
+
+	return count;
+}
+
+/* Loop devices with something in them. */
+static size_t count_loops(void)
+{
+	cleanup_dir DIR *dir = opendir("/sys/block");
+	struct dirent *entry;
+	size_t count = 0;
+
+	if (!dir)
+		return 0;
+	while ((entry = readdir(dir))) {
+		char path[300];
+
+		if (strncmp(entry->d_name, "loop", 4) != 0)
+			continue;
+		(void)snprintf(path, sizeof(path), "/sys/block/%s/loop/backing_file",
+		               entry->d_name);
+		count += access(path, F_OK) == 0;
+	}
+
+	return count;
+}
+
+struct test_resources test_resources_count(void)
+{
+	return (struct test_resources){
+		.fds = count_entries("/proc/self/fd", ""),
+		.mounts = test_count_mounts_below("/"),
+		.loops = count_loops(),
+	};
+}
+
+void test_resources_assert_same(struct test_resources before)
+{
+	struct test_resources now = test_resources_count();
+
+	assert_int_equal(now.fds, before.fds);
+	assert_int_equal(now.mounts, before.mounts);
+	assert_int_equal(now.loops, before.loops);
+}
+
+/* --------------------------------------------------------------- kernel log -- */
+
+int test_kernel_log_open(void)
+{
+	int log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	if (log >= 0)
+		lseek(log, 0, SEEK_END);
+
+	return log;
+}
+
+size_t test_kernel_log_count(int log, const char *first, const char *second)
+{
+	char record[8192];
+	size_t count = 0;
+
+	for (;;) {
+		ssize_t length = read(log, record, sizeof(record) - 1);
+
+		/* EPIPE: records were overwritten before we read them. */
+		if (length < 0 && errno == EPIPE)
+			continue;
+		if (length <= 0)
+			return count;
+		record[length] = '\0';
+		if (!strstr(record, first) || !strstr(record, second))
+			continue;
+		print_message("kernel: %s", record);
+		count++;
+	}
+}
