@@ -4,6 +4,7 @@
 #include "filesystem.h"
 
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <libmount/libmount.h>
 #include <sched.h>
 #include <stdio.h>
@@ -12,7 +13,11 @@
 #include <sys/stat.h>
 
 /* Of the running program: to tell "all skipped" from "some skipped". */
+static size_t case_count;
 static size_t skipped_count;
+
+/* A pattern for titles, or NULL for all. */
+static const char *wanted_cases;
 
 /* The filesystem the running group is on, and where it is mounted. */
 static const char *current_filesystem;
@@ -84,25 +89,46 @@ static char *case_title(const char *title)
 	return test_path("%s, on %s", title, current_filesystem);
 }
 
+/* Those of the cases that were asked for, in places of their own. */
+static size_t place_cases(const struct CMUnitTest *tests, size_t count, struct CMUnitTest *placed)
+{
+	size_t placed_count = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		char *title = case_title(tests[i].name);
+
+		if (wanted_cases && fnmatch(wanted_cases, title, 0) != 0) {
+			free(title);
+			continue;
+		}
+		placed[placed_count++] = (struct CMUnitTest){
+			.name = title,
+			.test_func = tests[i].test_func,
+			.setup_func = place_enter,
+			.teardown_func = place_leave,
+			.initial_state = tests[i].initial_state,
+		};
+	}
+
+	return placed_count;
+}
+
 /* Runs the cases in `area`; takes the area over and removes it. */
 static int run_group(const char *name, const struct CMUnitTest *tests, size_t count, char *area)
 {
 	struct CMUnitTest *placed = calloc(count, sizeof(*placed));
-	int failed;
+	size_t placed_count;
+	int failed = 0;
 
 	if (!placed)
 		return -1;
-	for (size_t i = 0; i < count; i++) {
-		placed[i] = tests[i];
-		placed[i].name = case_title(tests[i].name);
-		placed[i].setup_func = place_enter;
-		placed[i].teardown_func = place_leave;
-	}
-
+	placed_count = place_cases(tests, count, placed);
+	case_count += placed_count;
 	current_area = area;
-	failed = _cmocka_run_group_tests(name, placed, count, NULL, NULL);
+	if (placed_count)
+		failed = _cmocka_run_group_tests(name, placed, placed_count, NULL, NULL);
 	test_scratch_remove(area);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < placed_count; i++)
 		free((char *)placed[i].name);
 	free(placed);
 
@@ -113,20 +139,23 @@ static void choose_cases(int argc, char **argv)
 {
 	/* cmocka writes to both; keep the lines in order when they go to a file. */
 	(void)setvbuf(stdout, NULL, _IOLBF, 0);
+
 	if (argc > 1)
-		cmocka_set_test_filter(argv[1]);
+		wanted_cases = argv[1];
+}
+
+static int exit_code(int failed)
+{
+	if (failed)
+		return 1;
+
+	return skipped_count == case_count ? TEST_EXIT_SKIPPED : 0;
 }
 
 int test_run(const char *name, const struct CMUnitTest *tests, size_t count, int argc, char **argv)
 {
-	int failed;
-
 	choose_cases(argc, argv);
-	failed = run_group(name, tests, count, test_scratch_create());
-	if (failed)
-		return 1;
-
-	return skipped_count == count ? TEST_EXIT_SKIPPED : 0;
+	return exit_code(run_group(name, tests, count, test_scratch_create()));
 }
 
 static int run_on(const char *type, const char *name, const struct CMUnitTest *tests, size_t count)
@@ -139,6 +168,7 @@ static int run_on(const char *type, const char *name, const struct CMUnitTest *t
 	if (r == OVL2_E_UNSUPPORTED) {
 		print_message("skipped: %s: %s\n", type, err.message);
 		skipped_count += count;
+		case_count += count;
 		test_scratch_remove(area);
 		return 0;
 	}
@@ -155,16 +185,13 @@ static int run_on(const char *type, const char *name, const struct CMUnitTest *t
 int test_run_everywhere(const char *name, const struct CMUnitTest *tests, size_t count, int argc,
                         char **argv)
 {
-	size_t types = 0;
 	int failed = 0;
 
 	choose_cases(argc, argv);
-	for (; test_filesystem_types[types]; types++)
-		failed |= run_on(test_filesystem_types[types], name, tests, count);
-	if (failed)
-		return 1;
+	for (size_t i = 0; test_filesystem_types[i]; i++)
+		failed |= run_on(test_filesystem_types[i], name, tests, count);
 
-	return skipped_count == count * types ? TEST_EXIT_SKIPPED : 0;
+	return exit_code(failed);
 }
 
 /* ------------------------------------------------------------- leftovers -- */
