@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT
+#include "fault.h"
+
+#include "sys.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct ovi_sys real;
+
+/* Calls come from the driver's own threads as well. */
+static atomic_size_t calls;
+static enum test_fault_kind armed;
+static size_t armed_at;
+static int armed_sys;
+static const char *failed_name = "";
+
+static int fails_now(const char *name)
+{
+	size_t number = atomic_fetch_add(&calls, 1) + 1;
+
+	if (armed == TEST_FAULT_NONE || number < armed_at)
+		return 0;
+	if (number > armed_at && (armed != TEST_FAULT_STICKY || strcmp(name, failed_name) != 0))
+		return 0;
+	if (armed == TEST_FAULT_CRASH)
+		_exit(TEST_FAULT_EXIT);
+	failed_name = name;
+	errno = armed_sys;
+
+	return 1;
+}
+
+/* NOLINTBEGIN(bugprone-macro-parentheses): parameters are types and lists. */
+#define FAULT(result, name, parameters, arguments) \
+	static result fault_##name parameters      \
+	{                                          \
+		if (fails_now(#name))              \
+			return -1;                 \
+		return real.name arguments;        \
+	}
+
+FAULT(int, openat, (int dir, const char *path, int flags, mode_t mode), (dir, path, flags, mode))
+FAULT(int, openat2, (int dir, const char *path, const struct open_how *how), (dir, path, how))
+FAULT(ssize_t, read, (int fd, void *buffer, size_t size), (fd, buffer, size))
+FAULT(ssize_t, write, (int fd, const void *buffer, size_t size), (fd, buffer, size))
+FAULT(ssize_t, readlinkat, (int dir, const char *path, char *buffer, size_t size),
+      (dir, path, buffer, size))
+FAULT(ssize_t, getdents, (int dir, void *buffer, size_t size), (dir, buffer, size))
+FAULT(int, fstatat, (int dir, const char *path, struct stat *ret, int flags),
+      (dir, path, ret, flags))
+FAULT(int, statx, (int dir, const char *path, int flags, unsigned int mask, struct statx *ret),
+      (dir, path, flags, mask, ret))
+FAULT(int, mkdirat, (int dir, const char *path, mode_t mode), (dir, path, mode))
+FAULT(int, mknodat, (int dir, const char *path, mode_t mode, dev_t device),
+      (dir, path, mode, device))
+FAULT(int, symlinkat, (const char *target, int dir, const char *path), (target, dir, path))
+FAULT(int, linkat, (int from, const char *source, int to, const char *target, int flags),
+      (from, source, to, target, flags))
+FAULT(int, unlinkat, (int dir, const char *path, int flags), (dir, path, flags))
+FAULT(int, renameat2,
+      (int from, const char *source, int to, const char *target, unsigned int flags),
+      (from, source, to, target, flags))
+FAULT(int, ftruncate, (int fd, off_t length), (fd, length))
+FAULT(int, fchownat, (int dir, const char *path, uid_t uid, gid_t gid, int flags),
+      (dir, path, uid, gid, flags))
+FAULT(int, fchmod, (int fd, mode_t mode), (fd, mode))
+FAULT(int, fchmodat, (int dir, const char *path, mode_t mode), (dir, path, mode))
+FAULT(int, utimensat, (int dir, const char *path, const struct timespec times[2], int flags),
+      (dir, path, times, flags))
+FAULT(int, setxattr,
+      (const char *path, const char *name, const void *value, size_t size, int flags),
+      (path, name, value, size, flags))
+FAULT(int, lsetxattr,
+      (const char *path, const char *name, const void *value, size_t size, int flags),
+      (path, name, value, size, flags))
+FAULT(ssize_t, lgetxattr, (const char *path, const char *name, void *value, size_t size),
+      (path, name, value, size))
+FAULT(ssize_t, llistxattr, (const char *path, char *list, size_t size), (path, list, size))
+FAULT(int, fsync, (int fd), (fd))
+FAULT(int, syncfs, (int fd), (fd))
+FAULT(int, flock, (int fd, int operation), (fd, operation))
+FAULT(int, fsopen, (const char *type, unsigned int flags), (type, flags))
+FAULT(int, fsconfig, (int fd, unsigned int command, const char *key, const void *value, int aux),
+      (fd, command, key, value, aux))
+FAULT(int, fsmount, (int fd, unsigned int flags, unsigned int attributes), (fd, flags, attributes))
+FAULT(int, move_mount,
+      (int from, const char *source, int to, const char *target, unsigned int flags),
+      (from, source, to, target, flags))
+FAULT(int, mount,
+      (const char *source, const char *target, const char *type, unsigned long flags,
+       const void *data),
+      (source, target, type, flags, data))
+FAULT(int, umount2, (const char *target, int flags), (target, flags))
+FAULT(int, unshare, (int flags), (flags))
+FAULT(int, fchdir, (int fd), (fd))
+FAULT(int, quotactl_fd, (int fd, unsigned int command, uint32_t id, void *argument),
+      (fd, command, id, argument))
+FAULT(int, ioctl, (int fd, unsigned long request, void *argument), (fd, request, argument))
+/* NOLINTEND(bugprone-macro-parentheses) */
+
+void test_fault_install(void)
+{
+	real = ovi_sys;
+	ovi_sys = (struct ovi_sys){
+		.openat = fault_openat,
+		.openat2 = fault_openat2,
+		.read = fault_read,
+		.write = fault_write,
+		.readlinkat = fault_readlinkat,
+		.getdents = fault_getdents,
+		.fstatat = fault_fstatat,
+		.statx = fault_statx,
+		.mkdirat = fault_mkdirat,
+		.mknodat = fault_mknodat,
+		.symlinkat = fault_symlinkat,
+		.linkat = fault_linkat,
+		.unlinkat = fault_unlinkat,
+		.renameat2 = fault_renameat2,
+		.ftruncate = fault_ftruncate,
+		.fchownat = fault_fchownat,
+		.fchmod = fault_fchmod,
+		.fchmodat = fault_fchmodat,
+		.utimensat = fault_utimensat,
+		.setxattr = fault_setxattr,
+		.lsetxattr = fault_lsetxattr,
+		.lgetxattr = fault_lgetxattr,
+		.llistxattr = fault_llistxattr,
+		.fsync = fault_fsync,
+		.syncfs = fault_syncfs,
+		.flock = fault_flock,
+		.fsopen = fault_fsopen,
+		.fsconfig = fault_fsconfig,
+		.fsmount = fault_fsmount,
+		.move_mount = fault_move_mount,
+		.mount = fault_mount,
+		.umount2 = fault_umount2,
+		.unshare = fault_unshare,
+		.fchdir = fault_fchdir,
+		.quotactl_fd = fault_quotactl_fd,
+		.ioctl = fault_ioctl,
+	};
+}
+
+void test_fault_arm(enum test_fault_kind kind, size_t at, int sys)
+{
+	atomic_store(&calls, 0);
+	failed_name = "";
+	armed_at = at;
+	armed_sys = sys;
+	armed = kind;
+}
+
+size_t test_fault_disarm(void)
+{
+	armed = TEST_FAULT_NONE;
+	return atomic_load(&calls);
+}
+
+const char *test_fault_name(void)
+{
+	return failed_name;
+}
