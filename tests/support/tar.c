@@ -204,6 +204,30 @@ char *test_sink_read(int fd, size_t *ret_length)
 	return bytes;
 }
 
+int test_compress(int fd, const char *filter)
+{
+	struct archive *writer = archive_write_new();
+	struct archive_entry *entry = archive_entry_new();
+	int compressed = test_sink_open();
+	cleanup_free char *bytes = NULL;
+	size_t length;
+
+	bytes = test_sink_read(fd, &length);
+	archive_entry_set_filetype(entry, AE_IFREG);
+	archive_write_set_format_raw(writer);
+	if (archive_write_add_filter_by_name(writer, filter) != ARCHIVE_OK ||
+	    archive_write_open_fd(writer, compressed) != ARCHIVE_OK ||
+	    archive_write_header(writer, entry) != ARCHIVE_OK ||
+	    archive_write_data(writer, bytes, length) != (la_ssize_t)length ||
+	    archive_write_close(writer) != ARCHIVE_OK)
+		fail_msg("compress by %s: %s", filter, archive_error_string(writer));
+	archive_entry_free(entry);
+	archive_write_free(writer);
+	assert_sys(lseek(compressed, 0, SEEK_SET));
+
+	return compressed;
+}
+
 /* ------------------------------------------------------------------ list -- */
 
 static char entry_letter(struct archive_entry *entry)

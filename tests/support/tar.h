@@ -67,6 +67,12 @@ int test_tar_open(const struct test_tar *tar);
 /* Bytes as such a file. */
 int test_bytes_open(const void *bytes, size_t length);
 
+/*
+ * The bytes in `fd`, from its start, compressed by the filter of that name in
+ * libarchive ("gzip", "zstd", "xz"), as such a file.
+ */
+int test_compress(int fd, const char *filter);
+
 /* An empty file in memory to write to. */
 int test_sink_open(void);
 

@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: MIT
+#include "fixture.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+/*
+ * Stores that are damaged, and stores that Docker wrote. A damaged layer is named
+ * and never mounted: an overlay made from half of the truth shows somebody the
+ * wrong files.
+ */
+
+/* --------------------------------------------------------- Docker's store -- */
+
+#define BASE_LINK "AAAAAAAAAAAAAAAAAAAAAAAAAA"
+#define MIDDLE_LINK "BBBBBBBBBBBBBBBBBBBBBBBBBB"
+#define TOP_LINK "CCCCCCCCCCCCCCCCCCCCCCCCCC"
+
+/* As Docker leaves it: link, lower, committed, and no record of ours. */
+static const struct test_entry docker_store[] = {
+	{ 'd', "store", NULL, 0710, 0, 0, 0, NULL },
+	{ 'd', "store/l", NULL, 0710, 0, 0, 0, NULL },
+	{ 'l', "store/l/" BASE_LINK, "../base/diff", 0, 0, 0, 0, NULL },
+	{ 'l', "store/l/" MIDDLE_LINK, "../middle/diff", 0, 0, 0, 0, NULL },
+	{ 'l', "store/l/" TOP_LINK, "../top/diff", 0, 0, 0, 0, NULL },
+
+	{ 'd', "store/base", NULL, 0710, 0, 0, 0, NULL },
+	{ 'd', "store/base/diff", NULL, 0755, 0, 0, 0, NULL },
+	{ 'f', "store/base/diff/from base", "base", 0, 0, 0, 0, NULL },
+	{ 'f', "store/base/diff/deleted", "base", 0, 0, 0, 0, NULL },
+	{ 'f', "store/base/link", BASE_LINK, 0, 0, 0, 0, NULL },
+	{ 'f', "store/base/committed", NULL, 0600, 0, 0, 0, NULL },
+
+	{ 'd', "store/middle", NULL, 0710, 0, 0, 0, NULL },
+	{ 'd', "store/middle/diff", NULL, 0755, 0, 0, 0, NULL },
+	{ 'f', "store/middle/diff/from middle", "middle", 0, 0, 0, 0, NULL },
+	{ 'c', "store/middle/diff/deleted", "0:0", 0, 0, 0, 0, NULL },
+	{ 'f', "store/middle/link", MIDDLE_LINK, 0, 0, 0, 0, NULL },
+	{ 'f', "store/middle/lower", "l/" BASE_LINK, 0, 0, 0, 0, NULL },
+	{ 'f', "store/middle/committed", NULL, 0600, 0, 0, 0, NULL },
+	{ 'd', "store/middle/work", NULL, 0700, 0, 0, 0, NULL },
+
+	{ 'd', "store/top", NULL, 0710, 0, 0, 0, NULL },
+	{ 'd', "store/top/diff", NULL, 0755, 0, 0, 0, NULL },
+	{ 'f', "store/top/diff/from top", "top", 0, 0, 0, 0, NULL },
+	{ 'f', "store/top/link", TOP_LINK, 0, 0, 0, 0, NULL },
+	{ 'f', "store/top/lower", "l/" MIDDLE_LINK ":l/" BASE_LINK, 0, 0, 0, 0, NULL },
+	{ 'd', "store/top/work", NULL, 0700, 0, 0, 0, NULL },
+};
+
+static struct ovl2_store *open_docker_store(const struct test_place *place)
+{
+	test_tree_make(place->fd, docker_store, ARRAY_SIZE(docker_store));
+	return open_store(place);
+}
+
+static void store_of_docker_is_served(void **state)
+{
+	cleanup_store struct ovl2_store *store = open_docker_store(*state);
+	char parent[OVL2_ID_SIZE];
+	cleanup_free char *layers = NULL;
+	cleanup_free char *text = NULL;
+	struct ovl2_error err = { 0 };
+
+	layers = list_layers(store);
+	test_text_assert_same(layers,
+	                      "base parent=- depth=0 mounts=0 committed foreign\n"
+	                      "middle parent=base depth=1 mounts=0 committed foreign\n"
+	                      "top parent=middle depth=2 mounts=0 foreign\n",
+	                      "layers");
+	assert_int_equal(ovl2_layer_parent(store, "top", parent, &err), 1);
+	assert_string_equal(parent, "middle");
+	text = describe_layer(store, "top", TEST_TREE_NAMES);
+	assert_string_equal(text, "f from base\nf from middle\nf from top\n");
+}
+
+static void layer_of_docker_is_diffed_and_removed(void **state)
+{
+	cleanup_store struct ovl2_store *store = open_docker_store(*state);
+	cleanup_free char *changes = NULL;
+	cleanup_free char *names = NULL;
+	cleanup_fd int diff = -1;
+	struct ovl2_error err = { 0 };
+
+	changes = list_changes(store, "middle", NULL);
+	assert_string_equal(changes, "D /deleted\nA /from middle\n");
+	diff = diff_layer(store, "middle", OVL2_DIFF_AUTO);
+	names = test_tar_list_names(diff);
+	assert_contains(names, "f .wh.deleted\n");
+	assert_contains(names, "f from middle\n");
+
+	assert_fails(ovl2_layer_remove(store, "middle", &err), OVL2_E_BUSY, &err);
+	assert_ok(ovl2_layer_remove(store, "top", &err), &err);
+	assert_ok(ovl2_layer_remove(store, "middle", &err), &err);
+}
+
+static void layer_of_docker_gets_a_child(void **state)
+{
+	cleanup_store struct ovl2_store *store = open_docker_store(*state);
+	cleanup_free char *text = NULL;
+
+	create_container(store, "child", "middle");
+	text = describe_layer(store, "child", TEST_TREE_NAMES);
+	assert_string_equal(text, "f from base\nf from middle\n");
+}
+
+/* Docker reads what we write: link, lower and committed have its form. */
+static void our_layers_have_dockers_files(void **state)
+{
+	struct test_place *place = *state;
+	cleanup_store struct ovl2_store *store = open_store(place);
+	cleanup_free char *home = store_path(place);
+	cleanup_free char *link_path = test_path("%s/base/link", home);
+	cleanup_free char *lower_path = test_path("%s/child/lower", home);
+	cleanup_free char *committed_path = test_path("%s/base/committed", home);
+	cleanup_free char *base_lower_path = test_path("%s/base/lower", home);
+	cleanup_free char *link = NULL;
+	cleanup_free char *lower = NULL;
+	cleanup_free char *expected = NULL;
+	cleanup_free char *symlink_path = NULL;
+	char target[64] = "";
+
+	create_layer(store, "base", NULL);
+	create_layer(store, "child", "base");
+	link = test_file_read(link_path);
+	lower = test_file_read(lower_path);
+	expected = test_path("l/%s", link);
+	symlink_path = test_path("%s/l/%s", home, link);
+
+	assert_int_equal(strlen(link), 26);
+	assert_int_equal(strspn(link, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"), 26);
+	assert_string_equal(lower, expected);
+	assert_sys(readlink(symlink_path, target, sizeof(target) - 1));
+	assert_string_equal(target, "../base/diff");
+	assert_sys(access(committed_path, F_OK));
+	assert_int_equal(access(base_lower_path, F_OK), -1);
+}
+
+/* ----------------------------------------------------------------- damage -- */
+
+#define MAX_ENTRIES 3
+
+struct row {
+	const char *title;
+
+	/* Done to docker_store, or to a store of ours with the same layers. */
+	struct test_entry entries[MAX_ENTRIES];
+};
+
+static const struct row rows[] = {
+	{ "empty link", { { 'f', "middle/link", "", 0, 0, 0, 0, NULL } } },
+	{ "missing link", { { '-', "middle/link", NULL, 0, 0, 0, 0, NULL } } },
+	{ "link that is no link name", { { 'f', "middle/link", "../../etc", 0, 0, 0, 0, NULL } } },
+	{ "link with a newline", { { 'f', "middle/link", MIDDLE_LINK "\n", 0, 0, 0, 0, NULL } } },
+	{ "link of another layer", { { 'f', "middle/link", BASE_LINK, 0, 0, 0, 0, NULL } } },
+	{ "link that is a directory", { { 'd', "middle/link", NULL, 0, 0, 0, 0, NULL } } },
+	{ "link that is very long",
+	  { { 'f', "middle/link", MIDDLE_LINK MIDDLE_LINK MIDDLE_LINK, 0, 0, 0, 0, NULL } } },
+	{ "empty lower", { { 'f', "top/lower", "", 0, 0, 0, 0, NULL } } },
+	{ "lower of a newline", { { 'f', "top/lower", "\n", 0, 0, 0, 0, NULL } } },
+	{ "lower that is cut",
+	  { { 'f', "top/lower", "l/" MIDDLE_LINK ":l/AAAAA", 0, 0, 0, 0, NULL } } },
+	{ "lower that ends in a colon",
+	  { { 'f', "top/lower", "l/" MIDDLE_LINK ":l/" BASE_LINK ":", 0, 0, 0, 0, NULL } } },
+	{ "lower without its middle",
+	  { { 'f', "top/lower", "l/" BASE_LINK ":", 0, 0, 0, 0, NULL } } },
+	{ "lower with an unknown link",
+	  { { 'f', "top/lower", "l/ZZZZZZZZZZZZZZZZZZZZZZZZZZ", 0, 0, 0, 0, NULL } } },
+	{ "lower outside of the store",
+	  { { 'f', "top/lower", "../../etc:l/" BASE_LINK, 0, 0, 0, 0, NULL } } },
+	{ "absolute lower", { { 'f', "top/lower", "/etc", 0, 0, 0, 0, NULL } } },
+	{ "the store itself as a lower", { { 'f', "top/lower", "l/", 0, 0, 0, 0, NULL } } },
+	{ "lower that is garbage", { { 'f', "top/lower", "\001\377\002", 0, 0, 0, 0, NULL } } },
+	{ "lower with itself",
+	  { { 'f', "top/lower", "l/" TOP_LINK ":l/" MIDDLE_LINK, 0, 0, 0, 0, NULL } } },
+	{ "lower with a layer twice",
+	  { { 'f', "top/lower", "l/" MIDDLE_LINK ":l/" MIDDLE_LINK ":l/" BASE_LINK, 0, 0, 0, 0,
+	      NULL } } },
+	{ "lower in a circle",
+	  { { 'f', "base/lower", "l/" TOP_LINK ":l/" MIDDLE_LINK, 0, 0, 0, 0, NULL } } },
+	{ "short link that dangles",
+	  { { '-', "l/" MIDDLE_LINK, NULL, 0, 0, 0, 0, NULL },
+	    { 'l', "l/" MIDDLE_LINK, "../gone/diff", 0, 0, 0, 0, NULL } } },
+	{ "short link out of the store",
+	  { { '-', "l/" MIDDLE_LINK, NULL, 0, 0, 0, 0, NULL },
+	    { 'l', "l/" MIDDLE_LINK, "/etc", 0, 0, 0, 0, NULL } } },
+	{ "short link to another layer",
+	  { { '-', "l/" MIDDLE_LINK, NULL, 0, 0, 0, 0, NULL },
+	    { 'l', "l/" MIDDLE_LINK, "../base/diff", 0, 0, 0, 0, NULL } } },
+	{ "short link that is missing", { { '-', "l/" MIDDLE_LINK, NULL, 0, 0, 0, 0, NULL } } },
+	{ "short link that is a directory",
+	  { { '-', "l/" MIDDLE_LINK, NULL, 0, 0, 0, 0, NULL },
+	    { 'd', "l/" MIDDLE_LINK, NULL, 0, 0, 0, 0, NULL } } },
+	{ "parent that is gone", { { '-', "middle", NULL, 0, 0, 0, 0, NULL } } },
+	{ "parent without content", { { '-', "middle/diff", NULL, 0, 0, 0, 0, NULL } } },
+	{ "content of the parent is a link",
+	  { { '-', "middle/diff", NULL, 0, 0, 0, 0, NULL },
+	    { 'l', "middle/diff", "/etc", 0, 0, 0, 0, NULL } } },
+	{ "own content is gone", { { '-', "top/diff", NULL, 0, 0, 0, 0, NULL } } },
+	{ "own content is a link",
+	  { { '-', "top/diff", NULL, 0, 0, 0, 0, NULL },
+	    { 'l', "top/diff", "/etc", 0, 0, 0, 0, NULL } } },
+};
+
+static void check_row(void **state)
+{
+	struct test_place *place = *state;
+	const struct row *row = place->row;
+	cleanup_free char *home = store_path(place);
+	cleanup_store struct ovl2_store *store = open_docker_store(place);
+	cleanup_fd int root = open(home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct test_resources before;
+	struct ovl2_error err = { 0 };
+	size_t count = 0;
+
+	while (count < MAX_ENTRIES && row->entries[count].path)
+		count++;
+	test_tree_make(root, row->entries, count);
+	before = test_resources_count();
+
+	assert_fails(ovl2_layer_mount(store, "top", NULL, NULL, &err), OVL2_E_CORRUPT, &err);
+	assert_int_equal(test_count_mounts_below(home), 0);
+	test_resources_assert_same(before);
+
+	/* Opening the store anew makes no difference. */
+	ovl2_store_close(steal_ptr(&store));
+	store = open_store(place);
+	assert_fails(ovl2_layer_mount(store, "top", NULL, NULL, &err), OVL2_E_CORRUPT, &err);
+	assert_int_equal(test_count_mounts_below(home), 0);
+}
+
+/* ---------------------------------------------------- our own record (json) -- */
+
+struct record_row {
+	const char *title;
+	const char *content; /* NULL: the record is cut in half */
+};
+
+static const struct record_row record_rows[] = {
+	{ "record that is cut", NULL },
+	{ "empty record", "" },
+	{ "record that is no JSON", "\001\377 not json" },
+	{ "record of the wrong type", "[]" },
+	{ "record without fields", "{}" },
+};
+
+static void check_record_row(void **state)
+{
+	struct test_place *place = *state;
+	const struct record_row *row = place->row;
+	cleanup_store struct ovl2_store *store = open_store(place);
+	cleanup_free char *home = store_path(place);
+	cleanup_free char *path = test_path("%s/child/ovl2.json", home);
+	cleanup_free char *record = NULL;
+	struct ovl2_error err = { 0 };
+
+	create_layer(store, "base", NULL);
+	create_layer(store, "child", "base");
+	record = test_file_read(path);
+	assert_true(strlen(record) > 20);
+	record[strlen(record) / 2] = '\0';
+	test_file_write(path, row->content ? row->content : record);
+
+	assert_fails(ovl2_layer_mount(store, "child", NULL, NULL, &err), OVL2_E_CORRUPT, &err);
+	assert_contains(err.message, "child");
+	assert_int_equal(test_count_mounts_below(home), 0);
+}
+
+static void flipped_bit_in_a_record_is_found(void **state)
+{
+	struct test_place *place = *state;
+	cleanup_store struct ovl2_store *store = open_store(place);
+	cleanup_free char *home = store_path(place);
+	cleanup_free char *path = test_path("%s/child/ovl2.json", home);
+	cleanup_free char *record = NULL;
+	char *parent;
+	struct ovl2_error err = { 0 };
+
+	create_layer(store, "base", NULL);
+	create_layer(store, "case", NULL);
+	create_layer(store, "child", "base");
+	record = test_file_read(path);
+	parent = strstr(record, "base");
+	assert_non_null(parent);
+
+	/* "base" becomes "case", another layer: only a checksum can tell. */
+	parent[0] ^= 1;
+	test_file_write(path, record);
+	assert_fails(ovl2_layer_mount(store, "child", NULL, NULL, &err), OVL2_E_CORRUPT, &err);
+}
+
+static void directory_that_is_no_store_is_refused(void **state)
+{
+	struct test_place *place = *state;
+	cleanup_free char *home = store_path(place);
+	cleanup_free char *file = test_path("%s/holiday.jpg", home);
+	cleanup_free char *run = run_path(place);
+	const struct ovl2_store_options options = store_options(run);
+	struct ovl2_store *store = NULL;
+	struct ovl2_error err = { 0 };
+
+	assert_sys(mkdir(home, 0755));
+	test_file_write(file, "jpg");
+	assert_fails(ovl2_store_open(home, &options, &store, &err), OVL2_E_CORRUPT, &err);
+	assert_null(store);
+	assert_int_equal(count_files(home), 1);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest scenarios[] = {
+		cmocka_unit_test(store_of_docker_is_served),
+		cmocka_unit_test(layer_of_docker_is_diffed_and_removed),
+		cmocka_unit_test(layer_of_docker_gets_a_child),
+		cmocka_unit_test(our_layers_have_dockers_files),
+		cmocka_unit_test(flipped_bit_in_a_record_is_found),
+		cmocka_unit_test(directory_that_is_no_store_is_refused),
+	};
+	struct CMUnitTest tests[ARRAY_SIZE(scenarios) + ARRAY_SIZE(rows) + ARRAY_SIZE(record_rows)];
+	size_t count = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(scenarios); i++)
+		tests[count++] = scenarios[i];
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		tests[count++] = test_case(rows[i].title, check_row, &rows[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(record_rows); i++)
+		tests[count++] = test_case(record_rows[i].title, check_record_row, &record_rows[i]);
+
+	test_enter_namespace();
+	return test_run_everywhere("damage", tests, count, argc, argv);
+}
