@@ -1,0 +1,12 @@
+#pragma once
+
+/*
+ * Files of this directory that are built into the program, as strings.
+ */
+
+extern const char report_page_css[];
+extern const char report_plot_common[];
+extern const char report_plot_curve[];
+extern const char report_plot_bytes[];
+extern const char report_plot_bars[];
+extern const char report_plot_ratios[];

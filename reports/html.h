@@ -1,0 +1,12 @@
+#pragma once
+
+/*
+ * Markup with holes. Each "%" in `markup` becomes the next argument, a string,
+ * escaped; so text from a document cannot become markup.
+ */
+
+#include "strbuf.h"
+
+void report_add_markup(struct ovi_strbuf *page, const char *markup, ...) __attribute__((sentinel));
+
+#define html(page, ...) report_add_markup((page), __VA_ARGS__, NULL)

@@ -1,0 +1,138 @@
+/*
+ * ovl2-report: makes a document of what ovl2-probe and ovl2-bench wrote.
+ */
+
+#include "cleanup.h"
+#include "cli.h"
+#include "document.h"
+#include "fail.h"
+#include "figures.h"
+#include "output.h"
+#include "page.h"
+#include "summary.h"
+#include "terminal.h"
+
+#include <getopt.h>
+#include <locale.h>
+#include <string.h>
+
+#define MAX_NOTES 8
+
+enum { KEY_HTML = 'o', KEY_JSON = 'j', KEY_TITLE = 256, KEY_NOTE, KEY_COLOR };
+
+static const struct cli_option options[] = {
+	{ "html", KEY_HTML, "FILE", "write the report as one HTML page" },
+	{ "json", KEY_JSON, NULL, "print the summary as JSON" },
+	{ "title", KEY_TITLE, "TEXT", "the page's title, instead of host and target" },
+	{ "note", KEY_NOTE, "TEXT", "show a sentence below the verdict; can be repeated" },
+	{ "color", KEY_COLOR, "WHEN", "always, never or auto" },
+	{ 0 },
+};
+
+static const struct cli_program program = {
+	.name = "ovl2-report",
+	.usage = "[OPTION...] FILE.json...",
+	.about = "Makes one report of what ovl2-probe and ovl2-bench wrote: one document of each,\n"
+		 "or either, in any order; '-' is standard input. Prints a summary.\n"
+		 "Draws with gnuplot; where there is none the page has tables only.",
+	.options = options,
+	.exit_codes = "  0   the report was made, whatever its verdict\n"
+		      "  1   a document was refused or the page could not be written\n"
+		      "  64  the command line makes no sense",
+	.examples = "  ovl2-report probe.json\n"
+		    "  ovl2-report --html report.html probe.json bench.json\n"
+		    "  ovl2-probe --json /var/lib/docker | ovl2-report --html report.html -",
+};
+
+struct settings {
+	const char *html;
+	const char *color;
+	int is_json;
+	const char *notes[MAX_NOTES];
+	struct report_page_options page;
+};
+
+static void take_note(struct settings *settings)
+{
+	if (settings->page.note_count == MAX_NOTES)
+		cli_usage_error(&program, "more than %d notes", MAX_NOTES);
+	settings->notes[settings->page.note_count++] = optarg;
+}
+
+static void take_color(struct settings *settings)
+{
+	if (strcmp(optarg, "always") != 0 && strcmp(optarg, "never") != 0 &&
+	    strcmp(optarg, "auto") != 0)
+		cli_usage_error(&program, "--color is always, never or auto, not '%s'", optarg);
+	settings->color = optarg;
+}
+
+static void read_options(struct settings *settings, int argc, char **argv)
+{
+	int key;
+
+	while ((key = cli_next_option(&program, argc, argv)) >= 0) {
+		switch (key) {
+		case KEY_HTML:
+			settings->html = optarg;
+			break;
+		case KEY_JSON:
+			settings->is_json = 1;
+			break;
+		case KEY_TITLE:
+			settings->page.title = optarg;
+			break;
+		case KEY_NOTE:
+			take_note(settings);
+			break;
+		default:
+			take_color(settings);
+		}
+	}
+	settings->page.notes = settings->notes;
+	if (optind == argc)
+		cli_usage_error(&program, "no document given");
+}
+
+static int write_page(const struct settings *settings, const struct report_documents *documents,
+                      const struct report_figures *figures, struct ovl2_error *err)
+{
+	cleanup_strbuf struct ovi_strbuf page = { 0 };
+	struct ovl2_error without_plots = { 0 };
+	int r;
+
+	r = report_add_page(&page, documents, figures, &settings->page, &without_plots, err);
+	if (r < 0)
+		return r;
+	if (without_plots.code)
+		fprintf(stderr, "%s: no drawings: %s\n", program.name, without_plots.message);
+
+	return report_write_file(settings->html, page.text, page.length, err);
+}
+
+int main(int argc, char **argv)
+{
+	struct settings settings = { 0 };
+	cleanup_documents struct report_documents documents = { 0 };
+	cleanup_figures struct report_figures figures = { 0 };
+	struct ovl2_error err = { 0 };
+
+	/* For the width of letters; figures keep their decimal points. */
+	setlocale(LC_CTYPE, "");
+	read_options(&settings, argc, argv);
+	for (int i = optind; i < argc; i++)
+		if (report_document_read(argv[i], &documents, &err) < 0)
+			return cli_report_error(&program, &err);
+	if (report_figures_init(&figures, documents.bench, &err) < 0)
+		return cli_report_error(&program, &err);
+
+	if (settings.html && write_page(&settings, &documents, &figures, &err) < 0)
+		return cli_report_error(&program, &err);
+	if (settings.is_json)
+		return cli_print_json(&program, report_summary(&documents, &figures));
+	if (report_print(stdout, &documents, &figures, cli_wants_color(settings.color, stdout),
+	                 &err) < 0)
+		return cli_report_error(&program, &err);
+
+	return cli_finish_output(&program);
+}

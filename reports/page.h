@@ -1,0 +1,40 @@
+#pragma once
+
+/*
+ * The HTML page: one file that needs no script, no network and no other file. It is
+ * well-formed XML as well, so that it can be checked and taken apart with any tool.
+ */
+
+#include "document.h"
+#include "figures.h"
+#include "strbuf.h"
+
+#include <ovl2.h>
+
+#include <jansson.h>
+
+struct report_page_options {
+	/* NULL: made from host and target. */
+	const char *title;
+
+	/* Sentences to show below the verdict. Borrowed. */
+	const char *const *notes;
+	size_t note_count;
+};
+
+/*
+ * Adds the page for these documents, either of which may be NULL. When there is no
+ * way to draw, the page has no drawings and says so, and `ret_without_plots`
+ * receives the reason; it starts as all zeroes and stays so otherwise.
+ */
+int report_add_page(struct ovi_strbuf *page, const struct report_documents *documents,
+                    const struct report_figures *figures, const struct report_page_options *options,
+                    struct ovl2_error *ret_without_plots, struct ovl2_error *err);
+
+/* Its sections. */
+void report_add_probe_section(struct ovi_strbuf *page, const json_t *probe);
+void report_add_bench_section(struct ovi_strbuf *page, const json_t *bench,
+                              const struct report_figures *figures,
+                              struct ovl2_error *ret_without_plots);
+void report_add_environment_section(struct ovi_strbuf *page,
+                                    const struct report_documents *documents);

@@ -1,0 +1,47 @@
+#pragma once
+
+/*
+ * Figures and words for people. Figures carry three significant digits and a unit;
+ * they come back by value, so that they can be used inside an argument list.
+ */
+
+#include "strbuf.h"
+
+#include <jansson.h>
+
+struct report_word {
+	char text[64];
+};
+
+/* "561 us" in the page's typography: "561 µs". 0 is "-". */
+struct report_word report_duration(double ns);
+
+/* Decimal: "2.00 GB/s". */
+struct report_word report_byte_rate(double bytes, double ns);
+
+/* "43,500 files/s". */
+struct report_word report_file_rate(double files, double ns);
+
+/* "1.04×"; three digits. 0 is "-". */
+struct report_word report_ratio(double ratio);
+
+/* "1.02 to 1.06×". */
+struct report_word report_ratio_interval(double low, double high);
+
+/* Binary: "23.5 GiB". */
+struct report_word report_size(double bytes);
+
+/* "2,000,000": whole, with commas. */
+struct report_word report_whole(double number);
+
+/*
+ * Adds text that may hold anything as XML character data or attribute value. What
+ * XML forbids, and marks that change the direction of text, become U+FFFD.
+ */
+void report_add_escaped(struct ovi_strbuf *buf, const char *text);
+
+/* Adds text for a terminal: control characters become '?', line breaks stay. */
+void report_add_plain(struct ovi_strbuf *buf, const char *text);
+
+/* Adds the command line so that a shell reads back the same words. */
+void report_add_command(struct ovi_strbuf *buf, const json_t *words);
