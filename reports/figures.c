@@ -200,10 +200,19 @@ void report_figures_release(struct report_figures *figures)
 
 void report_add_case(struct ovi_strbuf *buf, const struct report_result *result)
 {
+	const char *parameter = result->benchmark->parameter;
+	size_t length = strlen(parameter);
+
+	/* "1 lower" */
+	if (result->value == 1 && length > 1 && parameter[length - 1] == 's')
+		length--;
+
 	ovi_strbuf_add(buf, result->variant);
-	if (result->has_value)
-		ovi_strbuf_addf(buf, "%s%.10g %s", *result->variant ? ", " : "", result->value,
-		                result->benchmark->parameter);
+	if (!result->has_value)
+		return;
+	ovi_strbuf_addf(buf, "%s%.10g%s", *result->variant ? ", " : "", result->value,
+	                length ? " " : "");
+	ovi_strbuf_add_bytes(buf, parameter, length);
 }
 
 void report_add_label(struct ovi_strbuf *buf, const struct report_result *result)

@@ -5,14 +5,14 @@
 # Numbers given: CASES, HAS_FLOOR, HAS_PEER, RIGHT. In words of ours: UNIT.
 
 set xrange [0:RIGHT]
-set yrange [-0.5:CASES - 0.5] reverse
+set yrange [CASES - 0.5:-0.5]
 set xlabel UNIT
 set format x "%'.0f"
 set ytics scale 0
 set border 2 lc rgb MUTED
 set grid noytics
-set grid xtics lt -1 lw 0.6 dt (3,4) lc rgb MUTED
-set key bmargin left reverse Left vertical maxrows 3 samplen 1.2 width 0
+set grid xtics lt -1 lw 0.8 lc rgb GRID
+set key tmargin left reverse Left vertical maxrows 3 samplen 1.2
 set style fill solid 0.9 noborder
 THICK = 0.12
 SHARE = 1 + HAS_FLOOR + HAS_PEER

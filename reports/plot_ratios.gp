@@ -3,7 +3,7 @@
 
 set logscale x
 set xrange [LEFT:RIGHT]
-set yrange [-0.6:ROWS - 0.4] reverse
+set yrange [ROWS - 0.4:-0.6]
 if (RIGHT / LEFT > 4) {
 	set xtics ("0.2×" 0.2, "0.5×" 0.5, "1×" 1, "2×" 2, "5×" 5, "10×" 10, "20×" 20, \
 		"50×" 50, "100×" 100, "1000×" 1000)
@@ -13,7 +13,7 @@ if (RIGHT / LEFT > 4) {
 }
 set ytics scale 0
 set border 1 lc rgb MUTED
-set grid xtics lt -1 lw 0.6 dt (3,4) lc rgb MUTED
+set grid xtics lt -1 lw 0.8 lc rgb GRID
 unset key
 set arrow 1 from 1, graph 0 to 1, graph 1 nohead lw 1.6 lc rgb MUTED back
 set rmargin 9

@@ -286,9 +286,9 @@ static int draw_curve(struct ovi_strbuf *page, const struct report_figures *figu
 	if (!series.count)
 		return 0;
 
-	/* Room for the key above the curves and for the limits' names below. */
+	/* Room for the limits' names below the curves. */
 	y.low /= 3.2;
-	y.high *= 1.6;
+	y.high *= 1.25;
 	ovi_strbuf_addf(&drawing.id, "curve-%zu", (size_t)(benchmark - figures->benchmarks));
 	ovi_strbuf_addf(&drawing.title, "%s", benchmark->title);
 	for (size_t i = 0; i < series.count; i++)
@@ -511,7 +511,7 @@ static int draw_bars(struct ovi_strbuf *page, const struct report_figures *figur
 	ovi_strbuf_addf(&drawing.parameters,
 	                "WIDTH = 560\nHEIGHT = %zu\nCASES = %zu\nHAS_FLOOR = %d\nHAS_PEER = %d\n"
 	                "RIGHT = %.9g\nUNIT = \"%s\"\n",
-	                110 + 22 * shares + bars.cases * (12 + 26 * shares), bars.cases,
+	                100 + 22 * shares + bars.cases * (12 + 26 * shares), bars.cases,
 	                bars.has_floor, bars.has_peer, bars.longest * 1.28, scale.unit);
 	ovi_strbuf_addf(&drawing.caption, "Medians; thin lines are the intervals that hold them.");
 
