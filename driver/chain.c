@@ -4,6 +4,7 @@
 #include "fail.h"
 #include "file.h"
 #include "overlay.h"
+#include "strbuf.h"
 #include "sys.h"
 
 #include <stdio.h>
@@ -107,6 +108,35 @@ static int parse(struct ovl2_store *store, const char *text, struct ovi_chain *c
 	}
 }
 
+/*
+ * A layer's lowers are its parent and its parent's lowers. One level is enough to
+ * look at: no circle of layers can each have one lower more than the next.
+ */
+static int check_parent(struct ovl2_store *store, const char *parent, const char *text,
+                        struct ovl2_error *err)
+{
+	cleanup_strbuf struct ovi_strbuf path = { 0 };
+	cleanup_free char *above = NULL;
+	const char *rest = strchr(text, ':');
+	struct ovl2_error reason = { 0 };
+	int r;
+
+	ovi_strbuf_addf(&path, "%s/lower", parent);
+	if (path.failed)
+		return ovi_fail_memory(err);
+	r = ovi_file_read(store->home, path.text, LOWER_MAX_BYTES, &above, NULL, &reason);
+	if (r < 0 && r != OVL2_E_NOT_FOUND) {
+		if (err)
+			*err = reason;
+		return r;
+	}
+	if (strcmp(rest ? rest + 1 : "", above ? above : "") != 0)
+		return ovi_fail(err, OVL2_E_CORRUPT, "they are not those of its parent '%s'",
+		                parent);
+
+	return 0;
+}
+
 int ovi_chain_read(struct ovl2_store *store, int layer, const char *id, struct ovi_chain *ret_chain,
                    struct ovl2_error *err)
 {
@@ -125,6 +155,8 @@ int ovi_chain_read(struct ovl2_store *store, int layer, const char *id, struct o
 		r = ovi_fail(&reason, OVL2_E_CORRUPT, "it has NUL bytes in it");
 	if (r == 0)
 		r = parse(store, text, &chain, &reason);
+	if (r == 0)
+		r = check_parent(store, chain.ids[0], text, &reason);
 	if (r == 0)
 		r = check_distinct(&chain, id, &reason);
 	if (r < 0) {

@@ -5,6 +5,7 @@
 #include "fail.h"
 #include "inodes.h"
 #include "layer.h"
+#include "options.h"
 #include "strbuf.h"
 #include "sys.h"
 #include "view.h"
@@ -178,6 +179,9 @@ static int walk_upper(struct walk *walk, int dir, int below, int is_hidden)
 	r = read_marks(walk, dir, &marks);
 	if (r == 0)
 		r = ovi_dir_list(dir, walk->path.text ? walk->path.text : "", &listing, walk->err);
+	/* The roots of layers are merged whatever their marks (kernel: ovl_get_root). */
+	if (walk->path.length == 0)
+		marks.is_opaque = 0;
 	marks.is_opaque |= is_hidden;
 	if (r == 0 && marks.is_opaque && below >= 0)
 		r = ovi_dir_list(below, walk->path.text ? walk->path.text : "", &hidden, walk->err);
@@ -274,34 +278,28 @@ int ovi_changes_walk(struct ovl2_store *store, const char *id,
                      const struct ovl2_diff_options *options, ovi_change_fn *each, void *data,
                      struct ovl2_error *err)
 {
-	static const struct ovl2_diff_options defaults = { .size = sizeof(defaults) };
+	struct ovl2_diff_options own = { .size = 0 };
 	char own_parent[OVL2_ID_SIZE] = "";
 	const char *parent;
 	int is_own;
 	int r;
 
-	if (!options)
-		options = &defaults;
-	if (options->size != sizeof(*options))
-		return ovi_fail(err, OVL2_E_INVALID,
-		                "diff options of size %zu are not this library's", options->size);
-	if (options->parent && *options->parent) {
-		r = ovi_id_check(options->parent, err);
-		if (r < 0)
-			return r;
-	}
-	r = ovl2_layer_parent(store, id, own_parent, err);
+	r = ovi_options_read(options, &own, sizeof(own), err);
+	if (r == 0 && own.parent && *own.parent)
+		r = ovi_id_check(own.parent, err);
+	if (r == 0)
+		r = ovl2_layer_parent(store, id, own_parent, err);
 	if (r < 0)
 		return r;
 
-	parent = options->parent ? options->parent : own_parent;
+	parent = own.parent ? own.parent : own_parent;
 	is_own = strcmp(parent, own_parent) == 0;
-	if (options->method == OVL2_DIFF_UPPER && !is_own)
+	if (own.method == OVL2_DIFF_UPPER && !is_own)
 		return ovi_fail(err, OVL2_E_INVALID,
 		                "'%s' is not the parent of layer '%s': only the method compare can "
 		                "tell what differs",
 		                parent, id);
-	if (options->method == OVL2_DIFF_COMPARE || !is_own)
+	if (own.method == OVL2_DIFF_COMPARE || !is_own)
 		return walk_by_comparing(store, id, parent, each, data, err);
 
 	return walk_by_upper(store, id, parent, each, data, err);

@@ -31,6 +31,7 @@ struct writer {
 
 	/* Where the tar goes, and why it did not get there. */
 	int fd;
+	int has_failed;
 	struct ovl2_error output;
 };
 
@@ -38,6 +39,9 @@ static la_ssize_t write_block(struct archive *tar, void *data, const void *bytes
 {
 	struct writer *writer = data;
 
+	/* Something else failed: what libarchive still holds must not get out. */
+	if (writer->has_failed)
+		return -1;
 	if (ovi_write_all(writer->fd, bytes, length, "the tar", &writer->output) < 0) {
 		archive_set_error(tar, writer->output.sys, "%s", writer->output.message);
 		return -1;
@@ -284,9 +288,13 @@ int ovl2_layer_diff(struct ovl2_store *store, const char *id,
 	if (r == 0 && archive_write_close(writer.tar) != ARCHIVE_OK)
 		r = fail_tar(&writer, "", err);
 
-	/* Not closed after a failure: the end mark would make it look complete. */
-	if (r < 0)
-		archive_write_fail(writer.tar);
+	/*
+	 * Closed after a failure as well, or libarchive would keep its buffer; but the
+	 * end mark, which would make it look complete, is not written.
+	 */
+	writer.has_failed = r < 0;
+	if (writer.tar)
+		archive_write_close(writer.tar);
 	archive_write_free(writer.tar);
 	archive_entry_free(writer.entry);
 	ovi_inodes_release(&writer.seen);

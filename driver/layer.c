@@ -5,6 +5,7 @@
 #include "fail.h"
 #include "file.h"
 #include "hold.h"
+#include "options.h"
 #include "quota.h"
 #include "strbuf.h"
 #include "sys.h"
@@ -70,6 +71,8 @@ static int open_layer(struct ovl2_store *store, const char *id, int locked,
 
 	r = ovi_record_read(layer.dir, id, &layer.record, err);
 	if (r == 0)
+		r = ovi_link_read(store, layer.dir, id, layer.link, err);
+	if (r == 0)
 		r = ovi_chain_read(store, layer.dir, id, &layer.chain, err);
 	if (r == 0)
 		r = agree_on_parent(&layer, err);
@@ -134,15 +137,12 @@ struct plan {
 
 static int plan_parent(struct plan *plan, const char *parent, struct ovl2_error *err)
 {
-	char link[OVI_LINK_SIZE];
 	int r;
 
 	r = ovi_layer_open(plan->store, parent, &plan->parent, err);
 	if (r == OVL2_E_NOT_FOUND)
 		return ovi_fail(err, r, "there is no parent layer '%s' in '%s'", parent,
 		                plan->store->path);
-	if (r == 0)
-		r = ovi_link_read(plan->store, plan->parent.dir, parent, link, err);
 	if (r < 0)
 		return r;
 
@@ -153,7 +153,7 @@ static int plan_parent(struct plan *plan, const char *parent, struct ovl2_error 
 		                plan->record.id, plan->parent.chain.count + 1,
 		                plan->store->options.max_depth);
 
-	ovi_strbuf_add(&plan->lower, link);
+	ovi_strbuf_add(&plan->lower, plan->parent.link);
 	for (size_t i = 0; i < plan->parent.chain.count; i++)
 		ovi_strbuf_addf(&plan->lower, ":%s", plan->parent.chain.links[i]);
 	snprintf(plan->record.parent, sizeof(plan->record.parent), "%s", parent);
@@ -337,28 +337,24 @@ static int make_layer(struct plan *plan, const char *parent, struct ovl2_error *
 int ovl2_layer_create(struct ovl2_store *store, const char *id,
                       const struct ovl2_layer_options *options, struct ovl2_error *err)
 {
-	static const struct ovl2_layer_options defaults = { .size = sizeof(defaults) };
+	struct ovl2_layer_options own = { .size = 0 };
 	struct plan plan = { .store = store, .parent = OVI_LAYER_NONE };
 	int r;
 
-	if (!options)
-		options = &defaults;
-	if (options->size != sizeof(*options))
-		return ovi_fail(err, OVL2_E_INVALID,
-		                "layer options of size %zu are not this library's", options->size);
-	r = ovi_id_check(id, err);
-	if (r == 0 && options->parent)
-		r = ovi_id_check(options->parent, err);
+	r = ovi_options_read(options, &own, sizeof(own), err);
+	if (r == 0)
+		r = ovi_id_check(id, err);
+	if (r == 0 && own.parent)
+		r = ovi_id_check(own.parent, err);
 	if (r < 0)
 		return r;
 
 	snprintf(plan.record.id, sizeof(plan.record.id), "%s", id);
-	plan.record.is_read_write = options->read_write != 0;
-	plan.record.quota_bytes =
-		options->quota_bytes ? options->quota_bytes : store->options.quota_bytes;
-	plan.record.quota_inodes = options->quota_inodes;
+	plan.record.is_read_write = own.read_write != 0;
+	plan.record.quota_bytes = own.quota_bytes ? own.quota_bytes : store->options.quota_bytes;
+	plan.record.quota_inodes = own.quota_inodes;
 
-	r = make_layer(&plan, options->parent, err);
+	r = make_layer(&plan, own.parent, err);
 	ovi_layer_close(&plan.parent);
 	ovi_strbuf_release(&plan.lower);
 
@@ -406,7 +402,7 @@ static int find_child(struct ovl2_store *store, const char *link, char ret_id[OV
 	return 0;
 }
 
-static int check_unused(struct ovi_layer *layer, const char *link, struct ovl2_error *err)
+static int check_unused(struct ovi_layer *layer, struct ovl2_error *err)
 {
 	char child[OVL2_ID_SIZE];
 	struct ovi_hold hold;
@@ -418,7 +414,7 @@ static int check_unused(struct ovi_layer *layer, const char *link, struct ovl2_e
 	if (hold.count)
 		return ovi_fail(err, OVL2_E_BUSY, "it is mounted: unmount it first");
 
-	r = find_child(layer->store, link, child, err);
+	r = find_child(layer->store, layer->link, child, err);
 	if (r == 0 && *child)
 		r = ovi_fail(err, OVL2_E_BUSY, "it is the parent of layer '%s': remove that first",
 		             child);
@@ -432,7 +428,6 @@ static int discard(struct ovl2_store *store, const char *id, char ret_trash[TRAS
 {
 	cleanup_layer struct ovi_layer layer = OVI_LAYER_NONE;
 	char random[OVI_LINK_LENGTH + 1];
-	char link[OVI_LINK_SIZE];
 	cleanup_fd int lock = -1;
 	int r;
 
@@ -440,9 +435,7 @@ static int discard(struct ovl2_store *store, const char *id, char ret_trash[TRAS
 	if (r == 0)
 		r = ovi_layer_open_locked(store, id, &layer, err);
 	if (r == 0)
-		r = ovi_link_read(store, layer.dir, id, link, err);
-	if (r == 0)
-		r = check_unused(&layer, link, err);
+		r = check_unused(&layer, err);
 	if (r == 0)
 		r = ovi_random_name(random, err);
 	if (r < 0)
@@ -451,8 +444,8 @@ static int discard(struct ovl2_store *store, const char *id, char ret_trash[TRAS
 	snprintf(ret_trash, TRASH_SIZE, OVI_TRASH "/%s", random);
 	if (ovi_sys.renameat2(store->home, id, store->home, ret_trash, RENAME_NOREPLACE) < 0)
 		return ovi_fail_errno(err, "move it to the trash");
-	if (ovi_sys.unlinkat(store->home, link, 0) < 0)
-		ovi_store_log(store, OVL2_LOG_WARNING, "link '%s' stayed: %s", link,
+	if (ovi_sys.unlinkat(store->home, layer.link, 0) < 0)
+		ovi_store_log(store, OVL2_LOG_WARNING, "link '%s' stayed: %s", layer.link,
 		              strerrordesc_np(errno));
 	if (store->options.durability == OVL2_DURABILITY_ALWAYS && ovi_sys.fsync(store->home) < 0)
 		return ovi_fail_errno(err, "flush '%s'", store->path);

@@ -12,6 +12,7 @@ struct ovi_layer {
 	struct ovl2_store *store;
 	int dir; /* <home>/<id>; -1 when not open */
 	char id[OVL2_ID_SIZE];
+	char link[OVI_LINK_SIZE];
 	struct ovi_record record;
 	struct ovi_chain chain;
 };

@@ -6,6 +6,7 @@
 #include "fail.h"
 #include "hold.h"
 #include "layer.h"
+#include "options.h"
 #include "strbuf.h"
 #include "sys.h"
 #include "view.h"
@@ -26,21 +27,20 @@ struct request {
 static int read_request(const struct ovl2_store *store, const struct ovl2_mount_options *options,
                         struct request *ret_request, struct ovl2_error *err)
 {
-	static const struct ovl2_mount_options defaults = { .size = sizeof(defaults) };
+	struct ovl2_mount_options own = { .size = 0 };
+	int r;
 
-	if (!options)
-		options = &defaults;
-	if (options->size != sizeof(*options))
-		return ovi_fail(err, OVL2_E_INVALID,
-		                "mount options of size %zu are not this library's", options->size);
-	if (options->label && strlen(options->label) >= OVI_LABEL_SIZE)
+	r = ovi_options_read(options, &own, sizeof(own), err);
+	if (r < 0)
+		return r;
+	if (own.label && strlen(own.label) >= OVI_LABEL_SIZE)
 		return ovi_fail(err, OVL2_E_INVALID, "a mount label has at most %d characters",
 		                OVI_LABEL_SIZE - 1);
 
 	*ret_request = (struct request){
-		.method = options->method ? options->method : store->options.mount_method,
-		.label = options->label && *options->label ? options->label : NULL,
-		.read_only = options->read_only,
+		.method = own.method ? own.method : store->options.mount_method,
+		.label = own.label && *own.label ? own.label : NULL,
+		.read_only = own.read_only,
 	};
 
 	return 0;

@@ -123,15 +123,6 @@ static int split(char *text, const char **ret_key, const char **ret_value, struc
 	return 0;
 }
 
-static int check_sizes(const char *text, size_t size, size_t known, struct ovl2_error *err)
-{
-	if (!text || size != known)
-		return ovi_fail(err, OVL2_E_INVALID, "options of size %zu are not this library's",
-		                size);
-
-	return 0;
-}
-
 static int fail_value(const char *key, const char *value, const char *expected,
                       struct ovl2_error *err)
 {
@@ -147,9 +138,8 @@ int ovl2_store_options_parse(const char *text, struct ovl2_store_options *option
 	const char *value = NULL;
 	int r;
 
-	r = check_sizes(text, options->size, sizeof(*options), err);
-	if (r < 0)
-		return r;
+	if (!text || options->size != sizeof(*options))
+		return ovi_fail(err, OVL2_E_INVALID, "no option, or options without their size");
 	copy = strdup(text);
 	if (!copy)
 		return ovi_fail_memory(err);
@@ -193,9 +183,8 @@ int ovl2_layer_options_parse(const char *text, struct ovl2_layer_options *option
 	const char *value = NULL;
 	int r;
 
-	r = check_sizes(text, options->size, sizeof(*options), err);
-	if (r < 0)
-		return r;
+	if (!text || options->size != sizeof(*options))
+		return ovi_fail(err, OVL2_E_INVALID, "no option, or options without their size");
 	copy = strdup(text);
 	if (!copy)
 		return ovi_fail_memory(err);

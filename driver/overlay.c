@@ -29,6 +29,17 @@ const char *ovl2_mount_method_name(enum ovl2_mount_method method)
 
 /* ------------------------------------------------------------- the choice -- */
 
+/* The store's path, as mount data wants it: overlayfs.rst, "escaped with a backslash". */
+static void add_escaped(struct ovi_strbuf *data, const char *path)
+{
+	for (; *path; path++) {
+		if (strchr(":,\\", *path))
+			ovi_strbuf_add(data, "\\");
+		ovi_strbuf_add_bytes(data, path, 1);
+	}
+	ovi_strbuf_add(data, "/");
+}
+
 static void add_path(struct ovi_strbuf *data, const char *prefix, const char *path)
 {
 	ovi_strbuf_add(data, prefix);
@@ -43,10 +54,9 @@ void ovi_overlay_data(const struct ovi_overlay *overlay, enum ovl2_mount_method 
 	if (method == OVL2_MOUNT_APPEND || method == OVL2_MOUNT_FD)
 		return;
 
+	ovi_strbuf_add(&root, "");
 	if (method == OVL2_MOUNT_ABSOLUTE)
-		ovi_strbuf_addf(&root, "%s/", overlay->home_path);
-	else
-		ovi_strbuf_add(&root, "");
+		add_escaped(&root, overlay->home_path);
 
 	ovi_strbuf_add(data, "lowerdir=");
 	for (size_t i = 0; i < overlay->lower_count; i++) {
@@ -65,12 +75,6 @@ void ovi_overlay_data(const struct ovi_overlay *overlay, enum ovl2_mount_method 
 	if (overlay->label)
 		ovi_strbuf_addf(data, ",context=\"%s\"", overlay->label);
 	data->failed |= root.failed;
-}
-
-/* Everything the kernel would have to be told about with a backslash. */
-static int has_special_characters(const char *path)
-{
-	return strpbrk(path, ":,\\\"") != NULL;
 }
 
 static int data_fits(const struct ovi_overlay *overlay, enum ovl2_mount_method method,
@@ -115,11 +119,6 @@ static int check_method(const struct ovi_overlay *overlay, enum ovl2_mount_metho
 {
 	size_t bytes;
 
-	if (method == OVL2_MOUNT_ABSOLUTE && has_special_characters(overlay->home_path))
-		return ovi_fail(err, OVL2_E_UNSUPPORTED,
-		                "mount method absolute cannot carry the path '%s' (has one of : , "
-		                "\\ \"): use relative or fd",
-		                overlay->home_path);
 	if (method == OVL2_MOUNT_APPEND && !fits_strings(overlay))
 		return ovi_fail(err, OVL2_E_UNSUPPORTED,
 		                "mount method append takes paths of %d bytes and '%s' is too long: "

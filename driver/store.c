@@ -4,6 +4,7 @@
 #include "dir.h"
 #include "fail.h"
 #include "file.h"
+#include "options.h"
 #include "overlay.h"
 #include "strbuf.h"
 #include "sys.h"
@@ -251,6 +252,7 @@ static int make_store(int home, const char *path, struct ovl2_error *err)
 		OVI_EMPTY, OVI_PRIVATE "/staging",
 		OVI_TRASH, OVI_PRIVATE "/quarantine",
 	};
+	cleanup_fd int fd = -1;
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(names) && r == 0; i++)
@@ -258,6 +260,9 @@ static int make_store(int home, const char *path, struct ovl2_error *err)
 	if (r < 0)
 		return r;
 
+	fd = ovi_sys.openat(home, OVI_PRIVATE "/lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return ovi_fail_errno(err, "create '%s/" OVI_PRIVATE "/lock'", path);
 	r = ovi_file_replace(home, OVI_PRIVATE "/format", FORMAT_TEXT, 1, err);
 	if (r < 0)
 		return r;
@@ -423,9 +428,6 @@ static int open_home(const char *path, const struct ovl2_store_options *options,
 
 static int check_options(const struct ovl2_store_options *options, struct ovl2_error *err)
 {
-	if (options->size != sizeof(*options))
-		return ovi_fail(err, OVL2_E_INVALID,
-		                "store options of size %zu are not this library's", options->size);
 	if (options->max_depth > OVI_MAX_LOWERS)
 		return ovi_fail(err, OVL2_E_INVALID, "max_depth %u is more than overlayfs's %d",
 		                options->max_depth, OVI_MAX_LOWERS);
@@ -463,15 +465,15 @@ static int fill(struct ovl2_store *store, const char *path, struct ovl2_error *e
 int ovl2_store_open(const char *path, const struct ovl2_store_options *options,
                     struct ovl2_store **ret_store, struct ovl2_error *err)
 {
-	static const struct ovl2_store_options defaults = { .size = sizeof(defaults) };
+	struct ovl2_store_options own = { .size = 0 };
 	struct ovl2_store *store;
 	int r;
 
-	if (!options)
-		options = &defaults;
 	if (!path || !*path || !ret_store)
 		return ovi_fail(err, OVL2_E_INVALID, "a store needs a path");
-	r = check_options(options, err);
+	r = ovi_options_read(options, &own, sizeof(own), err);
+	if (r == 0)
+		r = check_options(&own, err);
 	if (r < 0)
 		return r;
 
@@ -480,7 +482,7 @@ int ovl2_store_open(const char *path, const struct ovl2_store_options *options,
 		return ovi_fail_memory(err);
 	store->home = -1;
 	store->run = -1;
-	store->options = *options;
+	store->options = own;
 	if (!store->options.run_directory)
 		store->options.run_directory = DEFAULT_RUN;
 	if (!store->options.max_depth)

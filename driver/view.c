@@ -3,6 +3,7 @@
 #include "cleanup.h"
 #include "dir.h"
 #include "fail.h"
+#include "hold.h"
 
 #include <stdio.h>
 
@@ -21,18 +22,13 @@ int ovi_view_init(struct ovi_view *view, struct ovi_layer *layer, int is_writabl
 	const struct ovi_chain *chain = &layer->chain;
 	struct ovl2_store *store = layer->store;
 	size_t count = 0;
-	int r;
 
 	view->lower = calloc(chain->count + 2, sizeof(*view->lower));
 	if (!view->lower)
 		return ovi_fail_memory(err);
 
-	if (!is_writable) {
-		r = ovi_link_read(store, layer->dir, layer->id, view->own_link, err);
-		if (r < 0)
-			return r;
-		view->lower[count++] = view->own_link;
-	}
+	if (!is_writable)
+		view->lower[count++] = layer->link;
 	for (size_t i = 0; i < chain->count; i++)
 		view->lower[count++] = chain->links[i];
 	if (!chain->count)
@@ -58,12 +54,18 @@ int ovi_view_open(struct ovl2_store *store, const char *id, int *ret_root, struc
 {
 	cleanup_layer struct ovi_layer layer = OVI_LAYER_NONE;
 	cleanup_view struct ovi_view view = { .lower = NULL };
+	struct ovi_hold hold;
 	int r;
 
 	if (!*id)
 		return ovi_dir_open(store->home, OVI_EMPTY, ret_root, err);
 
 	r = ovi_layer_open(store, id, &layer, err);
+	if (r == 0)
+		r = ovi_hold_read(&layer, &hold, err);
+	/* Its upper must not be a lower as well: what is mounted is the view. */
+	if (r == 0 && hold.count && hold.is_writable)
+		return ovi_dir_open(layer.dir, "merged", ret_root, err);
 	if (r == 0)
 		r = ovi_view_init(&view, &layer, 0, NULL, err);
 	if (r == 0)

@@ -13,7 +13,6 @@ struct ovi_view {
 
 	/* What the overlay borrows. */
 	const char **lower;
-	char own_link[OVI_LINK_SIZE];
 	char upper[OVL2_ID_SIZE + 8];
 	char work[OVL2_ID_SIZE + 8];
 };

@@ -5,6 +5,8 @@
  * layer.md), in an upper as a character device 0:0 (kernel, overlayfs.rst).
  */
 
+#include <ovl2.h>
+
 #include <sys/stat.h>
 
 #define OVI_WHITEOUT_PREFIX ".wh."
@@ -31,6 +33,12 @@ enum ovi_entry {
  * deleted name, inside `name`, for a whiteout only.
  */
 enum ovi_entry ovi_entry_classify(const char *name, const char **ret_target);
+
+/* Marks directory `name` in `dir` ("." is `dir`): nothing below shows through it. */
+int ovi_opaque_set(int dir, const char *name, struct ovl2_error *err);
+
+/* Is directory `name` in `dir` so marked? 1 or 0. */
+int ovi_opaque_read(int dir, const char *name, struct ovl2_error *err);
 
 static inline int ovi_is_whiteout(const struct stat *st)
 {
