@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: MIT
+#include "fixture.h"
+
+#include "support/fault.h"
+
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+/*
+ * Every system call of an operation fails in turn, or the process ends there. The
+ * call must say so or have coped; nothing may leak; and the store that is opened
+ * next must show the state from before or the state from after, never a third.
+ */
+
+/* More calls than any operation here makes: a sweep that does not end is a bug. */
+#define MAX_CALLS 5000
+
+struct operation {
+	const char *name;
+	int (*run)(struct ovl2_store *store, struct ovl2_error *err);
+};
+
+/* "base" with content, "child" of it with changes, "empty", "held" mounted. */
+static void prepare(struct ovl2_store *store)
+{
+	static const struct test_entry base[] = {
+		{ 'd', "d", NULL, 0, 0, 0, 1000000000, NULL },
+		{ 'f', "d/file", "text", 0, 0, 0, 1000000000, "user.a=b" },
+		{ 'f', "gone", "gone", 0, 0, 0, 1000000000, NULL },
+	};
+	static const struct test_entry child[] = {
+		{ '-', "gone", NULL, 0, 0, 0, 0, NULL },
+		{ 'f', "d/new", "new", 0, 0, 0, 1000000000, NULL },
+	};
+
+	create_layer(store, "base", NULL);
+	change_layer(store, "base", base, ARRAY_SIZE(base));
+	create_container(store, "child", "base");
+	change_layer(store, "child", child, ARRAY_SIZE(child));
+	create_layer(store, "empty", "base");
+	create_container(store, "held", "base");
+	free(mount_layer(store, "held"));
+}
+
+static int run_create(struct ovl2_store *store, struct ovl2_error *err)
+{
+	const struct ovl2_layer_options options = { .size = sizeof(options), .parent = "base" };
+
+	return ovl2_layer_create(store, "new", &options, err);
+}
+
+static int run_remove(struct ovl2_store *store, struct ovl2_error *err)
+{
+	return ovl2_layer_remove(store, "child", err);
+}
+
+static int run_mount(struct ovl2_store *store, struct ovl2_error *err)
+{
+	return ovl2_layer_mount(store, "child", NULL, NULL, err);
+}
+
+static int run_unmount(struct ovl2_store *store, struct ovl2_error *err)
+{
+	return ovl2_layer_unmount(store, "held", err);
+}
+
+static int run_apply(struct ovl2_store *store, struct ovl2_error *err)
+{
+	const struct test_tar_entry entries[] = {
+		{ .name = "d", .type = '5' },
+		{ .name = "d/one",
+		  .content = "one",
+		  .pax = (const char *const[]){ "SCHILY.xattr.user.key=value", NULL } },
+		{ .name = "d/.wh.file" },
+		{ .name = "link", .type = '2', .link = "d/one" },
+		{ .name = "same", .type = '1', .link = "d/one" },
+		{ .name = "null", .type = '3', .device_major = 1, .device_minor = 3 },
+	};
+	cleanup_tar struct test_tar tar = { 0 };
+	cleanup_fd int fd = -1;
+
+	for (size_t i = 0; i < ARRAY_SIZE(entries); i++)
+		test_tar_add(&tar, &entries[i]);
+	test_tar_end(&tar);
+	fd = test_tar_open(&tar);
+
+	return ovl2_layer_apply(store, "empty", fd, NULL, err);
+}
+
+static int run_diff(struct ovl2_store *store, struct ovl2_error *err)
+{
+	cleanup_fd int fd = test_sink_open();
+
+	return ovl2_layer_diff(store, "child", NULL, fd, err);
+}
+
+static int run_compare(struct ovl2_store *store, struct ovl2_error *err)
+{
+	const struct ovl2_diff_options options = { .size = sizeof(options),
+		                                   .method = OVL2_DIFF_COMPARE };
+	cleanup_fd int fd = test_sink_open();
+
+	return ovl2_layer_diff(store, "child", &options, fd, err);
+}
+
+static int run_cleanup(struct ovl2_store *store, struct ovl2_error *err)
+{
+	return ovl2_store_cleanup(store, err);
+}
+
+static const struct operation operations[] = {
+	{ "create", run_create },   { "remove", run_remove },   { "mount", run_mount },
+	{ "unmount", run_unmount }, { "apply", run_apply },     { "diff", run_diff },
+	{ "compare", run_compare }, { "cleanup", run_cleanup },
+};
+
+/* ------------------------------------------------------------------ state -- */
+
+/* What the store says and shows of itself, as text. */
+static char *describe_store(struct ovl2_store *store)
+{
+	static const char *const ids[] = { "base", "child", "empty", "new" };
+	cleanup_free char *layers = list_layers(store);
+	struct ovi_strbuf text = { 0 };
+
+	ovi_strbuf_add(&text, layers);
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
+		cleanup_free char *content = NULL;
+
+		if (ovl2_layer_exists(store, ids[i], NULL) != 1)
+			continue;
+		content = describe_layer(store, ids[i], TEST_TREE_NO_DIRECTORY_TIMES);
+		ovi_strbuf_addf(&text, "%s:\n%s", ids[i], content);
+	}
+
+	return ovi_strbuf_steal(&text);
+}
+
+/* Each run starts in a directory of its own, from the same store. */
+static void start(const struct test_place *place, struct test_place *ret_run)
+{
+	struct ovl2_store *store;
+
+	*ret_run = *place;
+	ret_run->path = test_path("%s/run", place->path);
+	assert_sys(mkdir(ret_run->path, 0755));
+	store = open_store(ret_run);
+	prepare(store);
+	ovl2_store_close(store);
+}
+
+static void finish(struct test_place *run)
+{
+	test_unmount_below(run->path);
+	test_remove_tree(run->path, 0);
+	free(run->path);
+}
+
+struct sweep {
+	const struct test_place *place;
+	const struct operation *operation;
+	enum test_fault_kind kind;
+	int sys;
+
+	/* The only two states that are allowed. */
+	char *before;
+	char *after;
+	size_t calls;
+};
+
+/* Runs it once without a fault: learns the states, and how many calls there are. */
+static void learn(struct sweep *sweep)
+{
+	struct ovl2_error err = { 0 };
+	struct test_place run;
+	struct ovl2_store *store;
+
+	start(sweep->place, &run);
+	store = open_store(&run);
+	sweep->before = describe_store(store);
+	test_fault_arm(TEST_FAULT_NONE, 0, 0);
+	assert_ok(sweep->operation->run(store, &err), &err);
+	sweep->calls = test_fault_disarm();
+	sweep->after = describe_store(store);
+	ovl2_store_close(store);
+	finish(&run);
+	assert_in_range(sweep->calls, 3, MAX_CALLS);
+}
+
+/*
+ * A mount that was made or undone although the call failed shows in the count;
+ * that is neither state, but it is allowed if the mount table says the same.
+ */
+static void check_state(const struct sweep *sweep, const struct test_place *run, size_t at,
+                        const char *call, int result)
+{
+	struct ovl2_store *store = open_store(run);
+	cleanup_free char *now = describe_store(store);
+
+	ovl2_store_close(store);
+	if (!strcmp(now, sweep->before) && (result < 0 || !strcmp(sweep->before, sweep->after)))
+		return;
+	if (!strcmp(now, sweep->after))
+		return;
+	print_error("%s, call %zu of %zu (%s), result %d:\n", sweep->operation->name, at,
+	            sweep->calls, call, result);
+	test_text_assert_same(result < 0 ? sweep->before : sweep->after, now, "states");
+}
+
+static void check_call(const struct sweep *sweep, size_t at)
+{
+	struct ovl2_error err = { 0 };
+	struct test_resources before;
+	struct test_resources after;
+	cleanup_free char *call = NULL;
+	struct ovl2_store *store;
+	struct test_place run;
+	int r;
+
+	start(sweep->place, &run);
+	store = open_store(&run);
+	before = test_resources_count();
+	test_fault_arm(sweep->kind, at, sweep->sys);
+	r = sweep->operation->run(store, &err);
+	test_fault_disarm();
+	call = test_path("%s", test_fault_name());
+	after = test_resources_count();
+
+	if (r < 0 && (r != err.code || !err.message[0]))
+		fail_msg("%s, %s: %d without a message", sweep->operation->name, call, r);
+	if (after.fds != before.fds)
+		fail_msg("%s, call %zu (%s): %zu descriptors before, %zu after",
+		         sweep->operation->name, at, call, before.fds, after.fds);
+	ovl2_store_close(store);
+	check_state(sweep, &run, at, call, r);
+	finish(&run);
+}
+
+static void check_crash(const struct sweep *sweep, size_t at)
+{
+	struct test_place run;
+	pid_t child;
+	int status;
+
+	start(sweep->place, &run);
+	child = fork();
+	if (child == 0) {
+		struct ovl2_store *store = open_store(&run);
+
+		test_fault_arm(TEST_FAULT_CRASH, at, 0);
+		(void)sweep->operation->run(store, NULL);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	if (!WIFEXITED(status) || (WEXITSTATUS(status) && WEXITSTATUS(status) != TEST_FAULT_EXIT))
+		fail_msg("%s, call %zu: status %x", sweep->operation->name, at, status);
+	check_state(sweep, &run, at, "crash", WEXITSTATUS(status) ? -1 : 0);
+	finish(&run);
+}
+
+struct row {
+	const char *title;
+	const struct operation *operation;
+	enum test_fault_kind kind;
+	int sys;
+};
+
+static void check_row(void **state)
+{
+	struct test_place *place = *state;
+	const struct row *row = place->row;
+	struct sweep sweep = {
+		.place = place,
+		.operation = row->operation,
+		.kind = row->kind,
+		.sys = row->sys,
+	};
+
+	learn(&sweep);
+	for (size_t at = 1; at <= sweep.calls; at++)
+		if (row->kind == TEST_FAULT_CRASH)
+			check_crash(&sweep, at);
+		else
+			check_call(&sweep, at);
+	free(sweep.before);
+	free(sweep.after);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		enum test_fault_kind kind;
+		int sys;
+	} faults[] = {
+		{ "EIO", TEST_FAULT_ONCE, EIO },
+		{ "EPERM", TEST_FAULT_ONCE, EPERM },
+		{ "ENOSPC for good", TEST_FAULT_STICKY, ENOSPC },
+		{ "the end of the process", TEST_FAULT_CRASH, 0 },
+	};
+	struct row rows[ARRAY_SIZE(operations) * ARRAY_SIZE(faults)];
+	struct CMUnitTest tests[ARRAY_SIZE(rows)];
+	char titles[ARRAY_SIZE(rows)][64];
+	size_t count = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(operations); i++)
+		for (size_t j = 0; j < ARRAY_SIZE(faults); j++) {
+			(void)snprintf(titles[count], sizeof(titles[0]), "%s with %s",
+			               operations[i].name, faults[j].name);
+			rows[count] = (struct row){ titles[count], &operations[i], faults[j].kind,
+				                    faults[j].sys };
+			tests[count] = test_case(titles[count], check_row, &rows[count]);
+			count++;
+		}
+
+	test_enter_namespace();
+	test_fault_install();
+	return test_run("faults", tests, count, argc, argv);
+}
