@@ -144,61 +144,91 @@ static void our_layers_have_dockers_files(void **state)
 struct row {
 	const char *title;
 
-	/* Done to docker_store, or to a store of ours with the same layers. */
+	/* The layer that is not to be mounted. */
+	const char *layer;
+
+	/* Done to docker_store. */
 	struct test_entry entries[MAX_ENTRIES];
 };
 
 static const struct row rows[] = {
-	{ "empty link", { { 'f', "middle/link", "", 0, 0, 0, 0, NULL } } },
-	{ "missing link", { { '-', "middle/link", NULL, 0, 0, 0, 0, NULL } } },
-	{ "link that is no link name", { { 'f', "middle/link", "../../etc", 0, 0, 0, 0, NULL } } },
-	{ "link with a newline", { { 'f', "middle/link", MIDDLE_LINK "\n", 0, 0, 0, 0, NULL } } },
-	{ "link of another layer", { { 'f', "middle/link", BASE_LINK, 0, 0, 0, 0, NULL } } },
-	{ "link that is a directory", { { 'd', "middle/link", NULL, 0, 0, 0, 0, NULL } } },
+	{ "empty link", "middle", { { 'f', "middle/link", "", 0, 0, 0, 0, NULL } } },
+	{ "missing link", "middle", { { '-', "middle/link", NULL, 0, 0, 0, 0, NULL } } },
+	{ "link that is no link name",
+	  "middle",
+	  { { 'f', "middle/link", "../../etc", 0, 0, 0, 0, NULL } } },
+	{ "link with a newline",
+	  "middle",
+	  { { 'f', "middle/link", MIDDLE_LINK "\n", 0, 0, 0, 0, NULL } } },
+	{ "link of another layer",
+	  "middle",
+	  { { 'f', "middle/link", BASE_LINK, 0, 0, 0, 0, NULL } } },
+	{ "link that is a directory",
+	  "middle",
+	  { { 'd', "middle/link", NULL, 0, 0, 0, 0, NULL } } },
 	{ "link that is very long",
+	  "middle",
 	  { { 'f', "middle/link", MIDDLE_LINK MIDDLE_LINK MIDDLE_LINK, 0, 0, 0, 0, NULL } } },
-	{ "empty lower", { { 'f', "top/lower", "", 0, 0, 0, 0, NULL } } },
-	{ "lower of a newline", { { 'f', "top/lower", "\n", 0, 0, 0, 0, NULL } } },
+	{ "empty lower", "top", { { 'f', "top/lower", "", 0, 0, 0, 0, NULL } } },
+	{ "lower of a newline", "top", { { 'f', "top/lower", "\n", 0, 0, 0, 0, NULL } } },
 	{ "lower that is cut",
+	  "top",
 	  { { 'f', "top/lower", "l/" MIDDLE_LINK ":l/AAAAA", 0, 0, 0, 0, NULL } } },
 	{ "lower that ends in a colon",
+	  "top",
 	  { { 'f', "top/lower", "l/" MIDDLE_LINK ":l/" BASE_LINK ":", 0, 0, 0, 0, NULL } } },
 	{ "lower without its middle",
+	  "top",
 	  { { 'f', "top/lower", "l/" BASE_LINK ":", 0, 0, 0, 0, NULL } } },
 	{ "lower with an unknown link",
+	  "top",
 	  { { 'f', "top/lower", "l/ZZZZZZZZZZZZZZZZZZZZZZZZZZ", 0, 0, 0, 0, NULL } } },
 	{ "lower outside of the store",
+	  "top",
 	  { { 'f', "top/lower", "../../etc:l/" BASE_LINK, 0, 0, 0, 0, NULL } } },
-	{ "absolute lower", { { 'f', "top/lower", "/etc", 0, 0, 0, 0, NULL } } },
-	{ "the store itself as a lower", { { 'f', "top/lower", "l/", 0, 0, 0, 0, NULL } } },
-	{ "lower that is garbage", { { 'f', "top/lower", "\001\377\002", 0, 0, 0, 0, NULL } } },
+	{ "absolute lower", "top", { { 'f', "top/lower", "/etc", 0, 0, 0, 0, NULL } } },
+	{ "the store itself as a lower", "top", { { 'f', "top/lower", "l/", 0, 0, 0, 0, NULL } } },
+	{ "lower that is garbage",
+	  "top",
+	  { { 'f', "top/lower", "\001\377\002", 0, 0, 0, 0, NULL } } },
 	{ "lower with itself",
+	  "top",
 	  { { 'f', "top/lower", "l/" TOP_LINK ":l/" MIDDLE_LINK, 0, 0, 0, 0, NULL } } },
 	{ "lower with a layer twice",
+	  "top",
 	  { { 'f', "top/lower", "l/" MIDDLE_LINK ":l/" MIDDLE_LINK ":l/" BASE_LINK, 0, 0, 0, 0,
 	      NULL } } },
 	{ "lower in a circle",
+	  "base",
 	  { { 'f', "base/lower", "l/" TOP_LINK ":l/" MIDDLE_LINK, 0, 0, 0, 0, NULL } } },
 	{ "short link that dangles",
+	  "top",
 	  { { '-', "l/" MIDDLE_LINK, NULL, 0, 0, 0, 0, NULL },
 	    { 'l', "l/" MIDDLE_LINK, "../gone/diff", 0, 0, 0, 0, NULL } } },
 	{ "short link out of the store",
+	  "top",
 	  { { '-', "l/" MIDDLE_LINK, NULL, 0, 0, 0, 0, NULL },
 	    { 'l', "l/" MIDDLE_LINK, "/etc", 0, 0, 0, 0, NULL } } },
 	{ "short link to another layer",
+	  "top",
 	  { { '-', "l/" MIDDLE_LINK, NULL, 0, 0, 0, 0, NULL },
 	    { 'l', "l/" MIDDLE_LINK, "../base/diff", 0, 0, 0, 0, NULL } } },
-	{ "short link that is missing", { { '-', "l/" MIDDLE_LINK, NULL, 0, 0, 0, 0, NULL } } },
+	{ "short link that is missing",
+	  "top",
+	  { { '-', "l/" MIDDLE_LINK, NULL, 0, 0, 0, 0, NULL } } },
 	{ "short link that is a directory",
+	  "top",
 	  { { '-', "l/" MIDDLE_LINK, NULL, 0, 0, 0, 0, NULL },
 	    { 'd', "l/" MIDDLE_LINK, NULL, 0, 0, 0, 0, NULL } } },
-	{ "parent that is gone", { { '-', "middle", NULL, 0, 0, 0, 0, NULL } } },
-	{ "parent without content", { { '-', "middle/diff", NULL, 0, 0, 0, 0, NULL } } },
+	{ "parent that is gone", "top", { { '-', "middle", NULL, 0, 0, 0, 0, NULL } } },
+	{ "parent without content", "top", { { '-', "middle/diff", NULL, 0, 0, 0, 0, NULL } } },
 	{ "content of the parent is a link",
+	  "top",
 	  { { '-', "middle/diff", NULL, 0, 0, 0, 0, NULL },
 	    { 'l', "middle/diff", "/etc", 0, 0, 0, 0, NULL } } },
-	{ "own content is gone", { { '-', "top/diff", NULL, 0, 0, 0, 0, NULL } } },
+	{ "own content is gone", "top", { { '-', "top/diff", NULL, 0, 0, 0, 0, NULL } } },
 	{ "own content is a link",
+	  "top",
 	  { { '-', "top/diff", NULL, 0, 0, 0, 0, NULL },
 	    { 'l', "top/diff", "/etc", 0, 0, 0, 0, NULL } } },
 };
@@ -207,6 +237,7 @@ static void check_row(void **state)
 {
 	struct test_place *place = *state;
 	const struct row *row = place->row;
+	const struct ovl2_layer_options options = { .size = sizeof(options), .parent = row->layer };
 	cleanup_free char *home = store_path(place);
 	cleanup_store struct ovl2_store *store = open_docker_store(place);
 	cleanup_fd int root = open(home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -219,14 +250,16 @@ static void check_row(void **state)
 	test_tree_make(root, row->entries, count);
 	before = test_resources_count();
 
-	assert_fails(ovl2_layer_mount(store, "top", NULL, NULL, &err), OVL2_E_CORRUPT, &err);
+	assert_fails(ovl2_layer_mount(store, row->layer, NULL, NULL, &err), OVL2_E_CORRUPT, &err);
 	assert_int_equal(test_count_mounts_below(home), 0);
 	test_resources_assert_same(before);
+	assert_fails(ovl2_layer_create(store, "child", &options, &err), OVL2_E_CORRUPT, &err);
+	assert_int_equal(ovl2_layer_exists(store, "child", &err), 0);
 
 	/* Opening the store anew makes no difference. */
 	ovl2_store_close(steal_ptr(&store));
 	store = open_store(place);
-	assert_fails(ovl2_layer_mount(store, "top", NULL, NULL, &err), OVL2_E_CORRUPT, &err);
+	assert_fails(ovl2_layer_mount(store, row->layer, NULL, NULL, &err), OVL2_E_CORRUPT, &err);
 	assert_int_equal(test_count_mounts_below(home), 0);
 }
 

@@ -477,7 +477,7 @@ static const struct row rows[] = {
 	/* Order. */
 	{ "last of two files wins",
 	  APPLIED,
-	  "f f\n",
+	  "f f\nf good\n",
 	  { INTO("f"), GOOD, { .name = "good" } },
 	  NULL,
 	  0 },

@@ -49,6 +49,7 @@ FAULT(ssize_t, write, (int fd, const void *buffer, size_t size), (fd, buffer, si
 FAULT(ssize_t, readlinkat, (int dir, const char *path, char *buffer, size_t size),
       (dir, path, buffer, size))
 FAULT(ssize_t, getdents, (int dir, void *buffer, size_t size), (dir, buffer, size))
+FAULT(int, fstatfs, (int fd, struct statfs *ret), (fd, ret))
 FAULT(int, fstatat, (int dir, const char *path, struct stat *ret, int flags),
       (dir, path, ret, flags))
 FAULT(int, statx, (int dir, const char *path, int flags, unsigned int mask, struct statx *ret),
@@ -98,50 +99,57 @@ FAULT(int, unshare, (int flags), (flags))
 FAULT(int, fchdir, (int fd), (fd))
 FAULT(int, quotactl_fd, (int fd, unsigned int command, uint32_t id, void *argument),
       (fd, command, id, argument))
+FAULT(int, quotactl, (unsigned int command, const char *device, uint32_t id, void *argument),
+      (command, device, id, argument))
+FAULT(int, uname, (struct utsname * ret), (ret))
 FAULT(int, ioctl, (int fd, unsigned long request, void *argument), (fd, request, argument))
 /* NOLINTEND(bugprone-macro-parentheses) */
+
+/* A call that is added to the table has to be added here as well. */
+_Static_assert(sizeof(struct ovi_sys) == 39 * sizeof(void (*)(void)), "every call can fail");
 
 void test_fault_install(void)
 {
 	real = ovi_sys;
-	ovi_sys = (struct ovi_sys){
-		.openat = fault_openat,
-		.openat2 = fault_openat2,
-		.read = fault_read,
-		.write = fault_write,
-		.readlinkat = fault_readlinkat,
-		.getdents = fault_getdents,
-		.fstatat = fault_fstatat,
-		.statx = fault_statx,
-		.mkdirat = fault_mkdirat,
-		.mknodat = fault_mknodat,
-		.symlinkat = fault_symlinkat,
-		.linkat = fault_linkat,
-		.unlinkat = fault_unlinkat,
-		.renameat2 = fault_renameat2,
-		.ftruncate = fault_ftruncate,
-		.fchownat = fault_fchownat,
-		.fchmod = fault_fchmod,
-		.fchmodat = fault_fchmodat,
-		.utimensat = fault_utimensat,
-		.setxattr = fault_setxattr,
-		.lsetxattr = fault_lsetxattr,
-		.lgetxattr = fault_lgetxattr,
-		.llistxattr = fault_llistxattr,
-		.fsync = fault_fsync,
-		.syncfs = fault_syncfs,
-		.flock = fault_flock,
-		.fsopen = fault_fsopen,
-		.fsconfig = fault_fsconfig,
-		.fsmount = fault_fsmount,
-		.move_mount = fault_move_mount,
-		.mount = fault_mount,
-		.umount2 = fault_umount2,
-		.unshare = fault_unshare,
-		.fchdir = fault_fchdir,
-		.quotactl_fd = fault_quotactl_fd,
-		.ioctl = fault_ioctl,
-	};
+	ovi_sys.openat = fault_openat;
+	ovi_sys.openat2 = fault_openat2;
+	ovi_sys.read = fault_read;
+	ovi_sys.write = fault_write;
+	ovi_sys.readlinkat = fault_readlinkat;
+	ovi_sys.getdents = fault_getdents;
+	ovi_sys.fstatfs = fault_fstatfs;
+	ovi_sys.fstatat = fault_fstatat;
+	ovi_sys.statx = fault_statx;
+	ovi_sys.mkdirat = fault_mkdirat;
+	ovi_sys.mknodat = fault_mknodat;
+	ovi_sys.symlinkat = fault_symlinkat;
+	ovi_sys.linkat = fault_linkat;
+	ovi_sys.unlinkat = fault_unlinkat;
+	ovi_sys.renameat2 = fault_renameat2;
+	ovi_sys.ftruncate = fault_ftruncate;
+	ovi_sys.fchownat = fault_fchownat;
+	ovi_sys.fchmod = fault_fchmod;
+	ovi_sys.fchmodat = fault_fchmodat;
+	ovi_sys.utimensat = fault_utimensat;
+	ovi_sys.setxattr = fault_setxattr;
+	ovi_sys.lsetxattr = fault_lsetxattr;
+	ovi_sys.lgetxattr = fault_lgetxattr;
+	ovi_sys.llistxattr = fault_llistxattr;
+	ovi_sys.fsync = fault_fsync;
+	ovi_sys.syncfs = fault_syncfs;
+	ovi_sys.flock = fault_flock;
+	ovi_sys.fsopen = fault_fsopen;
+	ovi_sys.fsconfig = fault_fsconfig;
+	ovi_sys.fsmount = fault_fsmount;
+	ovi_sys.move_mount = fault_move_mount;
+	ovi_sys.mount = fault_mount;
+	ovi_sys.umount2 = fault_umount2;
+	ovi_sys.unshare = fault_unshare;
+	ovi_sys.fchdir = fault_fchdir;
+	ovi_sys.quotactl_fd = fault_quotactl_fd;
+	ovi_sys.quotactl = fault_quotactl;
+	ovi_sys.uname = fault_uname;
+	ovi_sys.ioctl = fault_ioctl;
 }
 
 void test_fault_arm(enum test_fault_kind kind, size_t at, int sys)
