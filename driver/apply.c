@@ -2,13 +2,13 @@
 
 #include <ovl2.h>
 
+#include "blueprint.h"
 #include "changes.h"
 #include "cleanup.h"
 #include "dir.h"
 #include "fail.h"
 #include "hold.h"
 #include "layer.h"
-#include "quota.h"
 #include "sys.h"
 #include "unpack.h"
 #include "utf8.h"
@@ -36,29 +36,46 @@ static int check_ready(struct ovi_layer *layer, struct ovl2_error *err)
 		r = ovi_dir_is_empty(diff, "diff", err);
 	if (r == 0)
 		return ovi_fail(err, OVL2_E_EXISTS, "it has content already");
+	if (r > 0 && layer->record.is_committed)
+		return ovi_fail(err, OVL2_E_BUSY,
+		                "it is committed: it has or had a child, or a tar was applied");
 
 	return r < 0 ? r : 0;
 }
 
-/* The new root looks as the old one until the tar says otherwise. */
-static int make_root(const struct ovi_layer *layer, int stage, int *ret_root,
-                     struct ovl2_error *err)
+/* The layer as it is, but for its content; and complete, if it is an image's. */
+static int describe(const struct ovi_layer *layer, struct ovi_blueprint *blueprint,
+                    struct ovl2_error *err)
 {
-	struct stat st;
+	const struct ovi_chain *chain = &layer->chain;
+
+	blueprint->record = layer->record;
+	if (!layer->record.is_foreign && !layer->record.is_read_write)
+		blueprint->record.is_committed = 1;
+	memcpy(blueprint->link, layer->link, sizeof(blueprint->link));
+	for (size_t i = 0; i < chain->count; i++)
+		ovi_strbuf_addf(&blueprint->lower, "%s%s", i ? ":" : "", chain->links[i]);
+	if (ovi_sys.fstatat(layer->dir, "diff", &blueprint->root, AT_SYMLINK_NOFOLLOW) < 0)
+		return ovi_fail_errno(err, "look at its root");
+
+	return blueprint->lower.failed ? ovi_fail_memory(err) : 0;
+}
+
+/* Makes the layer's double in `stage`; what is to be unpacked goes into its root. */
+static int double_layer(const struct ovi_layer *layer, const struct ovi_stage *stage, int *ret_root,
+                        struct ovl2_error *err)
+{
+	struct ovi_blueprint blueprint = { .lower = { 0 } };
 	int r;
 
-	if (ovi_sys.fstatat(layer->dir, "diff", &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return ovi_fail_errno(err, "look at its diff directory");
-	if (ovi_sys.mkdirat(stage, "diff", 0700) < 0)
-		return ovi_fail_errno(err, "create a stage for it");
-	r = ovi_dir_open(stage, "diff", ret_root, err);
-	if (r < 0)
-		return r;
-	if (ovi_sys.fchownat(*ret_root, "", st.st_uid, st.st_gid, AT_EMPTY_PATH) < 0 ||
-	    ovi_sys.fchmod(*ret_root, st.st_mode & 07777) < 0)
-		return ovi_fail_errno(err, "set owner and mode of its root");
+	r = describe(layer, &blueprint, err);
+	if (r == 0)
+		r = ovi_blueprint_build(layer->store, &blueprint, stage->dir, err);
+	if (r == 0)
+		r = ovi_dir_open(stage->dir, "diff", ret_root, err);
+	ovi_strbuf_release(&blueprint.lower);
 
-	return 0;
+	return r;
 }
 
 static int prepare(struct ovl2_store *store, const char *id, struct ovi_stage *stage,
@@ -75,36 +92,23 @@ static int prepare(struct ovl2_store *store, const char *id, struct ovi_stage *s
 		r = check_ready(&layer, err);
 	if (r == 0)
 		r = ovi_stage_create(store, stage, err);
-	if (r == 0 && layer.record.project_id)
-		r = ovi_quota_set_project(stage->dir, layer.record.project_id, err);
 	if (r == 0)
-		r = make_root(&layer, stage->dir, &place->root, err);
+		r = double_layer(&layer, stage, &place->root, err);
 	if (r == 0 && layer.chain.count)
 		r = ovi_view_open(store, layer.record.parent, &place->below, err);
 
 	return r;
 }
 
-/* To another parent is a change to a directory on xfs: its ".." is. */
-static void keep_time(struct ovl2_store *store, int root, const struct stat *st)
-{
-	const struct timespec times[2] = { st->st_atim, st->st_mtim };
-
-	if (ovi_sys.utimensat(root, ".", times, 0) < 0)
-		ovi_store_log(store, OVL2_LOG_WARNING, "the time of a layer's root is lost: %s",
-		              strerrordesc_np(errno));
-}
-
 /*
- * The stage's diff and the layer's change places in one step. An image layer is
- * complete by that; should the record not take it, they change back.
+ * The layer and its double change places in one step: content, record and mark
+ * together. What was the layer, empty, is what the stage then holds.
  */
 static int publish(struct ovl2_store *store, const char *id, const struct ovi_stage *stage,
-                   int root, struct ovl2_error *err)
+                   struct ovl2_error *err)
 {
 	cleanup_layer struct ovi_layer layer = OVI_LAYER_NONE;
 	cleanup_fd int lock = -1;
-	struct stat st;
 	int r;
 
 	r = ovi_store_lock(store, LOCK_SH, &lock, err);
@@ -115,17 +119,12 @@ static int publish(struct ovl2_store *store, const char *id, const struct ovi_st
 	if (r < 0)
 		return r;
 
-	if (ovi_sys.fstatat(root, "", &st, AT_EMPTY_PATH) < 0)
-		return ovi_fail_errno(err, "look at its root");
-	if (ovi_sys.renameat2(stage->dir, "diff", layer.dir, "diff", RENAME_EXCHANGE) < 0)
+	if (ovi_sys.renameat2(store->home, stage->name, store->home, id, RENAME_EXCHANGE) < 0)
 		return ovi_fail_errno(err, "publish its content");
-	keep_time(store, root, &st);
-	if (!layer.record.is_read_write)
-		r = ovi_layer_commit(&layer, err);
-	if (r == 0 && ovi_store_is_durable(store) && ovi_sys.fsync(layer.dir) < 0)
-		r = ovi_fail_errno(err, "flush its directory");
-	if (r < 0)
-		ovi_sys.renameat2(stage->dir, "diff", layer.dir, "diff", RENAME_EXCHANGE);
+	if (ovi_store_is_durable(store) && ovi_sys.fsync(store->home) < 0) {
+		r = ovi_fail_errno(err, "flush '%s'", store->path);
+		ovi_sys.renameat2(store->home, stage->name, store->home, id, RENAME_EXCHANGE);
+	}
 
 	return r;
 }
@@ -147,7 +146,7 @@ int ovl2_layer_apply(struct ovl2_store *store, const char *id, int fd, uint64_t 
 	if (r == 0)
 		r = ovi_store_sync(store, err);
 	if (r == 0)
-		r = publish(store, id, &stage, place.root, err);
+		r = publish(store, id, &stage, err);
 	ovi_place_release(&place);
 
 	if (r < 0)

@@ -7,6 +7,7 @@
 #include "strbuf.h"
 #include "sys.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,6 +22,20 @@ void ovi_chain_release(struct ovi_chain *chain)
 	free(chain->ids);
 	*chain = (struct ovi_chain){ 0 };
 	errno = saved;
+}
+
+/* The content itself must be in the store, not a link to somewhere else. */
+static int check_content(struct ovl2_store *store, const char *id, struct ovl2_error *err)
+{
+	char path[OVL2_ID_SIZE + 8];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/diff", id);
+	if (ovi_sys.fstatat(store->home, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISDIR(st.st_mode))
+		return 0;
+
+	return ovi_fail(err, OVL2_E_CORRUPT, "'%s' is not a directory of the store", path);
 }
 
 /* Follows "l/X" by hand: the layer it names, which must be written "../<id>/diff". */
@@ -44,7 +59,7 @@ static int resolve(struct ovl2_store *store, const char *link, char ret_id[OVL2_
 		*slash = '\0';
 		if (ovi_id_is_valid(target + 3)) {
 			snprintf(ret_id, OVL2_ID_SIZE, "%s", target + 3);
-			return 0;
+			return check_content(store, ret_id, err);
 		}
 		*slash = '/';
 	}

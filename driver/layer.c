@@ -1,5 +1,6 @@
 #include "layer.h"
 
+#include "blueprint.h"
 #include "cleanup.h"
 #include "dir.h"
 #include "fail.h"
@@ -15,9 +16,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-
-/* Project ids of ours begin here; below are those that people give out by hand. */
-#define FIRST_PROJECT 0x40000000
 
 /* ------------------------------------------------------------------- open -- */
 
@@ -48,6 +46,52 @@ static int agree_on_parent(struct ovi_layer *layer, struct ovl2_error *err)
 	return 0;
 }
 
+static int open_directory(struct ovl2_store *store, const char *id, int *ret_dir,
+                          struct ovl2_error *err)
+{
+	int fd = ovi_sys.openat(store->home, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+
+	if (fd < 0 && errno == ENOENT)
+		return ovi_fail(err, OVL2_E_NOT_FOUND, "there is no layer '%s' in '%s'", id,
+		                store->path);
+	if (fd < 0)
+		return ovi_fail_errno(err, "open layer '%s'", id);
+	*ret_dir = fd;
+
+	return 0;
+}
+
+/* Whoever held the lock before may have put another directory in its place. */
+static int is_still_there(struct ovl2_store *store, const char *id, int dir)
+{
+	struct stat own;
+	struct stat now;
+
+	return ovi_sys.fstatat(dir, "", &own, AT_EMPTY_PATH) == 0 &&
+	       ovi_sys.fstatat(store->home, id, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       own.st_ino == now.st_ino;
+}
+
+static int open_locked_directory(struct ovl2_store *store, const char *id, int *ret_dir,
+                                 struct ovl2_error *err)
+{
+	for (;;) {
+		cleanup_fd int dir = -1;
+		int r;
+
+		r = open_directory(store, id, &dir, err);
+		if (r < 0)
+			return r;
+		while (ovi_sys.flock(dir, LOCK_EX) < 0)
+			if (errno != EINTR)
+				return ovi_fail_errno(err, "lock layer '%s'", id);
+		if (is_still_there(store, id, dir)) {
+			*ret_dir = steal_fd(&dir);
+			return 0;
+		}
+	}
+}
+
 static int open_layer(struct ovl2_store *store, const char *id, int locked,
                       struct ovi_layer *ret_layer, struct ovl2_error *err)
 {
@@ -59,17 +103,10 @@ static int open_layer(struct ovl2_store *store, const char *id, int locked,
 		return r;
 	snprintf(layer.id, sizeof(layer.id), "%s", id);
 
-	layer.dir = ovi_sys.openat(store->home, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-	if (layer.dir < 0 && errno == ENOENT)
-		return ovi_fail(err, OVL2_E_NOT_FOUND, "there is no layer '%s' in '%s'", id,
-		                store->path);
-	if (layer.dir < 0)
-		return ovi_fail_errno(err, "open layer '%s'", id);
-	while (locked && ovi_sys.flock(layer.dir, LOCK_EX) < 0)
-		if (errno != EINTR)
-			return ovi_fail_errno(err, "lock layer '%s'", id);
-
-	r = ovi_record_read(layer.dir, id, &layer.record, err);
+	r = locked ? open_locked_directory(store, id, &layer.dir, err)
+	           : open_directory(store, id, &layer.dir, err);
+	if (r == 0)
+		r = ovi_record_read(layer.dir, id, &layer.record, err);
 	if (r == 0)
 		r = ovi_link_read(store, layer.dir, id, layer.link, err);
 	if (r == 0)
@@ -106,7 +143,7 @@ int ovi_layer_commit(struct ovi_layer *layer, struct ovl2_error *err)
 		return 0;
 
 	/* Docker's mark too, so that Docker will mount it read-only as well. */
-	r = ovi_file_replace(layer->dir, "committed", "", 0, err);
+	r = ovi_file_replace(layer->dir, OVI_COMMITTED_NAME, "", 0, err);
 	if (r < 0)
 		return ovi_fail_within(err, r, "commit layer '%s'", layer->id);
 
@@ -123,16 +160,11 @@ int ovi_layer_commit(struct ovi_layer *layer, struct ovl2_error *err)
 
 /* ----------------------------------------------------------------- create -- */
 
-/* What a new layer is made from. */
+/* What a new layer is made from, and the layer below; not open for a base layer. */
 struct plan {
 	struct ovl2_store *store;
-	struct ovi_record record;
-
-	/* The layer below; not open for a base layer. */
+	struct ovi_blueprint blueprint;
 	struct ovi_layer parent;
-
-	char link[OVI_LINK_SIZE];
-	struct ovi_strbuf lower;
 };
 
 static int plan_parent(struct plan *plan, const char *parent, struct ovl2_error *err)
@@ -150,93 +182,19 @@ static int plan_parent(struct plan *plan, const char *parent, struct ovl2_error 
 		return ovi_fail(err, OVL2_E_UNSUPPORTED,
 		                "layer '%s' would be on %zu lowers and this store takes %u: merge "
 		                "layers, or raise max_depth (500 at most)",
-		                plan->record.id, plan->parent.chain.count + 1,
+		                plan->blueprint.record.id, plan->parent.chain.count + 1,
 		                plan->store->options.max_depth);
 
-	ovi_strbuf_add(&plan->lower, plan->parent.link);
+	ovi_strbuf_add(&plan->blueprint.lower, plan->parent.link);
 	for (size_t i = 0; i < plan->parent.chain.count; i++)
-		ovi_strbuf_addf(&plan->lower, ":%s", plan->parent.chain.links[i]);
-	snprintf(plan->record.parent, sizeof(plan->record.parent), "%s", parent);
+		ovi_strbuf_addf(&plan->blueprint.lower, ":%s", plan->parent.chain.links[i]);
+	snprintf(plan->blueprint.record.parent, sizeof(plan->blueprint.record.parent), "%s",
+	         parent);
+	if (ovi_sys.fstatat(plan->parent.dir, "diff", &plan->blueprint.root, AT_SYMLINK_NOFOLLOW) <
+	    0)
+		return ovi_fail_errno(err, "look at '%s/diff'", parent);
 
-	return plan->lower.failed ? ovi_fail_memory(err) : 0;
-}
-
-/* The root of a layer shows through as the root of every mount of it. */
-static int make_diff(const struct plan *plan, int stage, struct ovl2_error *err)
-{
-	struct stat st = { .st_mode = 0755 };
-	cleanup_fd int diff = -1;
-	int r;
-
-	if (plan->parent.dir >= 0 &&
-	    ovi_sys.fstatat(plan->parent.dir, "diff", &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return ovi_fail_errno(err, "look at '%s/diff'", plan->parent.id);
-
-	if (ovi_sys.mkdirat(stage, "diff", 0700) < 0)
-		return ovi_fail_errno(err, "create the layer's diff directory");
-	r = ovi_dir_open(stage, "diff", &diff, err);
-	if (r < 0)
-		return r;
-	if (ovi_sys.fchownat(diff, "", st.st_uid, st.st_gid, AT_EMPTY_PATH) < 0 ||
-	    ovi_sys.fchmod(diff, st.st_mode & 07777) < 0)
-		return ovi_fail_errno(err, "set owner and mode of the layer's diff directory");
-
-	return 0;
-}
-
-/*
- * Puts the layer under its quota: before anything is in it, since only what is made
- * afterwards inherits the project.
- */
-static int limit(struct plan *plan, int stage, struct ovl2_error *err)
-{
-	struct ovi_record *record = &plan->record;
-	struct ovi_quota_state state;
-	int r;
-
-	if (!record->quota_bytes && !record->quota_inodes)
-		return 0;
-
-	r = ovi_quota_read_state(stage, &state, err);
-	if (r < 0)
-		return r;
-	if (!state.is_accounted || !state.is_enforced)
-		return ovi_fail(
-			err, OVL2_E_UNSUPPORTED,
-			"a quota was asked for and '%s' has none (%s): mount it with prjquota "
-			"(xfs, ext4 with tune2fs -O project -Q prjquota), or do without",
-			plan->store->path, state.reason);
-
-	r = ovi_quota_find_free(stage, FIRST_PROJECT, &record->project_id, err);
-	if (r == 0)
-		r = ovi_quota_set_limits(stage, record->project_id, record->quota_bytes,
-		                         record->quota_inodes, err);
-	if (r == 0)
-		r = ovi_quota_set_project(stage, record->project_id, err);
-
-	return r;
-}
-
-static int build(struct plan *plan, int stage, struct ovl2_error *err)
-{
-	int r;
-
-	r = limit(plan, stage, err);
-	if (r == 0)
-		r = make_diff(plan, stage, err);
-	if (r == 0)
-		r = ovi_file_write(stage, "link", plan->link + 2, OVI_LINK_LENGTH, err);
-	if (r == 0 && plan->lower.length)
-		r = ovi_file_write(stage, "lower", plan->lower.text, plan->lower.length, err);
-	if (r == 0)
-		r = ovi_record_write(stage, &plan->record, 0, err);
-	if (r < 0)
-		return r;
-
-	if (ovi_sys.mkdirat(stage, "work", 0700) < 0 || ovi_sys.mkdirat(stage, "merged", 0700) < 0)
-		return ovi_fail_errno(err, "create the layer's work and merged directories");
-
-	return 0;
+	return plan->blueprint.lower.failed ? ovi_fail_memory(err) : 0;
 }
 
 /* From the moment it has a child, a layer must not change. */
@@ -249,7 +207,7 @@ static int commit_parent(struct plan *plan, struct ovl2_error *err)
 	if (plan->parent.dir < 0)
 		return 0;
 
-	r = ovi_layer_open_locked(plan->store, plan->record.parent, &parent, err);
+	r = ovi_layer_open_locked(plan->store, plan->blueprint.record.parent, &parent, err);
 	if (r == 0)
 		r = ovi_hold_read(&parent, &hold, err);
 	if (r < 0)
@@ -269,7 +227,7 @@ static int commit_parent(struct plan *plan, struct ovl2_error *err)
  */
 static int publish(struct plan *plan, const struct ovi_stage *stage, struct ovl2_error *err)
 {
-	const char *id = plan->record.id;
+	const char *id = plan->blueprint.record.id;
 	struct ovl2_store *store = plan->store;
 	cleanup_strbuf struct ovi_strbuf target = { 0 };
 	int r;
@@ -277,8 +235,8 @@ static int publish(struct plan *plan, const struct ovi_stage *stage, struct ovl2
 	ovi_strbuf_addf(&target, "../%s/diff", id);
 	if (target.failed)
 		return ovi_fail_memory(err);
-	if (ovi_sys.symlinkat(target.text, store->home, plan->link) < 0)
-		return ovi_fail_errno(err, "create link '%s'", plan->link);
+	if (ovi_sys.symlinkat(target.text, store->home, plan->blueprint.link) < 0)
+		return ovi_fail_errno(err, "create link '%s'", plan->blueprint.link);
 
 	r = commit_parent(plan, err);
 	if (r == 0)
@@ -289,7 +247,7 @@ static int publish(struct plan *plan, const struct ovi_stage *stage, struct ovl2
 		            ? ovi_fail(err, OVL2_E_EXISTS, "there is a layer '%s' already", id)
 		            : ovi_fail_errno(err, "publish layer '%s'", id);
 	if (r < 0)
-		ovi_sys.unlinkat(store->home, plan->link, 0);
+		ovi_sys.unlinkat(store->home, plan->blueprint.link, 0);
 
 	return r;
 }
@@ -305,21 +263,21 @@ static int make_layer(struct plan *plan, const char *parent, struct ovl2_error *
 	r = ovi_store_lock(store, LOCK_SH, &lock, err);
 	if (r < 0)
 		return r;
-	if (ovi_sys.fstatat(store->home, plan->record.id, &st, AT_SYMLINK_NOFOLLOW) == 0)
+	if (ovi_sys.fstatat(store->home, plan->blueprint.record.id, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return ovi_fail(err, OVL2_E_EXISTS, "there is a layer '%s' already",
-		                plan->record.id);
+		                plan->blueprint.record.id);
 	if (parent) {
 		r = plan_parent(plan, parent, err);
 		if (r < 0)
 			return r;
 	}
 
-	memcpy(plan->link, "l/", 2);
-	r = ovi_random_name(plan->link + 2, err);
+	memcpy(plan->blueprint.link, "l/", 2);
+	r = ovi_random_name(plan->blueprint.link + 2, err);
 	if (r == 0)
 		r = ovi_stage_create(store, &stage, err);
 	if (r == 0)
-		r = build(plan, stage.dir, err);
+		r = ovi_blueprint_build(store, &plan->blueprint, stage.dir, err);
 	if (r == 0)
 		r = publish(plan, &stage, err);
 	if (r < 0)
@@ -338,7 +296,11 @@ int ovl2_layer_create(struct ovl2_store *store, const char *id,
                       const struct ovl2_layer_options *options, struct ovl2_error *err)
 {
 	struct ovl2_layer_options own = { .size = 0 };
-	struct plan plan = { .store = store, .parent = OVI_LAYER_NONE };
+	struct plan plan = {
+		.store = store,
+		.blueprint.root.st_mode = 0755,
+		.parent = OVI_LAYER_NONE,
+	};
 	int r;
 
 	r = ovi_options_read(options, &own, sizeof(own), err);
@@ -349,14 +311,15 @@ int ovl2_layer_create(struct ovl2_store *store, const char *id,
 	if (r < 0)
 		return r;
 
-	snprintf(plan.record.id, sizeof(plan.record.id), "%s", id);
-	plan.record.is_read_write = own.read_write != 0;
-	plan.record.quota_bytes = own.quota_bytes ? own.quota_bytes : store->options.quota_bytes;
-	plan.record.quota_inodes = own.quota_inodes;
+	snprintf(plan.blueprint.record.id, sizeof(plan.blueprint.record.id), "%s", id);
+	plan.blueprint.record.is_read_write = own.read_write != 0;
+	plan.blueprint.record.quota_bytes =
+		own.quota_bytes ? own.quota_bytes : store->options.quota_bytes;
+	plan.blueprint.record.quota_inodes = own.quota_inodes;
 
 	r = make_layer(&plan, own.parent, err);
 	ovi_layer_close(&plan.parent);
-	ovi_strbuf_release(&plan.lower);
+	ovi_strbuf_release(&plan.blueprint.lower);
 
 	return r < 0 ? ovi_fail_within(err, r, "create layer '%s'", id) : 0;
 }

@@ -30,10 +30,10 @@ const char *ovl2_mount_method_name(enum ovl2_mount_method method)
 /* ------------------------------------------------------------- the choice -- */
 
 /* The store's path, as mount data wants it: overlayfs.rst, "escaped with a backslash". */
-static void add_escaped(struct ovi_strbuf *data, const char *path)
+static void add_escaped(struct ovi_strbuf *data, const char *special, const char *path)
 {
 	for (; *path; path++) {
-		if (strchr(":,\\", *path))
+		if (strchr(special, *path))
 			ovi_strbuf_add(data, "\\");
 		ovi_strbuf_add_bytes(data, path, 1);
 	}
@@ -56,7 +56,7 @@ void ovi_overlay_data(const struct ovi_overlay *overlay, enum ovl2_mount_method 
 
 	ovi_strbuf_add(&root, "");
 	if (method == OVL2_MOUNT_ABSOLUTE)
-		add_escaped(&root, overlay->home_path);
+		add_escaped(&root, ":,\\", overlay->home_path);
 
 	ovi_strbuf_add(data, "lowerdir=");
 	for (size_t i = 0; i < overlay->lower_count; i++) {
@@ -215,7 +215,12 @@ static int set_directory(const struct ovi_overlay *overlay, int fs, int by_descr
 		return 0;
 	}
 
-	ovi_strbuf_addf(&path, "%s/%s", overlay->home_path, name);
+	/* The kernel takes backslashes out of upperdir and workdir, not of lowerdir+. */
+	if (strcmp(key, "lowerdir+") == 0)
+		ovi_strbuf_addf(&path, "%s/", overlay->home_path);
+	else
+		add_escaped(&path, "\\", overlay->home_path);
+	ovi_strbuf_add(&path, name);
 	if (path.failed)
 		return ovi_fail_memory(err);
 	if (ovi_sys.fsconfig(fs, FSCONFIG_SET_STRING, key, path.text, 0) < 0)

@@ -16,9 +16,6 @@
 #define RECORD_FORMAT 1
 #define RECORD_MAX_BYTES 4096
 
-/* Docker's mark of a layer that has had a child. */
-#define COMMITTED_NAME "committed"
-
 #define cleanup_json __attribute__((cleanup(json_decrefp)))
 
 /* Hex digest of `record` without its own "sha256" member. */
@@ -135,10 +132,10 @@ static int describe_foreign(int layer, const char *id, struct ovi_record *ret_re
 
 	snprintf(ret_record->id, sizeof(ret_record->id), "%s", id);
 	ret_record->is_foreign = 1;
-	if (ovi_sys.fstatat(layer, COMMITTED_NAME, &st, AT_SYMLINK_NOFOLLOW) == 0)
+	if (ovi_sys.fstatat(layer, OVI_COMMITTED_NAME, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		ret_record->is_committed = 1;
 	else if (errno != ENOENT)
-		return ovi_fail_errno(err, "look at '%s/%s'", id, COMMITTED_NAME);
+		return ovi_fail_errno(err, "look at '%s/%s'", id, OVI_COMMITTED_NAME);
 
 	return 0;
 }

@@ -7,6 +7,9 @@
 
 #include <ovl2.h>
 
+/* Docker's mark of a layer that has had a child: an empty file. */
+#define OVI_COMMITTED_NAME "committed"
+
 struct ovi_record {
 	char id[OVL2_ID_SIZE];
 	char parent[OVL2_ID_SIZE]; /* "" for a base layer */

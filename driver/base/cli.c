@@ -37,6 +37,8 @@ void cli_print_help(const struct cli_program *program, FILE *out)
 		print_option(option, out);
 	print_option(&common[0], out);
 	print_option(&common[1], out);
+	if (program->print_more)
+		program->print_more(out);
 	if (program->exit_codes)
 		fprintf(out, "\nExit codes:\n%s\n", program->exit_codes);
 	fprintf(out, "\nExamples:\n%s\n", program->examples);

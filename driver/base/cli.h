@@ -44,6 +44,9 @@ struct cli_program {
 
 	/* Meanings of the exit codes, same form; or NULL. */
 	const char *exit_codes;
+
+	/* Prints what else the help has to say, or NULL. */
+	void (*print_more)(FILE *out);
 };
 
 /*

@@ -14,6 +14,16 @@ static const struct cli_option options[] = {
 	{ NULL, 0, NULL, NULL },
 };
 
+static void print_commands(FILE *out)
+{
+	fprintf(out, "\nCommands:\n");
+	for (const struct command *command = commands; command->name; command++)
+		fprintf(out, "  %-10s %s\n", command->name, command->title);
+	fprintf(out, "  %-10s %s\n", "probe", "can this host carry container layers? (ovl2-probe)");
+	fprintf(out, "  %-10s %s\n", "bench", "how fast does it? (ovl2-bench)");
+	fprintf(out, "  %-10s %s\n", "report", "both as a document (ovl2-report)");
+}
+
 static const struct cli_program program = {
 	.name = "ovl2",
 	.usage = "[OPTION...] COMMAND [ARGUMENT...]",
@@ -27,18 +37,8 @@ static const struct cli_program program = {
 	.exit_codes = "  0   done\n"
 		      "  1   not done; the message says what, why and what to do\n"
 		      "  64  the command line makes no sense",
+	.print_more = print_commands,
 };
-
-static void print_help(void)
-{
-	cli_print_help(&program, stdout);
-	printf("\nCommands:\n");
-	for (const struct command *command = commands; command->name; command++)
-		printf("  %-10s %s\n", command->name, command->title);
-	printf("  %-10s %s\n", "probe", "can this host carry container layers? (ovl2-probe)");
-	printf("  %-10s %s\n", "bench", "how fast does it? (ovl2-bench)");
-	printf("  %-10s %s\n", "report", "both as a document (ovl2-report)");
-}
 
 void context_take(struct context *context, const struct cli_program *own, int key)
 {
@@ -84,11 +84,6 @@ static void log_to_stderr(void *data, enum ovl2_log_level level, const char *mes
 		fprintf(stderr, "ovl2: warning: %s\n", message);
 }
 
-static int wants_help(int argc, char **argv)
-{
-	return argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
-}
-
 int main(int argc, char **argv)
 {
 	struct context context = {
@@ -101,10 +96,6 @@ int main(int argc, char **argv)
 	/* A reader that has seen enough is an error to report, not a reason to die. */
 	signal(SIGPIPE, SIG_IGN);
 
-	if (wants_help(argc, argv)) {
-		print_help();
-		return cli_finish_output(&program);
-	}
 	while ((key = cli_next_option(&program, argc, argv)) >= 0)
 		context_take(&context, &program, key);
 	if (optind == argc)

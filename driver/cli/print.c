@@ -72,7 +72,17 @@ int print_change(void *data, const struct ovl2_change *change)
 {
 	(void)data;
 
-	printf("%c %s\n", letters[change->kind], change->path);
+	/* Names are anybody's: what could drive a terminal is shown as an octal escape. */
+	printf("%c ", letters[change->kind]);
+	for (const char *at = change->path; *at; at++) {
+		unsigned char byte = (unsigned char)*at;
+
+		if (byte < ' ' || byte == 0x7f || byte == '\\')
+			printf("\\%03o", byte);
+		else
+			putchar(byte);
+	}
+	putchar('\n');
 
 	return ferror(stdout);
 }

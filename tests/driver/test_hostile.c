@@ -648,7 +648,8 @@ static void archive_cut_anywhere_is_all_or_nothing(void **state)
 		create_layer(store, "layer", NULL);
 		r = ovl2_layer_apply(store, "layer", fd, NULL, &err);
 		text = describe_layer(store, "layer", TEST_TREE_NAMES);
-		if (length % TEST_TAR_BLOCK)
+		/* Behind the first block of the end mark nothing is missing. */
+		if (length % TEST_TAR_BLOCK && length < tar.bytes.length - TEST_TAR_BLOCK)
 			assert_fails(r, OVL2_E_CORRUPT, &err);
 		if (r < 0)
 			assert_string_equal(text, "");

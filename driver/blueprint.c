@@ -1,0 +1,102 @@
+#include "blueprint.h"
+
+#include "cleanup.h"
+#include "dir.h"
+#include "fail.h"
+#include "file.h"
+#include "quota.h"
+#include "sys.h"
+
+#include <fcntl.h>
+
+/* Project ids of ours begin here; below are those that people give out by hand. */
+#define FIRST_PROJECT 0x40000000
+
+static int make_diff(const struct ovi_blueprint *blueprint, int stage, struct ovl2_error *err)
+{
+	const struct stat *root = &blueprint->root;
+	cleanup_fd int diff = -1;
+	int r;
+
+	if (ovi_sys.mkdirat(stage, "diff", 0700) < 0)
+		return ovi_fail_errno(err, "create the layer's diff directory");
+	r = ovi_dir_open(stage, "diff", &diff, err);
+	if (r < 0)
+		return r;
+	if (ovi_sys.fchownat(diff, "", root->st_uid, root->st_gid, AT_EMPTY_PATH) < 0 ||
+	    ovi_sys.fchmod(diff, root->st_mode & 07777) < 0)
+		return ovi_fail_errno(err, "set owner and mode of the layer's diff directory");
+
+	return 0;
+}
+
+/*
+ * Puts the layer under its quota: before anything is in it, since only what is made
+ * afterwards inherits the project.
+ */
+static int limit(const struct ovl2_store *store, struct ovi_record *record, int stage,
+                 struct ovl2_error *err)
+{
+	struct ovi_quota_state state;
+	int r;
+
+	if (record->project_id)
+		return ovi_quota_set_project(stage, record->project_id, err);
+	if (!record->quota_bytes && !record->quota_inodes)
+		return 0;
+
+	r = ovi_quota_read_state(stage, &state, err);
+	if (r < 0)
+		return r;
+	if (!state.is_accounted || !state.is_enforced)
+		return ovi_fail(
+			err, OVL2_E_UNSUPPORTED,
+			"a quota was asked for and '%s' has none (%s): mount it with prjquota "
+			"(xfs, ext4 with tune2fs -O project -Q prjquota), or do without",
+			store->path, state.reason);
+
+	r = ovi_quota_find_free(stage, FIRST_PROJECT, &record->project_id, err);
+	if (r == 0)
+		r = ovi_quota_set_limits(stage, record->project_id, record->quota_bytes,
+		                         record->quota_inodes, err);
+	if (r == 0)
+		r = ovi_quota_set_project(stage, record->project_id, err);
+
+	return r;
+}
+
+static int write_record(const struct ovi_record *record, int stage, struct ovl2_error *err)
+{
+	int r = 0;
+
+	if (record->is_committed)
+		r = ovi_file_write(stage, OVI_COMMITTED_NAME, "", 0, err);
+	if (r == 0 && !record->is_foreign)
+		r = ovi_record_write(stage, record, 0, err);
+
+	return r;
+}
+
+int ovi_blueprint_build(const struct ovl2_store *store, struct ovi_blueprint *blueprint, int stage,
+                        struct ovl2_error *err)
+{
+	const struct ovi_strbuf *lower = &blueprint->lower;
+	int r;
+
+	r = limit(store, &blueprint->record, stage, err);
+	if (r == 0)
+		r = make_diff(blueprint, stage, err);
+	if (r == 0)
+		r = ovi_file_write(stage, "link", blueprint->link + 2, OVI_LINK_LENGTH, err);
+	if (r == 0 && lower->length)
+		r = ovi_file_write(stage, "lower", lower->text, lower->length, err);
+	if (r == 0)
+		r = write_record(&blueprint->record, stage, err);
+	if (r < 0)
+		return r;
+
+	if (ovi_sys.mkdirat(stage, "work", 0700) < 0 || ovi_sys.mkdirat(stage, "merged", 0700) < 0)
+		return ovi_fail_errno(err, "create the layer's work and merged directories");
+
+	return 0;
+}
