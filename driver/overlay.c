@@ -189,12 +189,8 @@ static int fail_context(struct ovl2_error *err, int fs, const char *action, cons
 	reason[length] = '\0';
 	reason[strcspn(reason, "\n")] = '\0';
 
-	/*
-	 * How a kernel says that it knows this parameter not at all, or not so. The
-	 * last is what overlayfs says before Linux 6.5 (legacy_parse_param).
-	 */
-	if (strstr(reason, "Unknown parameter") || strstr(reason, "Bad value") ||
-	    strstr(reason, "Legacy: Parameter type"))
+	/* How a kernel says that it knows this parameter not at all, or not so. */
+	if (strstr(reason, "Unknown parameter") || strstr(reason, "Bad value"))
 		errno = EOPNOTSUPP;
 
 	return ovi_fail_errno(err, "%s '%s' (%s)", action, operand, reason + 2);
@@ -482,11 +478,6 @@ static int open_aside(const struct ovi_overlay *overlay, enum ovl2_mount_method 
 		.ret_root = ret_root,
 		.err = err,
 	};
-	int r;
-
-	r = check_method(overlay, method, err);
-	if (r < 0)
-		return r;
 
 	ovi_overlay_data(overlay, method, &data);
 	if (data.failed)
@@ -520,6 +511,11 @@ static int open_tree_root(const struct ovi_overlay *overlay, int by_descriptor, 
 int ovi_overlay_open_by(const struct ovi_overlay *overlay, enum ovl2_mount_method method,
                         int *ret_root, struct ovl2_error *err)
 {
+	int r;
+
+	r = check_method(overlay, method, err);
+	if (r < 0)
+		return r;
 	if (method == OVL2_MOUNT_ABSOLUTE || method == OVL2_MOUNT_RELATIVE)
 		return open_aside(overlay, method, ret_root, err);
 
@@ -533,7 +529,7 @@ int ovi_overlay_open(const struct ovi_overlay *overlay, int *ret_root, struct ov
 
 	r = open_tree_root(overlay, 1, ret_root, &reason);
 	if (r == OVL2_E_UNSUPPORTED)
-		return open_aside(overlay, OVL2_MOUNT_RELATIVE, ret_root, err);
+		return ovi_overlay_open_by(overlay, OVL2_MOUNT_RELATIVE, ret_root, err);
 	if (r < 0 && err)
 		*err = reason;
 
