@@ -20,6 +20,9 @@
 /* How long a killed child may take to go; longer, and it is left to the kernel. */
 #define GRACE_MS 1000
 
+/* How long a probe may go on after a signal, to tidy up itself. */
+#define FINISH_MS 500
+
 /* What the child sends. Smaller than PIPE_BUF, so that it arrives whole. */
 struct message {
 	int result;
@@ -174,6 +177,10 @@ static int wait_child(pid_t child, int pipe_end, const struct probe_runner *runn
 	event = wait_event(pipe_end, runner->signals, now_ms() + runner->timeout_ms);
 	if (event == EVENT_ANSWER && read(pipe_end, &message, sizeof(message)) != sizeof(message))
 		event = EVENT_END;
+
+	/* A quota that is being tried is better taken back than left to nobody. */
+	if (event == EVENT_SIGNAL)
+		wait_event(pipe_end, -1, now_ms() + FINISH_MS);
 
 	/* The answer is the last that a child does: nothing is lost by ending it. */
 	is_collected = end_child(child, pipe_end, &status);
