@@ -388,6 +388,48 @@ static void signal_leaves_nothing(void **state)
 	assert_true(ended > 0);
 }
 
+/* Far too short for most probes: whichever way each goes, nothing stays. */
+static void time_limit_leaves_nothing(void **state)
+{
+	struct test_place *place = *state;
+	struct test_resources before = test_resources_count();
+
+	for (int i = 0; i < 10; i++) {
+		cleanup_output struct test_output output = probe("--timeout=0.001", place->path);
+
+		assert_true(output.status >= 0 && output.status <= 2);
+		assert_contains(output.out, " for docker on ");
+		assert_empty(place);
+		assert_nothing_left(before);
+	}
+}
+
+/* Each sweeps what the others may have made and not locked yet. */
+static void runs_do_not_disturb_each_other(void **state)
+{
+	struct test_place *place = *state;
+	pid_t children[8];
+	int status;
+
+	for (size_t i = 0; i < ARRAY_SIZE(children); i++) {
+		children[i] = fork();
+		assert_sys(children[i]);
+		if (children[i] == 0) {
+			int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+			dup2(null, STDOUT_FILENO);
+			execl(OVL2_PROBE, OVL2_PROBE, place->path, (char *)NULL);
+			_exit(127);
+		}
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(children); i++) {
+		assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+		assert_true(WIFEXITED(status));
+		assert_int_equal(WEXITSTATUS(status), 0);
+	}
+	assert_empty(place);
+}
+
 /* Nobody can clean up after SIGKILL but the next run; mounts are gone at once. */
 static void next_run_cleans_up_after_kill(void **state)
 {
@@ -444,6 +486,8 @@ static int run_programs_own(int argc, char **argv)
 		test_case("interrupted", signal_leaves_nothing, &sigint),
 		test_case("terminated", signal_leaves_nothing, &sigterm),
 		cmocka_unit_test(next_run_cleans_up_after_kill),
+		cmocka_unit_test(time_limit_leaves_nothing),
+		cmocka_unit_test(runs_do_not_disturb_each_other),
 	};
 
 	return test_run("program", tests, ARRAY_SIZE(tests), argc, argv);
