@@ -6,8 +6,10 @@
 #include "dir.h"
 #include "host.h"
 
+#include <fcntl.h>
 #include <linux/magic.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /*
  * What the questions answer on filesystems that carry layers well, on each of
@@ -101,6 +103,29 @@ static void method_mounts(void **state)
 	       &err);
 }
 
+/* Mount data separates by these characters; each method has its own way round. */
+static void method_mounts_below_any_name(void **state)
+{
+	static const char *const names[] = { "a:b",        "a,b", "a\\b", "a\"b'c",
+		                             "lowerdir=x", "a b", "a\\" };
+	struct test_place *place = *state;
+	enum ovl2_mount_method method = *(enum ovl2_mount_method *)place->row;
+	struct ovl2_evidence evidence = { 0 };
+	struct ovl2_error err = { 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		cleanup_fd int fd = -1;
+		int r;
+
+		assert_sys(mkdirat(place->fd, names[i], 0755));
+		fd = openat(place->fd, names[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		r = ovl2_probe_mount_method(fd, method, &evidence, &err);
+		if (r != 1)
+			fail_msg("below '%s': %s", names[i], r < 0 ? err.message : evidence.text);
+		assert_sys(unlinkat(place->fd, names[i], AT_REMOVEDIR));
+	}
+}
+
 static void auto_is_not_a_question(void **state)
 {
 	struct test_place *place = *state;
@@ -166,6 +191,13 @@ int main(int argc, char **argv)
 		test_case("relative paths mount", method_mounts, &relative),
 		test_case("appended strings mount", method_mounts, &append),
 		test_case("descriptors mount", method_mounts, &fd),
+		test_case("absolute paths mount below any name", method_mounts_below_any_name,
+		          &absolute),
+		test_case("relative paths mount below any name", method_mounts_below_any_name,
+		          &relative),
+		test_case("appended strings mount below any name", method_mounts_below_any_name,
+		          &append),
+		test_case("descriptors mount below any name", method_mounts_below_any_name, &fd),
 		cmocka_unit_test(auto_is_not_a_question),
 		cmocka_unit_test(five_hundred_lowers_mount),
 		cmocka_unit_test(unquoted_filesystem_has_no_quota),
