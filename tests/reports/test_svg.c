@@ -1,0 +1,64 @@
+#include "support/test.h"
+
+#include "svg.h"
+
+/* As gnuplot 5.4 writes it, cut down to what is edited. */
+static const char drawing[] =
+	"<?xml version=\"1.0\"?>\n<svg \n viewBox=\"0 0 8 4\"\n "
+	"xmlns:xlink=\"http://www.w3.org/1999/xlink\"\n>\n"
+	"<title>Gnuplot</title>\n<desc>Produced by GNUPLOT 5.4 patchlevel 4 </desc>\n"
+	"<g id=\"gnuplot_canvas\">\n<circle id='gpDot' r='0.5'/>\n"
+	"<use xlink:href='#gpDot' filter='url(#box)'/>\n"
+	"<g><title>gnuplot_plot_1</title></g><g><title>absolute</title></g>\n"
+	"<text>one id='x' in a label</text></g>\n</svg>\n";
+
+static void names_are_the_drawings_own(void **state)
+{
+	cleanup_strbuf struct ovi_strbuf page = { 0 };
+
+	(void)state;
+	assert_int_equal(report_add_svg(&page, drawing, "p1", "A & B", "What it shows"), 0);
+	assert_contains(page.text, "<g id=\"p1-gnuplot_canvas\">");
+	assert_contains(page.text, "<circle id='p1-gpDot'");
+	assert_contains(page.text, "<use href='#p1-gpDot' filter='url(#p1-box)'/>");
+	assert_contains(page.text, "<text>one id='x' in a label</text>");
+}
+
+static void drawing_says_what_it_is(void **state)
+{
+	cleanup_strbuf struct ovi_strbuf page = { 0 };
+
+	(void)state;
+	assert_int_equal(report_add_svg(&page, drawing, "p1", "A & B", "What it shows"), 0);
+	assert_contains(page.text, "viewBox=\"0 0 8 4\" role=\"img\" "
+	                           "aria-labelledby=\"p1-title p1-desc\"");
+	assert_contains(page.text, "<title id=\"p1-title\">A &amp; B</title>");
+	assert_contains(page.text, "<desc id=\"p1-desc\">What it shows</desc>");
+	assert_contains(page.text, "<title>absolute</title>");
+	assert_null(strstr(page.text, "gnuplot_plot_1"));
+	assert_null(strstr(page.text, "GNUPLOT"));
+	assert_null(strstr(page.text, "<?xml"));
+}
+
+static void something_else_is_refused(void **state)
+{
+	static const char *const others[] = { "", "<svg viewBox=\"0 0 1 1\">", "no drawing",
+		                              "<svg viewBox=\"0 0 1 1\"><desc></desc><g>" };
+	cleanup_strbuf struct ovi_strbuf page = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		assert_int_equal(report_add_svg(&page, others[i], "p1", "t", "d"), -1);
+	assert_int_equal(page.length, 0);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names_are_the_drawings_own),
+		cmocka_unit_test(drawing_says_what_it_is),
+		cmocka_unit_test(something_else_is_refused),
+	};
+
+	return test_run("svg", tests, ARRAY_SIZE(tests), argc, argv);
+}
