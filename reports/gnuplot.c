@@ -2,6 +2,7 @@
 
 #include "cleanup.h"
 #include "fail.h"
+#include "text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -148,25 +149,35 @@ int report_gnuplot(const char *script, const char *data, struct ovi_strbuf *svg,
 }
 
 /*
- * A quote would end the column and a line feed the row; a backslash would escape
- * the quote. What is left is text to gnuplot.
+ * To gnuplot a quote would end the column, a line feed the row, and a backslash
+ * would escape the quote. To whoever reads the drawing as XML, "&#" would begin a
+ * character reference and "]]>" end something, since gnuplot escapes neither.
  */
+static void add_label_byte(struct ovi_strbuf *data, char before, char c)
+{
+	if ((before == '&' && c == '#') || (before == ']' && c == '>'))
+		ovi_strbuf_add(data, " ");
+	if (c == '"' || c == '\\' || c == '\n' || c == '\t')
+		c = ' ';
+	ovi_strbuf_add_bytes(data, &c, 1);
+}
+
 void report_add_column(struct ovi_strbuf *data, const char *text)
 {
-	size_t length = strlen(text);
+	cleanup_strbuf struct ovi_strbuf plain = { 0 };
+	size_t length;
 
+	report_add_plain(&plain, text);
+	data->failed |= plain.failed;
+	length = plain.length;
 	if (length > LABEL_BYTES) {
 		length = LABEL_BYTES;
-		while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80)
+		while (length > 0 && ((unsigned char)plain.text[length] & 0xc0) == 0x80)
 			length--;
 	}
 
 	ovi_strbuf_add(data, "\"");
-	for (size_t i = 0; i < length; i++) {
-		unsigned char c = (unsigned char)text[i];
-		int is_unsafe = c < ' ' || c == 0x7f || c == '"' || c == '\\';
-
-		ovi_strbuf_add_bytes(data, is_unsafe ? " " : &text[i], 1);
-	}
-	ovi_strbuf_add(data, length < strlen(text) ? "…\" " : "\" ");
+	for (size_t i = 0; i < length; i++)
+		add_label_byte(data, i ? plain.text[i - 1] : ' ', plain.text[i]);
+	ovi_strbuf_add(data, length < plain.length ? "…\" " : "\" ");
 }

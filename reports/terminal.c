@@ -130,17 +130,23 @@ static void add_probes(struct ovi_strbuf *text, const json_t *probe, int color)
 }
 
 /* The page's typography in plain letters, for terminals that know no others. */
-static int set_plain(struct libscols_line *line, size_t column, const char *text)
+static int set_plain(struct libscols_line *line, size_t column, const char *words)
 {
+	cleanup_strbuf struct ovi_strbuf text = { 0 };
 	cleanup_strbuf struct ovi_strbuf plain = { 0 };
 
-	for (; *text; text++) {
-		if (strncmp(text, "µ", 2) == 0 || strncmp(text, "×", 2) == 0)
-			ovi_strbuf_add(&plain, strncmp(text++, "µ", 2) == 0 ? "u" : "x");
+	report_add_plain(&text, words);
+	for (const char *c = text.text ? text.text : ""; *c; c++) {
+		int is_micro = strncmp(c, "µ", strlen("µ")) == 0;
+		int is_times = strncmp(c, "×", strlen("×")) == 0;
+
+		if (is_micro || is_times)
+			ovi_strbuf_add(&plain, is_micro ? "u" : "x");
 		else
-			report_add_plain(&plain, (char[]){ *text, '\0' });
+			ovi_strbuf_add_bytes(&plain, c, 1);
+		c += is_micro || is_times;
 	}
-	if (ovi_strbuf_failed(&plain))
+	if (ovi_strbuf_failed(&text) || ovi_strbuf_failed(&plain))
 		return -1;
 
 	return scols_line_set_data(line, column, plain.text ? plain.text : "");
