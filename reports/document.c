@@ -239,33 +239,29 @@ static const struct kind {
 	{ "ovl2-bench/1", bench_fields, check_results, offsetof(struct report_documents, bench) },
 };
 
-static int find_kind(const json_t *root, const struct kind **ret_kind, struct ovl2_error *err)
+static const struct kind *find_kind(const char *format)
 {
-	const char *format = json_string_value(json_object_get(root, "format"));
-
-	if (!format)
-		return ovi_fail(err, OVL2_E_INVALID,
-		                "format: missing; expected what ovl2-probe or ovl2-bench wrote");
-
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-		if (strcmp(format, kinds[i].format) == 0) {
-			*ret_kind = &kinds[i];
-			return 0;
-		}
+		if (strcmp(format, kinds[i].format) == 0)
+			return &kinds[i];
 
-	return ovi_fail(err, OVL2_E_INVALID, "format: '%.60s' is neither '%s' nor '%s'", format,
-	                kinds[0].format, kinds[1].format);
+	return NULL;
 }
 
 static int accept(json_t *root, struct report_documents *documents, struct ovl2_error *err)
 {
-	const struct kind *kind = NULL;
+	const char *format = json_string_value(json_object_get(root, "format"));
+	const struct kind *kind;
 	json_t **slot;
 	int r;
 
-	r = find_kind(root, &kind, err);
-	if (r < 0)
-		return r;
+	if (!format)
+		return ovi_fail(err, OVL2_E_INVALID,
+		                "format: missing; expected what ovl2-probe or ovl2-bench wrote");
+	kind = find_kind(format);
+	if (!kind)
+		return ovi_fail(err, OVL2_E_INVALID, "format: '%.60s' is neither '%s' nor '%s'",
+		                format, kinds[0].format, kinds[1].format);
 
 	r = report_shape_check(root, kind->fields, err);
 	if (r < 0)

@@ -177,7 +177,7 @@ int report_figures_init(struct report_figures *figures, const json_t *bench, str
 	*figures = (struct report_figures){
 		.benchmarks = calloc(benchmark_count + 1, sizeof(*figures->benchmarks)),
 		.results = calloc(result_count + 1, sizeof(*figures->results)),
-		.headline = calloc(result_count + 1, sizeof(*figures->headline)),
+		.headline = calloc(result_count + 1, sizeof(void *)),
 	};
 	if (!figures->benchmarks || !figures->results || !figures->headline) {
 		report_figures_release(figures);

@@ -126,7 +126,7 @@ int report_gnuplot(const char *script, const char *data, struct ovi_strbuf *svg,
 	cleanup_fd int drawing_fd = -1;
 	cleanup_fd int complaints_fd = -1;
 	int status = 0;
-	pid_t pid;
+	pid_t pid = 0;
 	int r;
 
 	if ((r = memory_file("script", script, &script_fd, err)) < 0 ||
@@ -158,13 +158,15 @@ static void add_label_byte(struct ovi_strbuf *data, char before, char c)
 	if ((before == '&' && c == '#') || (before == ']' && c == '>'))
 		ovi_strbuf_add(data, " ");
 	if (c == '"' || c == '\\' || c == '\n' || c == '\t')
-		c = ' ';
-	ovi_strbuf_add_bytes(data, &c, 1);
+		ovi_strbuf_add(data, " ");
+	else
+		ovi_strbuf_add_bytes(data, &c, 1);
 }
 
 void report_add_column(struct ovi_strbuf *data, const char *text)
 {
 	cleanup_strbuf struct ovi_strbuf plain = { 0 };
+	char before = '\0';
 	size_t length;
 
 	report_add_plain(&plain, text);
@@ -177,7 +179,9 @@ void report_add_column(struct ovi_strbuf *data, const char *text)
 	}
 
 	ovi_strbuf_add(data, "\"");
-	for (size_t i = 0; i < length; i++)
-		add_label_byte(data, i ? plain.text[i - 1] : ' ', plain.text[i]);
+	for (size_t i = 0; i < length; i++) {
+		add_label_byte(data, before, plain.text[i]);
+		before = plain.text[i];
+	}
 	ovi_strbuf_add(data, length < plain.length ? "…\" " : "\" ");
 }

@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* The whole page stays under a mebibyte: larger documents are not set into it. */
-#define MAX_RAW_BYTES (384 * 1024)
+#define MAX_RAW_BYTES ((size_t)384 * 1024)
 
 /* Figures shown in large below the verdict. */
 #define MAX_TILES 4

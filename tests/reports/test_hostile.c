@@ -34,7 +34,7 @@ static const struct row rows[] = {
 	{ "columns", "1 2 3\t4,5;6 NaN" },
 	{ "terminal control", "\x1b]0;x\x07\x1b[2J\x1b[31m\r\x08\x7f\xc2\x9b"
 	                      "31m" },
-	{ "text direction", "\xe2\x80\xae\xe2\x81\xa6gnp.exe" },
+	{ "text direction", "\xe2\x80\xaegnp.exe\xe2\x80\xac\xe2\x81\xa6x\xe2\x81\xa9" },
 	{ "not for XML", "\x01\x02\xef\xbf\xbe\xef\xbf\xbf" },
 	{ "letters from everywhere", "Ωλ漢字 🐳 é" },
 };

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#define QUALIFIED SAMPLES "/probe-qualified.json"
-#define REFUSED SAMPLES "/probe-refused.json"
-#define BENCH SAMPLES "/bench-quick.json"
+static const char qualified[] = SAMPLES "/probe-qualified.json";
+static const char refused[] = SAMPLES "/probe-refused.json";
+static const char bench[] = SAMPLES "/bench-quick.json";
 
 #define MAX_FILES 3
 
@@ -46,10 +46,10 @@ struct page_row {
 };
 
 static const struct page_row page_rows[] = {
-	{ "page of a qualified host with benchmarks", { QUALIFIED, BENCH }, "Qualified", "8" },
-	{ "page of documents the other way round", { BENCH, QUALIFIED }, "Qualified", "8" },
-	{ "page of a refused host", { REFUSED }, "Not qualified", "0" },
-	{ "page of benchmarks alone", { BENCH }, "Benchmarks only", "8" },
+	{ "page of a qualified host with benchmarks", { qualified, bench }, "Qualified", "8" },
+	{ "page of documents the other way round", { bench, qualified }, "Qualified", "8" },
+	{ "page of a refused host", { refused }, "Not qualified", "0" },
+	{ "page of benchmarks alone", { bench }, "Benchmarks only", "8" },
 };
 
 static void page_is_sound(void **state)
@@ -86,15 +86,17 @@ static void page_has_every_question_and_remedy(void **state)
 {
 	struct test_place *place = *state;
 	cleanup_free char *path = test_path("%s/report.html", place->path);
-	const char *const argv[] = { REPORT_PROGRAM, "--html", path, REFUSED, NULL };
+	const char *const argv[] = { REPORT_PROGRAM, "--html", path, refused, NULL };
 	cleanup_output struct test_output output = test_spawn(argv);
 	cleanup_documents struct report_documents documents = { 0 };
-	cleanup_free char *page = page_read(path);
+	cleanup_free char *page = NULL;
 	struct ovl2_error err = { 0 };
 	json_t *probe;
 	size_t i;
 
-	assert_ok(report_document_read(REFUSED, &documents, &err), &err);
+	assert_int_equal(output.status, 0);
+	page = page_read(path);
+	assert_ok(report_document_read(refused, &documents, &err), &err);
 	json_array_foreach(json_object_get(documents.probe, "probes"), i, probe)
 	{
 		assert_shown(page, report_string(probe, "title"));
@@ -108,10 +110,12 @@ static void limits_are_read_off_the_data(void **state)
 {
 	struct test_place *place = *state;
 	cleanup_free char *path = test_path("%s/report.html", place->path);
-	const char *const argv[] = { REPORT_PROGRAM, "--html", path, BENCH, NULL };
+	const char *const argv[] = { REPORT_PROGRAM, "--html", path, bench, NULL };
 	cleanup_output struct test_output output = test_spawn(argv);
-	cleanup_free char *page = page_read(path);
+	cleanup_free char *page = NULL;
 
+	assert_int_equal(output.status, 0);
+	page = page_read(path);
 	assert_contains(page, "<text>absolute: 71 fit a page</text>");
 	assert_contains(page, "<text>relative: 135 fit a page</text>");
 	assert_contains(page, "<text>one page less a byte: 4095</text>");
@@ -123,7 +127,7 @@ static void notes_and_title_are_shown(void **state)
 	struct test_place *place = *state;
 	cleanup_free char *path = test_path("%s/report.html", place->path);
 	const char *const argv[] = { REPORT_PROGRAM,  "--html",  path,    "--note",  "first & one",
-		                     "--note=second", "--title", "A <b>", QUALIFIED, NULL };
+		                     "--note=second", "--title", "A <b>", qualified, NULL };
 	cleanup_output struct test_output output = test_spawn(argv);
 	cleanup_free char *page = page_read(path);
 
@@ -139,7 +143,7 @@ static void without_gnuplot_the_page_says_so(void **state)
 	cleanup_free char *path = test_path("%s/report.html", place->path);
 	cleanup_free char *nowhere = test_path("PATH=%s", place->path);
 	const char *const argv[] = { "env", nowhere,   REPORT_PROGRAM, "--html",
-		                     path,  QUALIFIED, BENCH,          NULL };
+		                     path,  qualified, bench,          NULL };
 	cleanup_output struct test_output output = test_spawn(argv);
 	cleanup_free char *page = page_read(path);
 
@@ -158,9 +162,9 @@ static void unwritable_page_is_an_error(void **state)
 {
 	struct test_place *place = *state;
 	cleanup_free char *taken = test_path("%s/taken", place->path);
-	const char *const missing[] = { REPORT_PROGRAM, "--html", "/nowhere/report.html", QUALIFIED,
+	const char *const missing[] = { REPORT_PROGRAM, "--html", "/nowhere/report.html", qualified,
 		                        NULL };
-	const char *const directory[] = { REPORT_PROGRAM, "--html", taken, QUALIFIED, NULL };
+	const char *const directory[] = { REPORT_PROGRAM, "--html", taken, qualified, NULL };
 	cleanup_output struct test_output first = test_spawn(missing);
 	cleanup_output struct test_output second = { 0 };
 
@@ -179,7 +183,7 @@ static void page_replaces_the_old_one(void **state)
 {
 	struct test_place *place = *state;
 	cleanup_free char *path = test_path("%s/report.html", place->path);
-	const char *const argv[] = { REPORT_PROGRAM, "--html", path, REFUSED, NULL };
+	const char *const argv[] = { REPORT_PROGRAM, "--html", path, refused, NULL };
 	cleanup_output struct test_output output = { 0 };
 	struct stat status;
 
@@ -194,7 +198,7 @@ static void page_replaces_the_old_one(void **state)
 static void full_standard_output_is_an_error(void **state)
 {
 	const char *const argv[] = { "sh",           "-c",    "exec \"$0\" \"$1\" >/dev/full",
-		                     REPORT_PROGRAM, REFUSED, NULL };
+		                     REPORT_PROGRAM, refused, NULL };
 	cleanup_output struct test_output output = test_spawn(argv);
 
 	(void)state;
@@ -205,7 +209,7 @@ static void full_standard_output_is_an_error(void **state)
 static void standard_input_is_a_document(void **state)
 {
 	const char *const argv[] = {
-		"sh", "-c", "exec \"$0\" - \"$2\" <\"$1\"", REPORT_PROGRAM, REFUSED, BENCH, NULL
+		"sh", "-c", "exec \"$0\" - \"$2\" <\"$1\"", REPORT_PROGRAM, refused, bench, NULL
 	};
 	cleanup_output struct test_output output = test_spawn(argv);
 
@@ -217,7 +221,7 @@ static void standard_input_is_a_document(void **state)
 
 static void summary_is_as_recorded(void **state)
 {
-	const char *const argv[] = { REPORT_PROGRAM, REFUSED, BENCH, NULL };
+	const char *const argv[] = { REPORT_PROGRAM, refused, bench, NULL };
 	cleanup_output struct test_output output = test_spawn(argv);
 	cleanup_free char *recorded = page_read(SAMPLES "/summary-refused.txt");
 
@@ -228,8 +232,8 @@ static void summary_is_as_recorded(void **state)
 
 static void colors_come_when_asked_for(void **state)
 {
-	const char *const never[] = { REPORT_PROGRAM, "--color=never", REFUSED, NULL };
-	const char *const always[] = { REPORT_PROGRAM, "--color=always", REFUSED, NULL };
+	const char *const never[] = { REPORT_PROGRAM, "--color=never", refused, NULL };
+	const char *const always[] = { REPORT_PROGRAM, "--color=always", refused, NULL };
 	cleanup_output struct test_output without = test_spawn(never);
 	cleanup_output struct test_output with = test_spawn(always);
 
@@ -240,7 +244,7 @@ static void colors_come_when_asked_for(void **state)
 
 static void summary_for_programs_is_json(void **state)
 {
-	const char *const argv[] = { REPORT_PROGRAM, "--json", REFUSED, BENCH, NULL };
+	const char *const argv[] = { REPORT_PROGRAM, "--json", refused, bench, NULL };
 	cleanup_output struct test_output output = test_spawn(argv);
 	json_t *summary = json_loads(output.out, 0, NULL);
 	const char *verdict = NULL;
@@ -290,8 +294,8 @@ struct refusal {
 
 static const struct refusal refusals[] = {
 	{ "no document", NULL, { NULL }, 64, "no document given" },
-	{ "unknown option", NULL, { "--nope", BENCH }, 64, "unknown option '--nope'" },
-	{ "unknown color", NULL, { "--color=blue", BENCH }, 64, "not 'blue'" },
+	{ "unknown option", NULL, { "--nope", bench }, 64, "unknown option '--nope'" },
+	{ "unknown color", NULL, { "--color=blue", bench }, 64, "not 'blue'" },
 	{ "missing file",
 	  NULL,
 	  { "/nowhere.json" },
@@ -313,8 +317,8 @@ static const struct refusal refusals[] = {
 	  "'hyperfine' is neither 'ovl2-probe/1' nor 'ovl2-bench/1'" },
 	{ "later version", "{\"format\": \"ovl2-probe/2\"}", { NULL }, 1, "'ovl2-probe/2'" },
 	{ "format is no string", "{\"format\": 1}", { NULL }, 1, "format: missing" },
-	{ "two probe documents", NULL, { QUALIFIED, REFUSED }, 1, "a second 'ovl2-probe/1'" },
-	{ "two bench documents", NULL, { BENCH, BENCH }, 1, "a second 'ovl2-bench/1'" },
+	{ "two probe documents", NULL, { qualified, refused }, 1, "a second 'ovl2-probe/1'" },
+	{ "two bench documents", NULL, { bench, bench }, 1, "a second 'ovl2-bench/1'" },
 	{ "field missing", "{\"format\": \"ovl2-probe/1\"}", { NULL }, 1, "': version: missing" },
 	{ "probes is no array",
 	  PROBE_HEAD "\"verdict\":\"qualified\",\"probes\":{}}",

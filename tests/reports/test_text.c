@@ -77,7 +77,7 @@ static const struct escape escapes[] = {
 	  "a\xc2\x9b"
 	  "b",
 	  "a�b", "a?b" },
-	{ "direction override", "a\xe2\x80\xaeg", "a�g", "a?g" },
+	{ "direction override", "a\xe2\x80\xaeg\xe2\x80\xac", "a�g�", "a?g?" },
 	{ "not a character of XML", "a\xef\xbf\xbf", "a�", "a?" },
 	{ "letters beyond ASCII", "Zürich – 東京", "Zürich – 東京", "Zürich – 東京" },
 	{ "nothing", "", "", "" },
