@@ -14,7 +14,7 @@
 #define MAX_RAW_BYTES ((size_t)384 * 1024)
 
 /* Figures shown in large below the verdict. */
-#define MAX_TILES 4
+#define MAX_TILES 5
 
 struct banner {
 	const char *verdict;

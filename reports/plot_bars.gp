@@ -2,17 +2,19 @@
 #
 # First row: names of ours, the floor and the peer. Then a row per case:
 #     label, then for each of the three: figure, low, high, figure as text
-# Numbers given: CASES, HAS_FLOOR, HAS_PEER, RIGHT. In words of ours: UNIT.
+# Numbers given: CASES, HAS_FLOOR, HAS_PEER, RIGHT, STEP. In words of ours: UNIT.
 
 set xrange [0:RIGHT]
 set yrange [CASES - 0.5:-0.5]
 set xlabel UNIT
+set xtics STEP
 set format x "%'.0f"
 set ytics scale 0
 set border 2 lc rgb MUTED
 set grid noytics
 set grid xtics lt -1 lw 0.8 lc rgb GRID
-set key tmargin left reverse Left vertical maxrows 3 samplen 1.2
+set key at screen 0.01, screen 0.99 top left reverse Left vertical maxrows 3 samplen 1.2
+set tmargin 1.5 * (1 + HAS_FLOOR + HAS_PEER) + 0.7
 set style fill solid 0.9 noborder
 THICK = 0.12
 SHARE = 1 + HAS_FLOOR + HAS_PEER

@@ -461,7 +461,8 @@ static void add_case(struct drawing *drawing, const struct scale *scale,
 	for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
 		if (i < 2 || bars->has_peer)
 			add_bar(drawing, scale, result, times[i]);
-		bars->longest = fmax(bars->longest, scaled(scale, result, times[i]->median_ns));
+		bars->longest = fmax(bars->longest, scaled(scale, result, times[i]->low_ns));
+		bars->longest = fmax(bars->longest, scaled(scale, result, times[i]->high_ns));
 	}
 	ovi_strbuf_add(&drawing->data, "\n");
 	bars->cases++;
@@ -484,6 +485,20 @@ static struct bars look_at_bars(const struct report_figures *figures,
 	}
 
 	return bars;
+}
+
+/* One, two or five times a power of ten, for about five marks on the axis. */
+static double choose_step(double right)
+{
+	double step = right / 5;
+	double power = pow(10, floor(log10(step)));
+
+	if (step <= 0)
+		return 1;
+	if (step > 5 * power)
+		return 10 * power;
+
+	return (step > 2 * power ? 5 : 2) * power;
 }
 
 static int draw_bars(struct ovi_strbuf *page, const struct report_figures *figures,
@@ -509,10 +524,11 @@ static int draw_bars(struct ovi_strbuf *page, const struct report_figures *figur
 	ovi_strbuf_addf(&drawing.id, "bars-%zu", (size_t)(benchmark - figures->benchmarks));
 	ovi_strbuf_addf(&drawing.title, "%s", benchmark->title);
 	ovi_strbuf_addf(&drawing.parameters,
-	                "WIDTH = 560\nHEIGHT = %zu\nCASES = %zu\nHAS_FLOOR = %d\nHAS_PEER = %d\n"
-	                "RIGHT = %.9g\nUNIT = \"%s\"\n",
+	                "WIDTH = 500\nHEIGHT = %zu\nCASES = %zu\nHAS_FLOOR = %d\nHAS_PEER = %d\n"
+	                "RIGHT = %.9g\nSTEP = %.9g\nUNIT = \"%s\"\n",
 	                100 + 22 * shares + bars.cases * (12 + 26 * shares), bars.cases,
-	                bars.has_floor, bars.has_peer, bars.longest * 1.28, scale.unit);
+	                bars.has_floor, bars.has_peer, bars.longest * 1.38,
+	                choose_step(bars.longest * 1.38), scale.unit);
 	ovi_strbuf_addf(&drawing.caption, "Medians; thin lines are the intervals that hold them.");
 
 	return draw(page, &drawing, err);
