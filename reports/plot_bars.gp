@@ -8,7 +8,7 @@ set xrange [0:RIGHT]
 set yrange [CASES - 0.5:-0.5]
 set xlabel UNIT
 set xtics STEP
-set format x "%'.0f"
+set format x "%g"
 set ytics scale 0
 set border 2 lc rgb MUTED
 set grid noytics

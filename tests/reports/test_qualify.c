@@ -84,10 +84,17 @@ static const struct row rows[] = {
 	{ "refused host", WRITE_PROBE("probe-refused.json") "exit 1", WRITE_BENCH "exit 0", 1, 1,
 	  "" },
 	{ "failing benchmarks do not hide a verdict", WRITE_PROBE("probe-qualified.json") "exit 0",
-	  WRITE_BENCH "echo 'ovl2-bench: no space' >&2; exit 1", 0, 0,
+	  "echo 'ovl2-bench: no space' >&2; exit 1", 0, 0,
 	  "The benchmarks failed with exit code 1: ovl2-bench: no space" },
 	{ "failing benchmarks do not soften a verdict", WRITE_PROBE("probe-refused.json") "exit 1",
 	  "exit 9", 1, 0, "The benchmarks failed with exit code 9" },
+	{ "what was measured before a failure is kept",
+	  WRITE_PROBE("probe-qualified.json") "exit 0",
+	  WRITE_BENCH "echo 'ovl2-bench: diff FAILED' >&2; exit 1", 0, 1,
+	  "The benchmarks failed with exit code 1: ovl2-bench: diff FAILED" },
+	{ "refused benchmarks do not hide a verdict", WRITE_PROBE("probe-qualified.json") "exit 0",
+	  "for out; do :; done; echo '{}' >\"$out\"", 0, 0,
+	  "What the benchmarks wrote was refused." },
 };
 
 static void parts_make_a_whole(void **state)
