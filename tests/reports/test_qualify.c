@@ -182,6 +182,19 @@ static void signal_ends_the_program_at_work(void **state)
 	assert_contains(output.err, "interrupted");
 }
 
+/* As when only the program at work is sent the signal. */
+static void interrupted_benchmarks_are_an_interrupt(void **state)
+{
+	struct test_place *place = *state;
+	cleanup_output struct test_output output = { 0 };
+
+	make_tree(place->path, rows[0].probe, WRITE_BENCH "exit 130");
+	output = qualify(place->path, QUALIFY "; code=$?; ls -A; exit $code");
+	assert_int_equal(output.status, 130);
+	assert_string_equal(output.out, "");
+	assert_contains(output.err, "interrupted; nothing was written");
+}
+
 static void command_line_is_checked(void **state)
 {
 	struct test_place *place = *state;
@@ -214,6 +227,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(failing_probes_are_the_end),
 		cmocka_unit_test(failing_build_is_the_end),
 		cmocka_unit_test(signal_ends_the_program_at_work),
+		cmocka_unit_test(interrupted_benchmarks_are_an_interrupt),
 		cmocka_unit_test(command_line_is_checked),
 	};
 	struct CMUnitTest tests[ARRAY_SIZE(rows) + ARRAY_SIZE(single)];
