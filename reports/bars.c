@@ -1,0 +1,159 @@
+#include "drawing.h"
+
+#include "assets.h"
+#include "cleanup.h"
+#include "gnuplot.h"
+
+#include <math.h>
+
+/* Turns a time into the figure that a bar shows. */
+struct scale {
+	const char *unit;
+	double factor;
+	int is_bytes;
+	int is_files;
+};
+
+static struct scale choose_scale(const struct report_figures *figures,
+                                 const struct report_benchmark *benchmark)
+{
+	struct scale scale = { NULL, 0, benchmark->is_throughput, benchmark->is_throughput };
+	double longest = 0;
+
+	for (size_t i = 0; i < figures->result_count; i++) {
+		const struct report_result *result = &figures->results[i];
+
+		if (result->benchmark != benchmark || result->ours.median_ns <= 0)
+			continue;
+		scale.is_bytes = scale.is_bytes && result->bytes > 0;
+		scale.is_files = scale.is_files && result->files > 0;
+		longest = fmax(longest, result->ours.median_ns);
+	}
+	if (scale.is_bytes)
+		return (struct scale){ "MB/s, longer is faster", 1e3, 1, 0 };
+	if (scale.is_files)
+		return (struct scale){ "thousand files/s, longer is faster", 1e6, 0, 1 };
+	if (longest >= 1e7)
+		return (struct scale){ "ms, shorter is faster", 1e-6, 0, 0 };
+
+	return (struct scale){ "µs, shorter is faster", 1e-3, 0, 0 };
+}
+
+static double scaled(const struct scale *scale, const struct report_result *result, double ns)
+{
+	if (ns <= 0)
+		return 0;
+	if (scale->is_bytes)
+		return result->bytes / ns * scale->factor;
+	if (scale->is_files)
+		return result->files / ns * scale->factor;
+
+	return ns * scale->factor;
+}
+
+static void add_bar(struct report_drawing *drawing, const struct scale *scale,
+                    const struct report_result *result, const struct report_time *time)
+{
+	double low = scaled(scale, result, time->low_ns);
+	double high = scaled(scale, result, time->high_ns);
+
+	if (time->median_ns <= 0) {
+		ovi_strbuf_add(&drawing->data, "NaN NaN NaN \"\" ");
+		return;
+	}
+	ovi_strbuf_addf(&drawing->data, "%.9g %.9g %.9g ", scaled(scale, result, time->median_ns),
+	                fmin(low, high), fmax(low, high));
+	report_add_column(&drawing->data, report_figure(result, time).text);
+}
+
+struct bars {
+	size_t cases;
+	int has_floor;
+	int has_peer;
+	double longest;
+	const struct report_result *first;
+};
+
+static void add_case(struct report_drawing *drawing, const struct scale *scale,
+                     const struct report_result *result, struct bars *bars)
+{
+	cleanup_strbuf struct ovi_strbuf label = { 0 };
+	const struct report_time *times[] = { &result->ours, &result->floor, &result->peer };
+
+	report_add_case(&label, result);
+	report_add_column(&drawing->data, label.length ? label.text : result->benchmark->id);
+	for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
+		if (i < 2 || bars->has_peer)
+			add_bar(drawing, scale, result, times[i]);
+		bars->longest = fmax(bars->longest, scaled(scale, result, times[i]->low_ns));
+		bars->longest = fmax(bars->longest, scaled(scale, result, times[i]->high_ns));
+	}
+	ovi_strbuf_add(&drawing->data, "\n");
+	bars->cases++;
+}
+
+static struct bars look_at_bars(const struct report_figures *figures,
+                                const struct report_benchmark *benchmark)
+{
+	struct bars bars = { 0 };
+
+	for (size_t i = 0; i < figures->result_count; i++) {
+		const struct report_result *result = &figures->results[i];
+
+		if (result->benchmark != benchmark || result->ours.median_ns <= 0)
+			continue;
+		if (!bars.first || (!bars.first->peer.title && result->peer.title))
+			bars.first = result;
+		bars.has_floor |= result->floor.median_ns > 0;
+		bars.has_peer |= result->peer.median_ns > 0;
+	}
+
+	return bars;
+}
+
+/* One, two or five times a power of ten, for about five marks on the axis. */
+static double choose_step(double right)
+{
+	double step = right / 5;
+	double power = pow(10, floor(log10(step)));
+
+	if (step <= 0)
+		return 1;
+	if (step > 5 * power)
+		return 10 * power;
+
+	return (step > 2 * power ? 5 : 2) * power;
+}
+
+int report_draw_bars(struct ovi_strbuf *page, const struct report_figures *figures,
+                     const struct report_benchmark *benchmark, struct ovl2_error *err)
+{
+	cleanup_drawing struct report_drawing drawing = { .script = report_plot_bars };
+	struct scale scale = choose_scale(figures, benchmark);
+	struct bars bars = look_at_bars(figures, benchmark);
+	size_t shares = 1 + (size_t)bars.has_floor + (size_t)bars.has_peer;
+
+	if (!bars.first)
+		return 0;
+
+	report_add_column(&drawing.data, bars.first->ours.title);
+	report_add_column(&drawing.data, bars.first->floor.title ? bars.first->floor.title : "");
+	report_add_column(&drawing.data, bars.first->peer.title ? bars.first->peer.title : "");
+	ovi_strbuf_add(&drawing.data, "\n");
+	for (size_t i = 0; i < figures->result_count; i++)
+		if (figures->results[i].benchmark == benchmark &&
+		    figures->results[i].ours.median_ns > 0)
+			add_case(&drawing, &scale, &figures->results[i], &bars);
+
+	ovi_strbuf_addf(&drawing.id, "bars-%zu", (size_t)(benchmark - figures->benchmarks));
+	ovi_strbuf_addf(&drawing.title, "%s", benchmark->title);
+	ovi_strbuf_addf(&drawing.parameters,
+	                "WIDTH = 500\nHEIGHT = %zu\nCASES = %zu\nHAS_FLOOR = %d\nHAS_PEER = %d\n"
+	                "RIGHT = %.9g\nSTEP = %.9g\nUNIT = \"%s\"\n",
+	                100 + 22 * shares + bars.cases * (12 + 26 * shares), bars.cases,
+	                bars.has_floor, bars.has_peer, bars.longest * 1.38,
+	                choose_step(bars.longest * 1.38), scale.unit);
+	ovi_strbuf_addf(&drawing.caption, "Medians; thin lines are the intervals that hold them.");
+
+	return report_draw(page, &drawing, err);
+}

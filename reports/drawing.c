@@ -1,0 +1,53 @@
+#include "drawing.h"
+
+#include "assets.h"
+#include "fail.h"
+#include "gnuplot.h"
+#include "svg.h"
+#include "text.h"
+
+void report_drawing_release(struct report_drawing *drawing)
+{
+	ovi_strbuf_release(&drawing->id);
+	ovi_strbuf_release(&drawing->title);
+	ovi_strbuf_release(&drawing->caption);
+	ovi_strbuf_release(&drawing->parameters);
+	ovi_strbuf_release(&drawing->data);
+}
+
+static int drawing_failed(const struct report_drawing *drawing)
+{
+	return ovi_strbuf_failed(&drawing->id) || ovi_strbuf_failed(&drawing->title) ||
+	       ovi_strbuf_failed(&drawing->caption) || ovi_strbuf_failed(&drawing->parameters) ||
+	       ovi_strbuf_failed(&drawing->data);
+}
+
+int report_draw(struct ovi_strbuf *page, const struct report_drawing *drawing,
+                struct ovl2_error *err)
+{
+	cleanup_strbuf struct ovi_strbuf script = { 0 };
+	cleanup_strbuf struct ovi_strbuf svg = { 0 };
+	int r;
+
+	ovi_strbuf_addf(&script, "%s%s%s", drawing->parameters.text, report_plot_common,
+	                drawing->script);
+	if (drawing_failed(drawing) || ovi_strbuf_failed(&script))
+		return ovi_fail_memory(err);
+
+	r = report_gnuplot(script.text, drawing->data.text, &svg, err);
+	if (r < 0)
+		return r;
+
+	ovi_strbuf_addf(page, "<figure id=\"%s\">\n<div class=\"scroll\" tabindex=\"0\">\n",
+	                drawing->id.text);
+	if (!svg.text || report_add_svg(page, svg.text, drawing->id.text, drawing->title.text,
+	                                drawing->caption.text) < 0)
+		return ovi_fail(err, OVL2_E_SYSTEM, "run gnuplot: what it wrote is not a drawing");
+	ovi_strbuf_add(page, "</div>\n<figcaption><b>");
+	report_add_escaped(page, drawing->title.text);
+	ovi_strbuf_add(page, ".</b> ");
+	report_add_escaped(page, drawing->caption.text);
+	ovi_strbuf_add(page, "</figcaption>\n</figure>\n");
+
+	return 0;
+}
