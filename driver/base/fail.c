@@ -36,8 +36,8 @@ static void replace_control_characters(char *text)
 }
 
 /* Cuts what does not fit: the end of an operand is worth least. */
-static void store(struct ovl2_error *err, enum ovl2_code code, int sys, const char *format,
-                  va_list args)
+__attribute__((format(printf, 4, 0))) static void store(struct ovl2_error *err, enum ovl2_code code,
+                                                        int sys, const char *format, va_list args)
 {
 	size_t used;
 
