@@ -54,6 +54,24 @@ static int write_beside(const char *path, char *beside, const char *bytes, size_
 	return -1;
 }
 
+/* A device or a pipe must not be replaced by a file. */
+static int is_stream(const char *path)
+{
+	struct stat status;
+
+	return stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
+}
+
+static int write_stream(const char *path, const char *bytes, size_t length, struct ovl2_error *err)
+{
+	cleanup_fd int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+
+	if (fd < 0 || write_all(fd, bytes, length) < 0)
+		return ovi_fail_errno(err, "write '%s'", path);
+
+	return 0;
+}
+
 int report_write_file(const char *path, const char *bytes, size_t length, struct ovl2_error *err)
 {
 	cleanup_strbuf struct ovi_strbuf beside = { 0 };
@@ -61,6 +79,9 @@ int report_write_file(const char *path, const char *bytes, size_t length, struct
 	sigset_t before;
 	int saved;
 	int r;
+
+	if (is_stream(path))
+		return write_stream(path, bytes, length, err);
 
 	ovi_strbuf_addf(&beside, "%s.XXXXXX", path);
 	if (ovi_strbuf_failed(&beside))

@@ -6,7 +6,8 @@
 
 /*
  * Makes `path` hold these bytes, in one step: whoever looks sees the old file or
- * the new one. Signals that end the process wait until that is done, so that none
+ * the new one. What is there and is no file, /dev/stdout or a pipe, is written to and
+ * stays what it is. Signals that end the process wait until that is done, so that none
  * leaves the file beside it behind.
  */
 int report_write_file(const char *path, const char *bytes, size_t length, struct ovl2_error *err);

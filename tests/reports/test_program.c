@@ -195,6 +195,49 @@ static void page_replaces_the_old_one(void **state)
 	assert_int_equal(count_entries(place->path), 1);
 }
 
+/* Renaming a file over /dev/stdout would take it from everybody. */
+static void pipe_is_written_to_and_stays(void **state)
+{
+	struct test_place *place = *state;
+	const char *const argv[] = {
+		"sh",
+		"-ec",
+		"mkfifo pipe; cat pipe >got & \"$0\" --html pipe \"$1\"; wait; test -p pipe",
+		REPORT_PROGRAM,
+		refused,
+		NULL
+	};
+	cleanup_output struct test_output output = { 0 };
+	cleanup_free char *page = NULL;
+
+	assert_sys(chdir(place->path));
+	output = test_spawn(argv);
+	assert_string_equal(output.err, "");
+	assert_int_equal(output.status, 0);
+	page = page_read("got");
+	assert_contains(page, "</html>");
+	assert_int_equal(count_entries("."), 2);
+}
+
+static void documents_of_two_hosts_are_told(void **state)
+{
+	struct test_place *place = *state;
+	cleanup_free char *other = test_path("%s/bench.json", place->path);
+	cleanup_free char *path = test_path("%s/report.html", place->path);
+	const char *const argv[] = { REPORT_PROGRAM, "--html", path, qualified, other, NULL };
+	json_t *document = json_load_file(bench, 0, NULL);
+	cleanup_output struct test_output output = { 0 };
+	cleanup_free char *page = NULL;
+
+	json_object_set_new(json_object_get(document, "host"), "name", json_string("node-18"));
+	assert_int_equal(json_dump_file(document, other, 0), 0);
+	json_decref(document);
+	output = test_spawn(argv);
+	assert_int_equal(output.status, 0);
+	page = page_read(path);
+	assert_contains(page, "not the same for probes and benchmarks");
+}
+
 static void full_standard_output_is_an_error(void **state)
 {
 	const char *const argv[] = { "sh",           "-c",    "exec \"$0\" \"$1\" >/dev/full",
@@ -433,6 +476,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(without_gnuplot_the_page_says_so),
 		cmocka_unit_test(unwritable_page_is_an_error),
 		cmocka_unit_test(page_replaces_the_old_one),
+		cmocka_unit_test(pipe_is_written_to_and_stays),
+		cmocka_unit_test(documents_of_two_hosts_are_told),
 		cmocka_unit_test(full_standard_output_is_an_error),
 		cmocka_unit_test(standard_input_is_a_document),
 		cmocka_unit_test(summary_is_as_recorded),
