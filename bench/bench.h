@@ -1,0 +1,111 @@
+#pragma once
+
+/*
+ * What the driver costs, beside what the same work costs without it.
+ *
+ * A benchmark says what one operation is, and how to do the same work with bare
+ * system calls (its floor) or with a known tool (its peer). The runner decides how
+ * often, in which order, and reads the clock; benchmarks never do. Every variant
+ * and value of a benchmark is a case of its own, whose hooks run in this order:
+ *
+ *     setup  (before run after)*  teardown
+ *
+ * Only `run` is timed. To add a benchmark: write its hooks in the file of its
+ * family, add the row to the table in registry.c.
+ */
+
+#include <ovl2.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct place;
+
+/* How much is done: 60 seconds, minutes, or one of each for the test suite. */
+enum bench_tier { BENCH_TIER_QUICK, BENCH_TIER_FULL, BENCH_TIER_SMOKE };
+
+struct bench_case {
+	/* The store to work in: see place.h. */
+	struct place *place;
+
+	const char *variant;
+	uint64_t value;
+
+	/* Belongs to the benchmark's own hooks. */
+	void *state;
+
+	/* Set by setup: the payload of one operation, 0 where there is none. */
+	uint64_t bytes;
+	uint64_t files;
+
+	/* Set by setup: what mount(2) is handed; 0 for nothing of the kind. */
+	uint64_t data_bytes;
+	uint64_t data_limit_bytes;
+
+	/* Set by setup when this case cannot be measured: why, a sentence. */
+	char skipped[512];
+};
+
+typedef int bench_hook(struct bench_case *c, struct ovl2_error *err);
+
+/* One way of doing the work. All hooks but `run` may be NULL. */
+struct bench_arm {
+	/* What does the work: "ovl2_layer_mount", "mount(2), data at hand". */
+	const char *title;
+
+	bench_hook *before;
+	bench_hook *run;
+	bench_hook *after;
+};
+
+struct bench_variant {
+	/* A mount method, a data set, a durability. */
+	const char *name;
+
+	/* Values of the parameter, ends with 0; NULL where there is no parameter. */
+	const uint64_t *values;
+};
+
+struct bench {
+	/* Key in the JSON output; never renamed. */
+	const char *id;
+
+	/* What one operation is, as a sentence. */
+	const char *title;
+
+	const char *group;
+
+	/* Name of the swept parameter, NULL without one. */
+	const char *parameter;
+
+	/* Ends with a row without name. */
+	const struct bench_variant *variants;
+
+	/* Is it bytes and files a second that count, rather than time? */
+	int is_throughput;
+
+	/*
+	 * How long one case takes beside those of other benchmarks: only the time
+	 * left depends on it.
+	 */
+	unsigned int weight;
+
+	/* `teardown` also follows a failed setup. */
+	bench_hook *setup;
+	bench_hook *teardown;
+
+	struct bench_arm ours;
+	struct bench_arm floor;
+
+	/* run is NULL where there is no peer. */
+	struct bench_arm peer;
+
+	/* The program that the peer needs, or NULL. */
+	const char *peer_program;
+};
+
+/* All benchmarks in reporting order, NULL at the end. */
+extern const struct bench *const bench_registry[];
+
+/* NULL when no benchmark has that id. */
+const struct bench *bench_find(const char *id);

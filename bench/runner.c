@@ -1,0 +1,435 @@
+#include "runner.h"
+
+#include "cleanup.h"
+#include "fail.h"
+#include "tool.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* One sample spans this many times what the clock can tell apart. */
+#define MIN_SAMPLE_RESOLUTIONS 1000
+
+/* Each operation of a batch has its own before and after: no use in more. */
+#define MAX_BATCH 64
+
+#define WARM_UP_COUNT 2
+
+enum { ARM_OURS, ARM_FLOOR, ARM_PEER, ARM_COUNT };
+
+struct run {
+	const struct runner_options *options;
+	struct place *place;
+	struct runner_results *results;
+	double resolution_ns;
+	uint64_t random;
+	double start_ns;
+	uint64_t done_weight;
+	uint64_t total_weight;
+};
+
+struct measurement {
+	const struct bench *bench;
+	struct bench_case *c;
+	const struct bench_arm *arms[ARM_COUNT];
+	size_t arm_count;
+	size_t batch;
+};
+
+double runner_clock_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+
+	return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+/*
+ * The smallest step that two readings show. clock_getres(2) says 1 ns everywhere
+ * and leaves out what reading the clock takes.
+ */
+static double measure_resolution(void)
+{
+	double smallest = 1e9;
+
+	for (int i = 0; i < 1000; i++) {
+		double from = runner_clock_ns();
+		double to;
+
+		do
+			to = runner_clock_ns();
+		while (to <= from);
+		if (to - from < smallest)
+			smallest = to - from;
+	}
+
+	return smallest;
+}
+
+/* SplitMix64 (Steele, Lea, Flood 2014): small, seedable, good enough to shuffle. */
+static uint64_t draw(uint64_t *state)
+{
+	uint64_t z = (*state += 0x9e3779b97f4a7c15);
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+
+	return z ^ (z >> 31);
+}
+
+static void shuffle(size_t *order, size_t count, uint64_t *random)
+{
+	for (size_t i = count; i > 1; i--) {
+		size_t other = draw(random) % i;
+		size_t held = order[i - 1];
+
+		order[i - 1] = order[other];
+		order[other] = held;
+	}
+}
+
+static int is_stopped(const struct run *run)
+{
+	return run->options->stop && *run->options->stop;
+}
+
+static int call_hook(bench_hook *hook, struct bench_case *c, struct ovl2_error *err)
+{
+	return hook ? hook(c, err) : 0;
+}
+
+/* The timed part of one operation. */
+static int time_once(const struct bench_arm *arm, struct bench_case *c, double *ret_ns,
+                     struct ovl2_error *err)
+{
+	double from;
+	double to;
+	int r;
+
+	r = call_hook(arm->before, c, err);
+	if (r < 0)
+		return r;
+
+	from = runner_clock_ns();
+	r = arm->run(c, err);
+	to = runner_clock_ns();
+	if (r < 0)
+		return r;
+
+	*ret_ns = to - from;
+
+	return call_hook(arm->after, c, err);
+}
+
+/* The mean of a batch: one sample. 1 when the run was stopped meanwhile. */
+static int take_sample(const struct run *run, const struct measurement *m, size_t arm,
+                       double *ret_ns, struct ovl2_error *err)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < m->batch; i++) {
+		double once = 0;
+		int r;
+
+		if (is_stopped(run))
+			return 1;
+		r = time_once(m->arms[arm], m->c, &once, err);
+		if (r < 0)
+			return ovi_fail_within(err, r, "%s", m->arms[arm]->title);
+		sum += once;
+	}
+	*ret_ns = sum / (double)m->batch;
+
+	return 0;
+}
+
+/* Fills caches and finds out how many operations make one sample. */
+static int warm_up(const struct run *run, struct measurement *m, struct ovl2_error *err)
+{
+	double fastest = 1e18;
+	double once;
+	double batch;
+
+	m->batch = 1;
+	for (int i = 0; i < WARM_UP_COUNT; i++) {
+		for (size_t arm = 0; arm < m->arm_count; arm++) {
+			int r = take_sample(run, m, arm, &once, err);
+
+			if (r != 0)
+				return r;
+			if (once < fastest)
+				fastest = once;
+		}
+		if (run->options->tier == BENCH_TIER_SMOKE)
+			break;
+	}
+
+	batch = MIN_SAMPLE_RESOLUTIONS * run->resolution_ns / fastest;
+	if (batch > 1)
+		m->batch = batch < MAX_BATCH ? (size_t)batch + 1 : MAX_BATCH;
+
+	return 0;
+}
+
+/*
+ * Single mounts vary by tens of percents, whole trees by a few, and take longer:
+ * so many that the interval becomes narrow enough in the time that there is.
+ */
+static size_t count_rounds(const struct run *run, const struct bench *bench)
+{
+	if (run->options->rounds)
+		return run->options->rounds;
+
+	switch (run->options->tier) {
+	case BENCH_TIER_FULL:
+		return bench->is_throughput ? 20 : 100;
+	case BENCH_TIER_SMOKE:
+		return 1;
+	default:
+		return bench->is_throughput ? 10 : 30;
+	}
+}
+
+static int take_rounds(struct run *run, const struct measurement *m, struct runner_series **series,
+                       size_t rounds, struct ovl2_error *err)
+{
+	size_t order[ARM_COUNT] = { ARM_OURS, ARM_FLOOR, ARM_PEER };
+
+	for (size_t round = 0; round < rounds; round++) {
+		shuffle(order, m->arm_count, &run->random);
+		for (size_t i = 0; i < m->arm_count; i++) {
+			double *value = &series[order[i]]->values_ns[round];
+			int r = take_sample(run, m, order[i], value, err);
+
+			if (r != 0)
+				return r;
+		}
+	}
+
+	return 0;
+}
+
+static int summarise(struct runner_result *result, struct ovl2_error *err)
+{
+	struct runner_series *all[ARM_COUNT] = { &result->ours, &result->floor, &result->peer };
+	cleanup_free double *scratch = calloc(result->rounds, sizeof(*scratch));
+
+	if (!scratch)
+		return ovi_fail_memory(err);
+
+	for (size_t i = 0; i < ARM_COUNT; i++) {
+		if (!all[i]->title)
+			continue;
+		memcpy(scratch, all[i]->values_ns, result->rounds * sizeof(*scratch));
+		stats_summarise(scratch, result->rounds, &all[i]->summary);
+	}
+	for (size_t i = 0; i < result->rounds; i++)
+		scratch[i] = result->ours.values_ns[i] / result->floor.values_ns[i];
+	stats_summarise(scratch, result->rounds, &result->ratio);
+
+	return 0;
+}
+
+static int measure(struct run *run, struct measurement *m, struct runner_result *result,
+                   struct ovl2_error *err)
+{
+	struct runner_series *all[ARM_COUNT] = { &result->ours, &result->floor, &result->peer };
+	int r;
+
+	result->rounds = count_rounds(run, m->bench);
+	for (size_t i = 0; i < m->arm_count; i++) {
+		all[i]->values_ns = calloc(result->rounds, sizeof(double));
+		if (!all[i]->values_ns)
+			return ovi_fail_memory(err);
+		all[i]->title = m->arms[i]->title;
+	}
+
+	r = warm_up(run, m, err);
+	if (r == 0)
+		r = take_rounds(run, m, all, result->rounds, err);
+	if (r != 0)
+		return r;
+
+	return summarise(result, err);
+}
+
+static void release_series(struct runner_series *series)
+{
+	free(series->values_ns);
+	*series = (struct runner_series){ 0 };
+}
+
+static void drop_samples(struct runner_result *result)
+{
+	release_series(&result->ours);
+	release_series(&result->floor);
+	release_series(&result->peer);
+	result->rounds = 0;
+}
+
+static int skip(struct runner_result *result, const char *reason, struct ovl2_error *err)
+{
+	drop_samples(result);
+	result->skipped = strdup(reason);
+
+	return result->skipped ? 0 : ovi_fail_memory(err);
+}
+
+/* Setup, samples, teardown. 1 when the run was stopped meanwhile. */
+static int do_case(struct run *run, struct bench_case *c, struct runner_result *result,
+                   struct ovl2_error *err)
+{
+	const struct bench *bench = result->bench;
+	struct measurement m = { .bench = bench, .c = c, .arms = { &bench->ours, &bench->floor } };
+	struct ovl2_error end = { 0 };
+	int ended;
+	int r;
+
+	m.arm_count = 2;
+	if (bench->peer.run && (!bench->peer_program || tool_has(bench->peer_program)))
+		m.arms[m.arm_count++] = &bench->peer;
+
+	r = call_hook(bench->setup, c, err);
+	if (r == 0 && !*c->skipped)
+		r = measure(run, &m, result, err);
+	ended = call_hook(bench->teardown, c, &end);
+	if (r == 0 && ended < 0) {
+		r = ended;
+		if (err)
+			*err = end;
+	}
+
+	result->bytes = c->bytes;
+	result->files = c->files;
+	result->data_bytes = c->data_bytes;
+	result->data_limit_bytes = c->data_limit_bytes;
+
+	return r;
+}
+
+static struct runner_result *add_result(struct runner_results *results)
+{
+	size_t size = (results->count + 1) * sizeof(*results->list);
+	struct runner_result *list = realloc(results->list, size);
+
+	if (!list)
+		return NULL;
+	results->list = list;
+	list[results->count] = (struct runner_result){ 0 };
+
+	return &list[results->count++];
+}
+
+static void release_result(struct runner_result *result)
+{
+	drop_samples(result);
+	free(result->skipped);
+	result->skipped = NULL;
+}
+
+/* 1 when the run was stopped meanwhile: this case then leaves no result. */
+static int run_case(struct run *run, const struct bench *bench, const struct bench_variant *variant,
+                    uint64_t value, struct ovl2_error *err)
+{
+	struct bench_case c = { .place = run->place, .variant = variant->name, .value = value };
+	struct runner_result *result;
+	struct ovl2_error failure = { 0 };
+	int r;
+
+	if (run->options->progress) {
+		double spent = runner_clock_ns() - run->start_ns;
+		double left = run->done_weight
+		                      ? spent / (double)run->done_weight *
+		                                (double)(run->total_weight - run->done_weight)
+		                      : -1;
+
+		run->options->progress(bench, &c, left);
+	}
+
+	result = add_result(run->results);
+	if (!result)
+		return ovi_fail_memory(err);
+	result->bench = bench;
+	result->variant = variant->name;
+	result->value = value;
+
+	r = do_case(run, &c, result, &failure);
+	run->done_weight += bench->weight;
+	if (is_stopped(run) && r != 0) {
+		release_result(result);
+		run->results->count--;
+		return 1;
+	}
+	if (r < 0) {
+		result->is_failed = 1;
+		return skip(result, failure.message, err);
+	}
+	if (*c.skipped)
+		return skip(result, c.skipped, err);
+
+	return is_stopped(run);
+}
+
+static int run_bench(struct run *run, const struct bench *bench, struct ovl2_error *err)
+{
+	static const uint64_t none[] = { 0 };
+	int r = 0;
+
+	for (const struct bench_variant *v = bench->variants; v->name && r == 0; v++) {
+		const uint64_t *value = v->values ? v->values : none;
+
+		do
+			r = run_case(run, bench, v, *value, err);
+		while (r == 0 && *value && *++value);
+	}
+
+	return r;
+}
+
+static uint64_t weigh(const struct bench *bench)
+{
+	uint64_t weight = 0;
+
+	for (const struct bench_variant *v = bench->variants; v->name; v++) {
+		size_t count = 0;
+
+		while (v->values && v->values[count])
+			count++;
+		weight += bench->weight * (count ? count : 1);
+	}
+
+	return weight;
+}
+
+int runner_run(const struct bench *const *benches, struct place *place,
+               const struct runner_options *options, struct runner_results *results,
+               struct ovl2_error *err)
+{
+	struct run run = {
+		.options = options,
+		.place = place,
+		.results = results,
+		.resolution_ns = measure_resolution(),
+		.random = options->seed,
+		.start_ns = runner_clock_ns(),
+	};
+	int r = 0;
+
+	for (size_t i = 0; benches[i]; i++)
+		run.total_weight += weigh(benches[i]);
+	for (size_t i = 0; benches[i] && r == 0; i++)
+		r = run_bench(&run, benches[i], err);
+	results->is_complete = r == 0;
+
+	return r < 0 ? r : 0;
+}
+
+void runner_results_release(struct runner_results *results)
+{
+	for (size_t i = 0; i < results->count; i++)
+		release_result(&results->list[i]);
+	free(results->list);
+	*results = (struct runner_results){ 0 };
+}
