@@ -1,0 +1,20 @@
+#pragma once
+
+/* The rows of registry.c, each defined in the file of its family. */
+
+#include "bench.h"
+
+/* mount.c */
+extern const struct bench bench_mount_depth;
+extern const struct bench bench_unmount_depth;
+
+/* layer.c */
+extern const struct bench bench_create_remove;
+
+/* diff.c */
+extern const struct bench bench_diff;
+extern const struct bench bench_changes;
+extern const struct bench bench_diff_size;
+
+/* apply.c */
+extern const struct bench bench_apply;

@@ -1,0 +1,226 @@
+#include "place.h"
+
+#include "cleanup.h"
+#include "dataset.h"
+#include "fail.h"
+#include "image.h"
+#include "tree.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+int place_remove(struct place *place, const char *name, struct ovl2_error *err)
+{
+	return ovi_tree_remove(place->root, name, err);
+}
+
+int place_settle(struct place *place, struct ovl2_error *err)
+{
+	if (syncfs(place->root) < 0)
+		return ovi_fail_errno(err, "sync '%s'", PLACE_ROOT);
+
+	return 0;
+}
+
+/* ----------------------------------------------------------------- layers -- */
+
+void place_new_id(struct place *place, char ret_id[PLACE_ID_SIZE])
+{
+	uint64_t number = ++place->last_id;
+
+	/* Spread over all digits, as the hashes are that Docker takes. */
+	for (int i = 0; i < 4; i++) {
+		number = number * 6364136223846793005u + 1442695040888963407u;
+		snprintf(ret_id + (ptrdiff_t)i * 16, 17, "%016llx", (unsigned long long)number);
+	}
+}
+
+static int create_layer(struct place *place, const char *id, const char *parent, int read_write,
+                        struct ovl2_error *err)
+{
+	const struct ovl2_layer_options options = {
+		.size = sizeof(options),
+		.parent = parent,
+		.read_write = read_write,
+	};
+
+	return ovl2_layer_create(place->hasty, id, &options, err);
+}
+
+int place_chain(struct place *place, uint64_t lowers, const char **ret_id, struct ovl2_error *err)
+{
+	if (!place->chain) {
+		place->chain = calloc(PLACE_MAX_DEPTH, sizeof(*place->chain));
+		if (!place->chain)
+			return ovi_fail_memory(err);
+	}
+
+	while (place->chain_length < lowers) {
+		size_t next = place->chain_length;
+		int r;
+
+		place_new_id(place, place->chain[next]);
+		r = create_layer(place, place->chain[next], next ? place->chain[next - 1] : NULL, 0,
+		                 err);
+		if (r < 0)
+			return r;
+		place->chain_length++;
+	}
+	*ret_id = place->chain[lowers - 1];
+
+	return 0;
+}
+
+int place_create_layer(struct place *place, uint64_t lowers, char ret_id[PLACE_ID_SIZE],
+                       struct ovl2_error *err)
+{
+	const char *parent = NULL;
+	int r = 0;
+
+	if (lowers > 0)
+		r = place_chain(place, lowers, &parent, err);
+	if (r < 0)
+		return r;
+	place_new_id(place, ret_id);
+
+	return create_layer(place, ret_id, parent, 1, err);
+}
+
+/* ---------------------------------------------------------------- opening -- */
+
+/* The most that each tier writes, with room for what a filesystem keeps to itself. */
+static uint64_t needed_bytes(enum bench_tier tier)
+{
+	switch (tier) {
+	case BENCH_TIER_FULL:
+		return 12ull << 30;
+	case BENCH_TIER_SMOKE:
+		return 512ull << 20;
+	default:
+		return 2ull << 30;
+	}
+}
+
+static int open_directory(struct place *place, const char *directory, struct ovl2_error *err)
+{
+	int r;
+
+	r = image_check_room(directory, needed_bytes(place->tier), err);
+	if (r < 0)
+		return r;
+
+	place->parent = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (place->parent < 0)
+		return ovi_fail_errno(err, "open the directory '%s'", directory);
+
+	/* What a run left that was killed. */
+	r = ovi_scratch_sweep(place->parent, err);
+	if (r >= 0)
+		r = ovi_scratch_create(place->parent, &place->scratch, err);
+	if (r < 0)
+		return ovi_fail_within(err, r, "work in '%s'", directory);
+
+	if (mount(place->scratch.path, PLACE_MOUNT_POINT, NULL, MS_BIND, NULL) < 0)
+		return ovi_fail_errno(err, "bind '%s' to '%s'", place->scratch.path,
+		                      PLACE_MOUNT_POINT);
+
+	return 0;
+}
+
+static int open_filesystem(struct place *place, const struct place_options *options,
+                           struct ovl2_error *err)
+{
+	const struct image_options image = {
+		.filesystem = options->filesystem,
+		.bytes = needed_bytes(options->tier),
+		.mount_point = PLACE_MOUNT_POINT,
+	};
+	int r;
+
+	r = image_enter_namespace(err);
+	if (r < 0)
+		return r;
+	if (options->directory)
+		return open_directory(place, options->directory, err);
+
+	r = image_open(&image, &place->image, err);
+	if (r == 0)
+		place->image_bytes = image.bytes;
+
+	return r;
+}
+
+static int open_stores(struct place *place, struct ovl2_error *err)
+{
+	struct ovl2_store_options options = {
+		.size = sizeof(options),
+		.max_depth = PLACE_MAX_DEPTH,
+		.run_directory = PLACE_ROOT "/run",
+	};
+	int r;
+
+	if (mkdir(PLACE_ROOT, 0700) < 0 || mkdir(PLACE_HOME, 0710) < 0 ||
+	    mkdir(PLACE_ROOT "/run", 0700) < 0)
+		return ovi_fail_errno(err, "make directories in '%s'", PLACE_ROOT);
+	place->root = open(PLACE_ROOT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	place->home = open(PLACE_HOME, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (place->root < 0 || place->home < 0)
+		return ovi_fail_errno(err, "open '%s'", PLACE_HOME);
+
+	r = ovl2_store_open(PLACE_HOME, &options, &place->store, err);
+	if (r < 0)
+		return r;
+	options.durability = OVL2_DURABILITY_NONE;
+
+	return ovl2_store_open(PLACE_HOME, &options, &place->hasty, err);
+}
+
+int place_open(const struct place_options *options, struct place **ret_place,
+               struct ovl2_error *err)
+{
+	struct place *place = calloc(1, sizeof(*place));
+	int r;
+
+	if (!place)
+		return ovi_fail_memory(err);
+	place->tier = options->tier;
+	place->root = -1;
+	place->home = -1;
+	place->parent = -1;
+	place->scratch = (struct ovi_scratch)OVI_SCRATCH_INIT;
+
+	r = open_filesystem(place, options, err);
+	if (r == 0)
+		r = open_stores(place, err);
+	if (r < 0) {
+		place_close(place);
+		return r;
+	}
+	*ret_place = place;
+
+	return 0;
+}
+
+void place_close(struct place *place)
+{
+	if (!place)
+		return;
+
+	datasets_free(place->datasets);
+	if (place->hasty)
+		ovl2_store_cleanup(place->hasty, NULL);
+	ovl2_store_close(place->hasty);
+	ovl2_store_close(place->store);
+	ovi_close_fd(&place->home);
+	ovi_close_fd(&place->root);
+
+	image_close(place->image);
+	if (place->scratch.dir >= 0)
+		umount2(PLACE_MOUNT_POINT, MNT_DETACH);
+	ovi_scratch_release(&place->scratch);
+	ovi_close_fd(&place->parent);
+	free(place->chain);
+	free(place);
+}

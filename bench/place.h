@@ -1,0 +1,92 @@
+#pragma once
+
+/*
+ * Where benchmarks work: a store of their own, on an image or in a directory that
+ * the user named, and beside it room for the floors on the same filesystem.
+ *
+ * The store is always at PLACE_HOME, in a mount namespace that only this process
+ * sees: a path as long as "/var/lib/docker/overlay2", for the length of the path
+ * decides how many lowers fit into mount(2), and so the figures would not be
+ * comparable otherwise. Ids have 64 digits, as Docker's do.
+ */
+
+#include "bench.h"
+
+#include "scratch.h"
+
+/* 64 hexadecimal digits and a NUL. */
+#define PLACE_ID_SIZE 65
+
+#define PLACE_MOUNT_POINT "/mnt"
+#define PLACE_ROOT PLACE_MOUNT_POINT "/ovl2-bench"
+#define PLACE_HOME PLACE_ROOT "/overlay2"
+
+/* As many as overlayfs takes. */
+#define PLACE_MAX_DEPTH 500
+
+struct dataset;
+struct image;
+
+struct place_options {
+	enum bench_tier tier;
+
+	/* Work in here instead of an image; NULL for an image. */
+	const char *directory;
+
+	/* Of the image. */
+	const char *filesystem;
+};
+
+struct place {
+	enum bench_tier tier;
+
+	/* PLACE_ROOT, for what belongs to no store; and PLACE_HOME. */
+	int root;
+	int home;
+
+	/* The same store, once as it comes and once without any sync. */
+	struct ovl2_store *store;
+	struct ovl2_store *hasty;
+
+	/* Data sets made so far, see dataset.h. */
+	struct dataset *datasets;
+
+	/* Read-only layers, each on the one before. */
+	char (*chain)[PLACE_ID_SIZE];
+	size_t chain_length;
+
+	/* Bytes of the image, or 0. */
+	uint64_t image_bytes;
+
+	/* What has to go at the end. */
+	struct image *image;
+	int parent; /* of the scratch directory */
+	struct ovi_scratch scratch;
+	uint64_t last_id;
+};
+
+/* Needs root. Gives this process mounts of its own. Release with place_close(). */
+int place_open(const struct place_options *options, struct place **ret_place,
+               struct ovl2_error *err);
+
+/* Removes everything. NULL and half-opened are fine. */
+void place_close(struct place *place);
+
+/* An id that no layer has. */
+void place_new_id(struct place *place, char ret_id[PLACE_ID_SIZE]);
+
+/*
+ * Id of a committed layer that, as a parent, makes `lowers` lowers. Makes the
+ * layers that are still missing.
+ */
+int place_chain(struct place *place, uint64_t lowers, const char **ret_id, struct ovl2_error *err);
+
+/* Creates a layer for a container on `lowers` lowers, 0 for a base layer. */
+int place_create_layer(struct place *place, uint64_t lowers, char ret_id[PLACE_ID_SIZE],
+                       struct ovl2_error *err);
+
+/* Waits until everything written so far is on disk: nobody pays for others. */
+int place_settle(struct place *place, struct ovl2_error *err);
+
+/* Removes `name` of PLACE_ROOT and all below it; what is not there is fine. */
+int place_remove(struct place *place, const char *name, struct ovl2_error *err);

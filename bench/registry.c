@@ -1,0 +1,22 @@
+#include "bench.h"
+
+#include "families.h"
+
+#include <string.h>
+
+const struct bench *const bench_registry[] = {
+	/* First: removing looks at every layer of the store, and the others add many. */
+	&bench_create_remove,
+
+	&bench_mount_depth,   &bench_unmount_depth, &bench_diff, &bench_apply,
+	&bench_changes,       &bench_diff_size,     NULL,
+};
+
+const struct bench *bench_find(const char *id)
+{
+	for (const struct bench *const *b = bench_registry; *b; b++)
+		if (strcmp((*b)->id, id) == 0)
+			return *b;
+
+	return NULL;
+}
