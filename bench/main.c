@@ -1,0 +1,466 @@
+#include "bench.h"
+
+#include "cleanup.h"
+#include "cli.h"
+#include "environment.h"
+#include "fail.h"
+#include "image.h"
+#include "output.h"
+#include "place.h"
+#include "record.h"
+#include "runner.h"
+#include "strbuf.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+/* There are fewer benchmarks. */
+#define MAX_ONLY 32
+
+/* Above this share of the processors in use, figures of a run mean little. */
+#define BUSY_SHARE 0.5
+
+/* A ratio known no better than by this much hides changes that matter. */
+#define WIDE_INTERVAL 0.2
+
+enum {
+	KEY_JSON = 256,
+	KEY_LIST,
+	KEY_ROUNDS,
+	KEY_SEED,
+};
+
+static const struct cli_option options[] = {
+	{ "dir", 'd', "DIR", "work in a directory of DIR instead of an image" },
+	{ "filesystem", 'f', "NAME", "of the image: xfs (default), ext4, btrfs or tmpfs" },
+	{ "tier", 't', "NAME", "quick (default, a minute) or full (many minutes)" },
+	{ "only", 'b', "ID", "only this benchmark; may be repeated" },
+	{ "list", KEY_LIST, NULL, "list the benchmarks and do nothing" },
+	{ "rounds", KEY_ROUNDS, "N", "samples of each case, 1 to 1000, instead of the tier's" },
+	{ "seed", KEY_SEED, "N", "draws the same order of samples again" },
+	{ "json", KEY_JSON, NULL, "print the document ovl2-bench/1 instead of tables" },
+	{ "output", 'o', "FILE", "write the document to FILE as well" },
+	{ 0 },
+};
+
+static const struct cli_program program = {
+	.name = "ovl2-bench",
+	.usage = "[OPTION...]",
+	.about =
+		"Measures what layers cost: creating, mounting, reading as a tar, filling from a tar.\n"
+		"Beside each figure stands its floor, the same work by bare system calls taken in the\n"
+		"same minute, and the ratio of the two; that ratio carries over to other machines.\n"
+		"\n"
+		"Works on an image of its own in TMPDIR (default /var/tmp), with mounts that nobody\n"
+		"else sees, and leaves nothing behind. Needs root.",
+	.options = options,
+	.exit_codes =
+		"  0    everything was measured, or skipped for a reason that is given\n"
+		"  1    something failed: what is said to have FAILED, or the whole run\n"
+		"  64   the command line makes no sense\n"
+		"  130  interrupted: what was complete by then is in the document (143: SIGTERM)",
+	.examples = "  ovl2-bench\n"
+		    "  ovl2-bench --only mount_depth --filesystem ext4\n"
+		    "  ovl2-bench --dir /var/lib --tier full --output bench.json\n"
+		    "  ovl2-bench --only apply --json | jq '.results[].ratio'",
+};
+
+struct request {
+	struct place_options place;
+	const char *tier;
+	struct runner_options runner;
+	const struct bench *only[MAX_ONLY + 1];
+	size_t only_count;
+	int is_list;
+	int is_json;
+	const char *output;
+};
+
+static volatile sig_atomic_t stop;
+
+static void on_signal(int number)
+{
+	stop = number;
+}
+
+/* ----------------------------------------------------------- command line -- */
+
+static uint64_t parse_number(const char *option, const char *text, uint64_t least, uint64_t most)
+{
+	unsigned long long value;
+	char *end;
+
+	errno = 0;
+	value = strtoull(text, &end, 10);
+	if (errno || end == text || *end || *text == '-' || value < least || value > most)
+		cli_usage_error(&program,
+		                "option '--%s' takes a number from %llu to %llu, not '%s'", option,
+		                (unsigned long long)least, (unsigned long long)most, text);
+
+	return value;
+}
+
+static enum bench_tier parse_tier(const char *text)
+{
+	/* smoke: one tiny operation of each, for the test suite. */
+	if (strcmp(text, "quick") == 0)
+		return BENCH_TIER_QUICK;
+	if (strcmp(text, "full") == 0)
+		return BENCH_TIER_FULL;
+	if (strcmp(text, "smoke") == 0)
+		return BENCH_TIER_SMOKE;
+	cli_usage_error(&program, "there is no tier '%s', but quick and full", text);
+}
+
+static const char *parse_filesystem(const char *text)
+{
+	static const char *const all[] = { "xfs", "ext4", "btrfs", "tmpfs" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+		if (strcmp(text, all[i]) == 0)
+			return all[i];
+	cli_usage_error(&program, "there are images with xfs, ext4, btrfs and tmpfs, not with '%s'",
+	                text);
+}
+
+static void add_only(struct request *request, const char *id)
+{
+	const struct bench *bench = bench_find(id);
+
+	if (!bench)
+		cli_usage_error(&program, "there is no benchmark '%s': --list shows them", id);
+	for (size_t i = 0; i < request->only_count; i++)
+		if (request->only[i] == bench)
+			return;
+	request->only[request->only_count++] = bench;
+}
+
+static void parse_option(struct request *request, int key, const char *value)
+{
+	switch (key) {
+	case 'd':
+		request->place.directory = value;
+		break;
+	case 'f':
+		request->place.filesystem = parse_filesystem(value);
+		break;
+	case 't':
+		request->place.tier = request->runner.tier = parse_tier(value);
+		request->tier = value;
+		break;
+	case 'b':
+		add_only(request, value);
+		break;
+	case 'o':
+		request->output = value;
+		break;
+	case KEY_LIST:
+		request->is_list = 1;
+		break;
+	case KEY_JSON:
+		request->is_json = 1;
+		break;
+	case KEY_ROUNDS:
+		request->runner.rounds = parse_number("rounds", value, 1, 1000);
+		break;
+	default:
+		request->runner.seed = parse_number("seed", value, 0, INT64_MAX);
+		break;
+	}
+}
+
+static void parse(struct request *request, int argc, char **argv)
+{
+	uint32_t random = 0;
+	int key;
+
+	/* Any number will do that differs from run to run. */
+	if (getrandom(&random, sizeof(random), 0) < 0)
+		random = (uint32_t)getpid();
+	request->runner.seed = random;
+	request->tier = "quick";
+	request->runner.stop = &stop;
+
+	while ((key = cli_next_option(&program, argc, argv)) != -1)
+		parse_option(request, key, optarg);
+	if (optind < argc)
+		cli_usage_error(&program, "unexpected '%s'", argv[optind]);
+	if (request->place.directory && request->place.filesystem)
+		cli_usage_error(&program, "--filesystem is for an image and --dir means none");
+}
+
+static int list_benchmarks(void)
+{
+	for (const struct bench *const *b = bench_registry; *b; b++) {
+		printf("%-14s %s (", (*b)->id, (*b)->title);
+		for (const struct bench_variant *v = (*b)->variants; v->name; v++)
+			printf("%s%s", v == (*b)->variants ? "" : ", ", v->name);
+		printf(")\n");
+	}
+
+	return cli_finish_output(&program);
+}
+
+/* --------------------------------------------------------------- warnings -- */
+
+static void warn(json_t *warnings, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void warn(json_t *warnings, const char *format, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	json_array_append_new(warnings, json_string(text));
+	fprintf(stderr, "%s: warning: %s\n", program.name, text);
+}
+
+static void warn_before(const struct request *request, json_t *warnings)
+{
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	double load;
+
+#ifndef __OPTIMIZE__
+	warn(warnings, "this is a debug build: configure with --preset release to measure");
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+	warn(warnings, "this build has sanitizers, which cost more than what is measured");
+#endif
+	if (getloadavg(&load, 1) == 1 && load > BUSY_SHARE * (double)processors)
+		warn(warnings, "load average is %.1f on %ld processors: others are at work", load,
+		     processors);
+	if (request->runner.rounds && request->runner.rounds < 6)
+		warn(warnings, "%zu rounds are too few for an interval of 95 %%: 6 are the least",
+		     request->runner.rounds);
+}
+
+static int is_wide(const struct runner_result *result)
+{
+	return !result->skipped &&
+	       result->ratio.high - result->ratio.low > WIDE_INTERVAL * result->ratio.median;
+}
+
+static void warn_after(const struct runner_results *results, json_t *warnings)
+{
+	size_t measured = 0;
+	size_t wide = 0;
+
+	for (size_t i = 0; i < results->count; i++) {
+		const struct runner_result *result = &results->list[i];
+
+		measured += !result->skipped;
+		wide += (size_t)is_wide(result);
+		if (result->is_failed)
+			warn(warnings, "%s %s failed: %s", result->bench->id, result->variant,
+			     result->skipped);
+	}
+	if (wide)
+		warn(warnings,
+		     "%zu of %zu ratios are known no better than by %.0f %%: they cannot show a "
+		     "smaller change",
+		     wide, measured, WIDE_INTERVAL * 100 / 2);
+}
+
+/* ------------------------------------------------------------------ a run -- */
+
+static void print_progress(const struct bench *bench, const struct bench_case *c, double left_ns)
+{
+	char left[48] = "";
+
+	if (left_ns >= 0)
+		snprintf(left, sizeof(left), ", %.0f s left", left_ns / 1e9);
+	if (c->value)
+		fprintf(stderr, "\r\033[K%s %s %llu%s", bench->id, c->variant,
+		        (unsigned long long)c->value, left);
+	else
+		fprintf(stderr, "\r\033[K%s %s%s", bench->id, c->variant, left);
+}
+
+static void choose_filesystem(struct request *request, json_t *warnings)
+{
+	if (request->place.filesystem || request->place.directory)
+		return;
+
+	request->place.filesystem = "xfs";
+	if (image_can_make("xfs"))
+		return;
+	request->place.filesystem = "ext4";
+	warn(warnings, "there is no mkfs.xfs: the image is ext4 (apt install xfsprogs)");
+}
+
+/*
+ * What is looked at: the directory that the user named, while its path still leads
+ * there, or the image.
+ */
+static int describe_directory(const char *directory, struct record *record, struct ovl2_error *err)
+{
+	cleanup_fd int dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char path[PATH_MAX];
+
+	if (dir < 0 || !realpath(directory, path))
+		return ovi_fail_errno(err, "open the directory '%s'", directory);
+	record->target = environment_target(dir, path);
+
+	return record->target ? 0 : ovi_fail_memory(err);
+}
+
+static int describe_image(const struct place *place, struct record *record, struct ovl2_error *err)
+{
+	json_t *bytes = json_integer((json_int_t)place->image_bytes);
+
+	record->target = environment_target(place->home, PLACE_HOME);
+	if (json_object_set_new(record->target, "image_bytes", bytes) < 0)
+		return ovi_fail_memory(err);
+
+	return 0;
+}
+
+static int open_place(const struct request *request, struct record *record,
+                      struct place **ret_place, struct ovl2_error *err)
+{
+	int r;
+
+	record->host = environment_host();
+	if (!record->host)
+		return ovi_fail_memory(err);
+	if (request->place.directory) {
+		r = describe_directory(request->place.directory, record, err);
+		return r < 0 ? r : place_open(&request->place, ret_place, err);
+	}
+
+	r = place_open(&request->place, ret_place, err);
+
+	return r < 0 ? r : describe_image(*ret_place, record, err);
+}
+
+static int run(struct request *request, struct record *record, struct runner_results *results,
+               struct ovl2_error *err)
+{
+	struct place *place = NULL;
+	int r;
+
+	choose_filesystem(request, record->warnings);
+	warn_before(request, record->warnings);
+	if (isatty(STDERR_FILENO))
+		request->runner.progress = print_progress;
+
+	r = open_place(request, record, &place, err);
+	if (r == 0)
+		r = runner_run(record->benches, place, &request->runner, results, err);
+	place_close(place);
+	if (request->runner.progress)
+		fprintf(stderr, "\r\033[K");
+	if (r == 0)
+		warn_after(results, record->warnings);
+
+	return r;
+}
+
+static int write_results(const struct request *request, const struct record *record,
+                         const struct output *output, struct ovl2_error *err)
+{
+	json_t *document = record_json(record);
+	int r = 0;
+
+	if (!document)
+		return ovi_fail_memory(err);
+	if (request->output)
+		r = output_write(output, document, err);
+	if (request->is_json) {
+		cli_print_json(&program, document);
+		return r;
+	}
+	json_decref(document);
+	if (r == 0 && record_print(record, stdout) < 0)
+		return ovi_fail_memory(err);
+
+	return r;
+}
+
+static int has_failed(const struct runner_results *results)
+{
+	for (size_t i = 0; i < results->count; i++)
+		if (results->list[i].is_failed)
+			return 1;
+
+	return 0;
+}
+
+static int bench(struct request *request, struct record *record, struct runner_results *results)
+{
+	struct output output = OUTPUT_NONE;
+	struct ovl2_error err = { 0 };
+	double from = runner_clock_ns();
+	int r = 0;
+
+	if (request->output)
+		r = output_open(request->output, &output, &err);
+	if (r == 0)
+		r = run(request, record, results, &err);
+	if (r == 0) {
+		record->duration_ms = (runner_clock_ns() - from) / 1e6;
+		r = write_results(request, record, &output, &err);
+	}
+	output_close(&output);
+	if (r < 0)
+		r = cli_report_error(&program, &err);
+	else
+		r = cli_finish_output(&program) || has_failed(results);
+
+	return stop ? 128 + stop : r;
+}
+
+static void catch_signals(void)
+{
+	const struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+
+	/* What is measured must not be cut short: operations end, then the run does. */
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+}
+
+int main(int argc, char **argv)
+{
+	struct runner_results results = { 0 };
+	struct request request = { 0 };
+	struct record record;
+	char started[32];
+	int r;
+
+	parse(&request, argc, argv);
+	if (request.is_list)
+		return list_benchmarks();
+	if (geteuid() != 0) {
+		fprintf(stderr, "%s: needs root, to mount: try sudo %s\n", program.name,
+		        program.name);
+		return 1;
+	}
+
+	catch_signals();
+	environment_time(started);
+	record = (struct record){
+		.argc = argc,
+		.argv = argv,
+		.started = started,
+		.tier = request.tier,
+		.seed = request.runner.seed,
+		.warnings = json_array(),
+		.benches = request.only_count ? request.only : bench_registry,
+		.results = &results,
+	};
+	r = bench(&request, &record, &results);
+	runner_results_release(&results);
+	json_decref(record.host);
+	json_decref(record.target);
+	json_decref(record.warnings);
+
+	return r;
+}

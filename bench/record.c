@@ -1,0 +1,102 @@
+#include "record.h"
+
+#include <string.h>
+
+static json_t *text_or_null(const char *text)
+{
+	return text ? json_string(text) : json_null();
+}
+
+static json_t *number_or_null(uint64_t number)
+{
+	return number ? json_integer((json_int_t)number) : json_null();
+}
+
+/* Tenths of a nanosecond are noise: whole ones keep documents short and stable. */
+static json_t *whole(double ns)
+{
+	return json_integer((json_int_t)(ns + 0.5));
+}
+
+static json_t *series_json(const struct runner_series *series, size_t rounds)
+{
+	json_t *values;
+
+	if (!series->title)
+		return json_null();
+
+	values = json_array();
+	for (size_t i = 0; i < rounds; i++)
+		json_array_append_new(values, whole(series->values_ns[i]));
+
+	return json_pack("{s:s, s:o, s:o, s:o, s:f, s:o}", "title", series->title, "median_ns",
+	                 whole(series->summary.median), "low_ns", whole(series->summary.low),
+	                 "high_ns", whole(series->summary.high), "confidence",
+	                 series->summary.confidence, "values_ns", values);
+}
+
+static json_t *ratio_json(const struct runner_result *result)
+{
+	if (result->skipped)
+		return json_null();
+
+	return json_pack("{s:f, s:f, s:f}", "median", result->ratio.median, "low",
+	                 result->ratio.low, "high", result->ratio.high);
+}
+
+static json_t *result_json(const struct runner_result *result)
+{
+	return json_pack(
+		"{s:s, s:s, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "benchmark",
+		result->bench->id, "variant", result->variant, "value",
+		number_or_null(result->value), "rounds", (json_int_t)result->rounds, "ours",
+		series_json(&result->ours, result->rounds), "floor",
+		series_json(&result->floor, result->rounds), "peer",
+		series_json(&result->peer, result->rounds), "ratio", ratio_json(result), "bytes",
+		number_or_null(result->bytes), "files", number_or_null(result->files), "data_bytes",
+		number_or_null(result->data_bytes), "data_limit_bytes",
+		number_or_null(result->data_limit_bytes), "skipped", text_or_null(result->skipped));
+}
+
+static json_t *bench_json(const struct bench *bench)
+{
+	return json_pack("{s:s, s:s, s:s, s:o, s:s}", "id", bench->id, "title", bench->title,
+	                 "group", bench->group, "parameter", text_or_null(bench->parameter),
+	                 "metric", bench->is_throughput ? "throughput" : "time");
+}
+
+/* json_array_append_new() takes NULL for a failure: nothing is lost silently. */
+static int add(json_t *array, json_t *value)
+{
+	return json_array_append_new(array, value);
+}
+
+json_t *record_json(const struct record *record)
+{
+	json_t *command = json_array();
+	json_t *benchmarks = json_array();
+	json_t *results = json_array();
+	int failed = 0;
+	json_t *document;
+
+	for (int i = 0; i < record->argc; i++)
+		failed |= add(command, json_string(record->argv[i]));
+	for (size_t i = 0; record->benches[i]; i++)
+		failed |= add(benchmarks, bench_json(record->benches[i]));
+	for (size_t i = 0; i < record->results->count; i++)
+		failed |= add(results, result_json(&record->results->list[i]));
+
+	document = json_pack("{s:s, s:s, s:o, s:s, s:f, s:b, s:s, s:I, s:O, s:O, s:O, s:o, s:o}",
+	                     "format", "ovl2-bench/1", "version", OVL2_VERSION, "command", command,
+	                     "started", record->started, "duration_ms", record->duration_ms,
+	                     "complete", record->results->is_complete, "tier", record->tier, "seed",
+	                     (json_int_t)record->seed, "host", record->host, "target",
+	                     record->target, "warnings", record->warnings, "benchmarks", benchmarks,
+	                     "results", results);
+	if (failed) {
+		json_decref(document);
+		return NULL;
+	}
+
+	return document;
+}

@@ -1,0 +1,38 @@
+#pragma once
+
+/*
+ * The results as the document "ovl2-bench/1" of reports/FORMAT.md, and as tables
+ * for a terminal.
+ */
+
+#include "runner.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+/* What a document says besides the results. */
+struct record {
+	int argc;
+	char **argv;
+	const char *started; /* RFC 3339, UTC */
+	double duration_ms;
+	const char *tier;
+	uint64_t seed;
+
+	/* Borrowed: objects of FORMAT.md. */
+	json_t *host;
+	json_t *target;
+
+	/* Borrowed: an array of sentences. */
+	json_t *warnings;
+
+	/* Those that were asked for, NULL at the end. */
+	const struct bench *const *benches;
+	const struct runner_results *results;
+};
+
+/* NULL when there is no memory. The caller owns it. */
+json_t *record_json(const struct record *record);
+
+/* Prints one table a benchmark; 0, or -1 when there is no memory. */
+int record_print(const struct record *record, FILE *out);

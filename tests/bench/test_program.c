@@ -1,0 +1,544 @@
+#include "support/test.h"
+
+#include "bench.h"
+#include "loops.h"
+#include "place.h"
+#include "scratch.h"
+
+#include <fcntl.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+/* ovl2-bench as its users meet it: its documents, its messages, what it leaves. */
+
+/* ------------------------------------------------------------- documents -- */
+
+struct field {
+	const char *name;
+	json_type type;
+	int may_be_null;
+};
+
+/* reports/FORMAT.md, ovl2-bench/1. */
+static const struct field document_fields[] = {
+	{ "format", JSON_STRING, 0 },
+	{ "version", JSON_STRING, 0 },
+	{ "command", JSON_ARRAY, 0 },
+	{ "started", JSON_STRING, 0 },
+	{ "duration_ms", JSON_REAL, 0 },
+	{ "tier", JSON_STRING, 0 },
+	{ "seed", JSON_INTEGER, 0 },
+	{ "host", JSON_OBJECT, 0 },
+	{ "target", JSON_OBJECT, 0 },
+	{ "warnings", JSON_ARRAY, 0 },
+	{ "benchmarks", JSON_ARRAY, 0 },
+	{ "results", JSON_ARRAY, 0 },
+	{ 0 },
+};
+
+static const struct field benchmark_fields[] = {
+	{ "id", JSON_STRING, 0 },        { "title", JSON_STRING, 0 },  { "group", JSON_STRING, 0 },
+	{ "parameter", JSON_STRING, 1 }, { "metric", JSON_STRING, 0 }, { 0 },
+};
+
+static const struct field result_fields[] = {
+	{ "benchmark", JSON_STRING, 0 },   { "variant", JSON_STRING, 0 },
+	{ "value", JSON_INTEGER, 1 },      { "rounds", JSON_INTEGER, 0 },
+	{ "ours", JSON_OBJECT, 1 },        { "floor", JSON_OBJECT, 1 },
+	{ "peer", JSON_OBJECT, 1 },        { "ratio", JSON_OBJECT, 1 },
+	{ "bytes", JSON_INTEGER, 1 },      { "files", JSON_INTEGER, 1 },
+	{ "data_bytes", JSON_INTEGER, 1 }, { "data_limit_bytes", JSON_INTEGER, 1 },
+	{ "skipped", JSON_STRING, 1 },     { 0 },
+};
+
+static const struct field series_fields[] = {
+	{ "title", JSON_STRING, 0 },
+	{ "median_ns", JSON_INTEGER, 0 },
+	{ "low_ns", JSON_INTEGER, 0 },
+	{ "high_ns", JSON_INTEGER, 0 },
+	{ "confidence", JSON_REAL, 0 },
+	{ "values_ns", JSON_ARRAY, 0 },
+	{ 0 },
+};
+
+static const struct field ratio_fields[] = {
+	{ "median", JSON_REAL, 0 },
+	{ "low", JSON_REAL, 0 },
+	{ "high", JSON_REAL, 0 },
+	{ 0 },
+};
+
+static void check_fields(const json_t *object, const struct field *fields)
+{
+	for (const struct field *field = fields; field->name; field++) {
+		const json_t *value = json_object_get(object, field->name);
+
+		if (!value)
+			fail_msg("the document lacks the field '%s'", field->name);
+		if (json_is_null(value) && field->may_be_null)
+			continue;
+		if (json_typeof(value) != field->type)
+			fail_msg("field '%s' has type %d, not %d", field->name, json_typeof(value),
+			         field->type);
+	}
+}
+
+static void check_series(const json_t *series, json_int_t rounds)
+{
+	json_int_t low = json_integer_value(json_object_get(series, "low_ns"));
+	json_int_t median = json_integer_value(json_object_get(series, "median_ns"));
+	json_int_t high = json_integer_value(json_object_get(series, "high_ns"));
+
+	check_fields(series, series_fields);
+	assert_int_equal(json_array_size(json_object_get(series, "values_ns")), rounds);
+	assert_true(0 < low && low <= median && median <= high);
+}
+
+static void check_result(const json_t *result)
+{
+	json_int_t rounds = json_integer_value(json_object_get(result, "rounds"));
+	const json_t *peer = json_object_get(result, "peer");
+
+	check_fields(result, result_fields);
+	if (!json_is_null(json_object_get(result, "skipped"))) {
+		assert_int_equal(rounds, 0);
+		assert_true(json_is_null(json_object_get(result, "ours")));
+		assert_true(json_is_null(json_object_get(result, "floor")));
+		assert_true(json_is_null(json_object_get(result, "ratio")));
+		return;
+	}
+
+	assert_true(rounds > 0);
+	check_series(json_object_get(result, "ours"), rounds);
+	check_series(json_object_get(result, "floor"), rounds);
+	check_fields(json_object_get(result, "ratio"), ratio_fields);
+	if (!json_is_null(peer))
+		check_series(peer, rounds);
+}
+
+static json_t *parse_document(const char *text)
+{
+	json_error_t error;
+	json_t *document = json_loads(text, 0, &error);
+	json_t *each;
+	size_t i;
+
+	if (!document)
+		fail_msg("line %d: %s in: %s", error.line, error.text, text);
+	check_fields(document, document_fields);
+	assert_string_equal(json_string_value(json_object_get(document, "format")), "ovl2-bench/1");
+	json_array_foreach(json_object_get(document, "benchmarks"), i, each)
+		check_fields(each, benchmark_fields);
+	json_array_foreach(json_object_get(document, "results"), i, each) check_result(each);
+
+	return document;
+}
+
+static int is_complete(const json_t *document)
+{
+	return json_is_true(json_object_get(document, "complete"));
+}
+
+static const json_t *find_result(const json_t *document, const char *variant, json_int_t value)
+{
+	json_t *each;
+	size_t i;
+
+	json_array_foreach(json_object_get(document, "results"), i, each)
+	{
+		const char *name = json_string_value(json_object_get(each, "variant"));
+
+		if (strcmp(name, variant) == 0 &&
+		    json_integer_value(json_object_get(each, "value")) == value)
+			return each;
+	}
+	fail_msg("there is no result of %s at %d", variant, (int)value);
+
+	return NULL;
+}
+
+/* --------------------------------------------------------------- the runs -- */
+
+/* Images are made in the place of the test, so that they can be told from others'. */
+static void keep_images_here(const struct test_place *place)
+{
+	assert_sys(setenv("TMPDIR", place->path, 1));
+}
+
+static void assert_nothing_left(const struct test_place *place, size_t mounts)
+{
+	loops_assert_gone(place->path);
+	assert_int_equal(test_resources_count().mounts, mounts);
+}
+
+static size_t count_cases(const struct bench *bench)
+{
+	size_t count = 0;
+
+	for (const struct bench_variant *v = bench->variants; v->name; v++) {
+		size_t values = 0;
+
+		while (v->values && v->values[values])
+			values++;
+		count += values ? values : 1;
+	}
+
+	return count;
+}
+
+/* One operation of each case, each in its turn: what does not run is found here. */
+static void check_bench_runs(void **state)
+{
+	const struct test_place *place = *state;
+	const struct bench *bench = place->row;
+	const char *const argv[] = { OVL2_BENCH, "--tier",  "smoke", "--json",
+		                     "--only",   bench->id, NULL };
+	size_t mounts = test_resources_count().mounts;
+	struct test_output output;
+	json_t *document;
+	json_t *results;
+
+	keep_images_here(place);
+	output = test_spawn(argv);
+	if (output.status != 0)
+		fail_msg("status %d: %s", output.status, output.err);
+	document = parse_document(output.out);
+	results = json_object_get(document, "results");
+	assert_true(is_complete(document));
+	assert_int_equal(json_array_size(results), count_cases(bench));
+	json_decref(document);
+	test_output_release(&output);
+	assert_nothing_left(place, mounts);
+}
+
+/* 4095 bytes take 71 absolute lowers under a path like Docker's, and not 72. */
+static void depth_beyond_the_limit_is_skipped_with_its_size(void **state)
+{
+	const char *const argv[] = { OVL2_BENCH, "--tier",      "smoke", "--json",
+		                     "--only",   "mount_depth", NULL };
+	cleanup_output struct test_output output = test_spawn(argv);
+	const json_t *result;
+	json_t *document;
+
+	(void)state;
+
+	assert_int_equal(output.status, 0);
+	document = parse_document(output.out);
+
+	result = find_result(document, "absolute", 71);
+	assert_true(json_is_null(json_object_get(result, "skipped")));
+	assert_true(json_integer_value(json_object_get(result, "data_bytes")) <= 4095);
+	result = find_result(document, "absolute", 72);
+	assert_non_null(json_string_value(json_object_get(result, "skipped")));
+	assert_true(json_integer_value(json_object_get(result, "data_bytes")) > 4095);
+	assert_int_equal(json_integer_value(json_object_get(result, "data_limit_bytes")), 4095);
+
+	/* Docker's own limit fits when paths are relative. */
+	result = find_result(document, "relative", 128);
+	assert_true(json_is_null(json_object_get(result, "skipped")));
+	json_decref(document);
+}
+
+static size_t count_entries(const char *path)
+{
+	DIR *dir = opendir(path);
+	size_t count = 0;
+
+	assert_non_null(dir);
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+
+	return count - 2;
+}
+
+static void directory_is_left_as_it_was(void **state)
+{
+	const struct test_place *place = *state;
+	const char *const argv[] = { OVL2_BENCH, "--tier", "smoke", "--dir",  place->path, "--only",
+		                     "apply",    "--only", "diff",  "--json", NULL };
+	size_t mounts = test_resources_count().mounts;
+	cleanup_output struct test_output output = test_spawn(argv);
+	json_t *document;
+
+	if (output.status != 0)
+		fail_msg("status %d: %s", output.status, output.err);
+	document = parse_document(output.out);
+	assert_string_equal(
+		json_string_value(json_object_get(json_object_get(document, "target"), "path")),
+		place->path);
+	json_decref(document);
+	assert_int_equal(count_entries(place->path), 0);
+	assert_nothing_left(place, mounts);
+}
+
+static void leftovers_of_a_killed_run_are_collected(void **state)
+{
+	const struct test_place *place = *state;
+	const char *const argv[] = { OVL2_BENCH,  "--tier", "smoke",         "--dir",
+		                     place->path, "--only", "create_remove", NULL };
+
+	assert_sys(mkdirat(place->fd, OVI_SCRATCH_PREFIX "killedkilled", 0700));
+	assert_sys(mkdirat(place->fd, OVI_SCRATCH_PREFIX "killedkilled/deep", 0700));
+	assert_sys(mkdirat(place->fd, "somebody-elses", 0700));
+
+	cleanup_output struct test_output output = test_spawn(argv);
+
+	assert_int_equal(output.status, 0);
+	assert_int_equal(count_entries(place->path), 1);
+	assert_sys(faccessat(place->fd, "somebody-elses", F_OK, 0));
+}
+
+static void table_has_ours_floor_and_ratio(void **state)
+{
+	const char *const argv[] = {
+		OVL2_BENCH, "--tier", "smoke", "--only", "create_remove", NULL
+	};
+	cleanup_output struct test_output output = test_spawn(argv);
+
+	(void)state;
+
+	assert_int_equal(output.status, 0);
+	assert_contains(output.out, "create_remove: ");
+	assert_contains(output.out, "OURS");
+	assert_contains(output.out, "FLOOR");
+	assert_contains(output.out, "RATIO");
+	assert_contains(output.out, "commit");
+}
+
+/* ----------------------------------------------------------- interruption -- */
+
+/* Started, and so far that it has an image mounted. */
+static pid_t start_run(const char *output)
+{
+	const struct timespec moment = { .tv_nsec = 10 * 1000 * 1000 };
+	const char *const argv[] = { OVL2_BENCH, "--only",   "mount_depth", "--rounds",
+		                     "1000",     "--output", output,        NULL };
+	pid_t child = fork();
+	char *mounts;
+
+	assert_sys(child);
+	if (child == 0) {
+		int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+		dup2(null, 1);
+		dup2(null, 2);
+		execv(argv[0], (char *const *)argv);
+		_exit(127);
+	}
+
+	mounts = test_path("/proc/%d/mounts", child);
+	for (int i = 0; i < 1000; i++) {
+		char text[65536] = "";
+		int fd = open(mounts, O_RDONLY | O_CLOEXEC);
+
+		if (fd >= 0 && read(fd, text, sizeof(text) - 1) > 0 &&
+		    strstr(text, PLACE_HOME "/")) {
+			close(fd);
+			free(mounts);
+			return child;
+		}
+		close(fd);
+		nanosleep(&moment, NULL);
+	}
+	kill(child, SIGKILL);
+	fail_msg("the run never mounted a layer");
+
+	return -1;
+}
+
+struct interruption {
+	const char *title;
+	int signal;
+	int status;
+};
+
+static const struct interruption interruptions[] = {
+	{ "Ctrl-C writes what is complete and leaves nothing", SIGINT, 130 },
+	{ "SIGTERM writes what is complete and leaves nothing", SIGTERM, 143 },
+};
+
+static void check_interruption(void **state)
+{
+	const struct test_place *place = *state;
+	const struct interruption *row = place->row;
+	size_t mounts = test_resources_count().mounts;
+	char *path = test_path("%s/bench.json", place->path);
+	json_t *document;
+	json_error_t error;
+	pid_t child;
+	int status;
+
+	keep_images_here(place);
+	child = start_run(path);
+	assert_sys(kill(child, row->signal));
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), row->status);
+
+	document = json_load_file(path, 0, &error);
+	assert_non_null(document);
+	check_fields(document, document_fields);
+	assert_false(is_complete(document));
+	json_decref(document);
+	assert_int_equal(count_entries(place->path), 1);
+	free(path);
+	assert_nothing_left(place, mounts);
+}
+
+static void kill_leaves_no_mount_no_loop_no_file(void **state)
+{
+	const struct test_place *place = *state;
+	size_t mounts = test_resources_count().mounts;
+	char *path = test_path("%s/bench.json", place->path);
+	pid_t child;
+	int status;
+
+	keep_images_here(place);
+	child = start_run(path);
+	assert_sys(kill(child, SIGKILL));
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(count_entries(place->path), 0);
+	free(path);
+	assert_nothing_left(place, mounts);
+}
+
+/* ----------------------------------------------------------- command line -- */
+
+struct refusal {
+	const char *title;
+	const char *argv[6];
+	const char *message;
+};
+
+static const struct refusal refusals[] = {
+	{ "unknown option", { OVL2_BENCH, "--fast" }, "unknown option '--fast'" },
+	{ "unknown benchmark", { OVL2_BENCH, "--only", "mount" }, "no benchmark 'mount'" },
+	{ "unknown tier", { OVL2_BENCH, "--tier", "slow" }, "no tier 'slow'" },
+	{ "unknown filesystem", { OVL2_BENCH, "--filesystem", "zfs" }, "'zfs'" },
+	{ "no rounds", { OVL2_BENCH, "--rounds", "0" }, "from 1 to 1000" },
+	{ "rounds that are no number", { OVL2_BENCH, "--rounds", "3x" }, "not '3x'" },
+	{ "negative seed", { OVL2_BENCH, "--seed", "-1" }, "not '-1'" },
+	{ "operand", { OVL2_BENCH, "/var/lib" }, "unexpected '/var/lib'" },
+	{ "image in a directory", { OVL2_BENCH, "--dir", "/tmp", "--filesystem", "xfs" }, "--dir" },
+};
+
+static void check_refusal(void **state)
+{
+	const struct test_place *place = *state;
+	const struct refusal *row = place->row;
+	cleanup_output struct test_output output = test_spawn(row->argv);
+
+	assert_int_equal(output.status, 64);
+	assert_string_equal(output.out, "");
+	assert_contains(output.err, row->message);
+	assert_contains(output.err, "--help");
+}
+
+static void list_names_every_benchmark(void **state)
+{
+	const char *const argv[] = { OVL2_BENCH, "--list", NULL };
+	cleanup_output struct test_output output = test_spawn(argv);
+
+	(void)state;
+
+	assert_int_equal(output.status, 0);
+	for (const struct bench *const *b = bench_registry; *b; b++) {
+		assert_contains(output.out, (*b)->id);
+		assert_contains(output.out, (*b)->title);
+	}
+}
+
+static void output_that_cannot_be_written_fails_at_once(void **state)
+{
+	const char *const argv[] = { OVL2_BENCH, "--output", "/nowhere/bench.json", NULL };
+	cleanup_output struct test_output output = test_spawn(argv);
+
+	(void)state;
+
+	assert_int_equal(output.status, 1);
+	assert_contains(output.err, "/nowhere");
+	assert_string_equal(output.out, "");
+}
+
+static void missing_directory_is_named(void **state)
+{
+	const char *const argv[] = { OVL2_BENCH, "--dir", "/nowhere", NULL };
+	cleanup_output struct test_output output = test_spawn(argv);
+
+	(void)state;
+
+	assert_int_equal(output.status, 1);
+	assert_contains(output.err, "'/nowhere'");
+}
+
+static void plain_user_is_told_to_be_root(void **state)
+{
+	int program = open(OVL2_BENCH, O_PATH | O_CLOEXEC);
+	char text[512] = "";
+	int ends[2];
+	pid_t child;
+	int status;
+
+	(void)state;
+
+	assert_sys(program);
+	assert_sys(pipe2(ends, O_CLOEXEC));
+	child = fork();
+	assert_sys(child);
+	if (child == 0) {
+		char *const argv[] = { (char *)"ovl2-bench", NULL };
+		char *const environment[] = { NULL };
+
+		dup2(ends[1], 2);
+		if (setgid(65534) < 0 || setuid(65534) < 0)
+			_exit(126);
+		/* By descriptor: the way to the program may be closed to others. */
+		execveat(program, "", argv, environment, AT_EMPTY_PATH);
+		_exit(127);
+	}
+	close(ends[1]);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(read(ends[0], text, sizeof(text) - 1) > 0);
+	close(ends[0]);
+	close(program);
+	assert_int_equal(WEXITSTATUS(status), 1);
+	assert_contains(text, "needs root");
+	assert_int_equal(strcspn(text, "\n"), strlen(text) - 1);
+}
+
+#define MAX_TESTS 64
+
+int main(int argc, char **argv)
+{
+	static const struct CMUnitTest scenarios[] = {
+		cmocka_unit_test(depth_beyond_the_limit_is_skipped_with_its_size),
+		cmocka_unit_test(directory_is_left_as_it_was),
+		cmocka_unit_test(leftovers_of_a_killed_run_are_collected),
+		cmocka_unit_test(table_has_ours_floor_and_ratio),
+		cmocka_unit_test(kill_leaves_no_mount_no_loop_no_file),
+		cmocka_unit_test(list_names_every_benchmark),
+		cmocka_unit_test(output_that_cannot_be_written_fails_at_once),
+		cmocka_unit_test(missing_directory_is_named),
+		cmocka_unit_test(plain_user_is_told_to_be_root),
+	};
+	struct CMUnitTest tests[MAX_TESTS];
+	size_t count = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++)
+		tests[count++] = test_case(refusals[i].title, check_refusal, &refusals[i]);
+	for (const struct bench *const *b = bench_registry; *b; b++)
+		tests[count++] = test_case((*b)->id, check_bench_runs, *b);
+	for (size_t i = 0; i < ARRAY_SIZE(interruptions); i++)
+		tests[count++] =
+			test_case(interruptions[i].title, check_interruption, &interruptions[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(scenarios); i++)
+		tests[count++] = scenarios[i];
+
+	test_enter_namespace();
+	return test_run("program", tests, count, argc, argv);
+}
