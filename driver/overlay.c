@@ -90,11 +90,15 @@ static int data_fits(const struct ovi_overlay *overlay, enum ovl2_mount_method m
 
 static int fits_strings(const struct ovi_overlay *overlay)
 {
+	cleanup_strbuf struct ovi_strbuf escaped = { 0 };
 	size_t root = strlen(overlay->home_path) + 1;
 
 	for (size_t i = 0; i < overlay->lower_count; i++)
 		if (root + strlen(overlay->lower[i]) > MAX_STRING_BYTES)
 			return 0;
+
+	add_escaped(&escaped, "\\", overlay->home_path);
+	root = escaped.length;
 
 	return !overlay->upper || (root + strlen(overlay->upper) <= MAX_STRING_BYTES &&
 	                           root + strlen(overlay->work) <= MAX_STRING_BYTES);
