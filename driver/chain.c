@@ -31,11 +31,15 @@ static int check_content(struct ovl2_store *store, const char *id, struct ovl2_e
 	struct stat st;
 
 	snprintf(path, sizeof(path), "%s/diff", id);
-	if (ovi_sys.fstatat(store->home, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    S_ISDIR(st.st_mode))
-		return 0;
+	if (ovi_sys.fstatat(store->home, path, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		if (errno != ENOENT && errno != ENOTDIR)
+			return ovi_fail_errno(err, "look at '%s'", path);
+		st.st_mode = 0;
+	}
+	if (!S_ISDIR(st.st_mode))
+		return ovi_fail(err, OVL2_E_CORRUPT, "'%s' is not a directory of the store", path);
 
-	return ovi_fail(err, OVL2_E_CORRUPT, "'%s' is not a directory of the store", path);
+	return 0;
 }
 
 /* Follows "l/X" by hand: the layer it names, which must be written "../<id>/diff". */
@@ -74,20 +78,21 @@ static int compare_pointers(const void *a, const void *b)
 }
 
 /* No layer twice, and not the one whose lowers they are: the kernel says ELOOP. */
-static int check_distinct(const struct ovi_chain *chain, const char *id, struct ovl2_error *err)
+static int check_distinct(char (*ids)[OVL2_ID_SIZE], size_t count, const char *id,
+                          struct ovl2_error *err)
 {
 	cleanup_free const char **sorted = NULL;
 
-	sorted = calloc(chain->count + 1, sizeof(*sorted));
+	sorted = calloc(count + 1, sizeof(*sorted));
 	if (!sorted)
 		return ovi_fail_memory(err);
 
-	for (size_t i = 0; i < chain->count; i++)
-		sorted[i] = chain->ids[i];
-	sorted[chain->count] = id;
-	qsort(sorted, chain->count + 1, sizeof(*sorted), compare_pointers);
+	for (size_t i = 0; i < count; i++)
+		sorted[i] = ids[i];
+	sorted[count] = id;
+	qsort(sorted, count + 1, sizeof(*sorted), compare_pointers);
 
-	for (size_t i = 0; i < chain->count; i++)
+	for (size_t i = 0; i < count; i++)
 		if (strcmp(sorted[i], sorted[i + 1]) == 0)
 			return ovi_fail(err, OVL2_E_CORRUPT, "layer '%s' is in it twice",
 			                sorted[i]);
@@ -95,28 +100,20 @@ static int check_distinct(const struct ovi_chain *chain, const char *id, struct 
 	return 0;
 }
 
-static int parse(struct ovl2_store *store, const char *text, struct ovi_chain *chain,
-                 struct ovl2_error *err)
+static int parse(const char *text, struct ovi_chain *chain, struct ovl2_error *err)
 {
-	size_t room = strlen(text) / (OVI_LINK_SIZE - 1) + 1;
 	const char *at = text;
 
-	chain->links = calloc(room, sizeof(*chain->links));
-	chain->ids = calloc(room, sizeof(*chain->ids));
-	if (!chain->links || !chain->ids)
+	chain->links = calloc(strlen(text) / (OVI_LINK_SIZE - 1) + 1, sizeof(*chain->links));
+	if (!chain->links)
 		return ovi_fail_memory(err);
 
 	for (;;) {
 		size_t length = strcspn(at, ":");
-		int r;
 
 		if (!ovi_link_is_valid(at, length))
 			return ovi_fail(err, OVL2_E_CORRUPT, "'%.40s' is not a link name", at);
-		memcpy(chain->links[chain->count], at, length);
-		r = resolve(store, chain->links[chain->count], chain->ids[chain->count], err);
-		if (r < 0)
-			return r;
-		chain->count++;
+		memcpy(chain->links[chain->count++], at, length);
 		if (!at[length])
 			return 0;
 		at += length + 1;
@@ -169,11 +166,11 @@ int ovi_chain_read(struct ovl2_store *store, int layer, const char *id, struct o
 	if (r == 0 && length != strlen(text))
 		r = ovi_fail(&reason, OVL2_E_CORRUPT, "it has NUL bytes in it");
 	if (r == 0)
-		r = parse(store, text, &chain, &reason);
+		r = parse(text, &chain, &reason);
 	if (r == 0)
-		r = check_parent(store, chain.ids[0], text, &reason);
+		r = resolve(store, chain.links[0], chain.parent, &reason);
 	if (r == 0)
-		r = check_distinct(&chain, id, &reason);
+		r = check_parent(store, chain.parent, text, &reason);
 	if (r < 0) {
 		if (err)
 			*err = reason;
@@ -182,6 +179,29 @@ int ovi_chain_read(struct ovl2_store *store, int layer, const char *id, struct o
 
 	*ret_chain = chain;
 	chain = (struct ovi_chain){ 0 };
+
+	return 0;
+}
+
+int ovi_chain_resolve(struct ovl2_store *store, const char *id, struct ovi_chain *chain,
+                      struct ovl2_error *err)
+{
+	cleanup_free char(*ids)[OVL2_ID_SIZE] = NULL;
+	int r = 0;
+
+	if (chain->ids || !chain->count)
+		return 0;
+
+	ids = calloc(chain->count, sizeof(*ids));
+	if (!ids)
+		return ovi_fail_memory(err);
+	for (size_t i = 0; i < chain->count && r == 0; i++)
+		r = resolve(store, chain->links[i], ids[i], err);
+	if (r == 0)
+		r = check_distinct(ids, chain->count, id, err);
+	if (r < 0)
+		return ovi_fail_within(err, r, "resolve the lowers of layer '%s'", id);
+	chain->ids = steal_ptr(&ids);
 
 	return 0;
 }

@@ -13,6 +13,9 @@
 struct ovi_chain {
 	size_t count;
 	char (*links)[OVI_LINK_SIZE]; /* "l/<26 characters>" */
+	char parent[OVL2_ID_SIZE];    /* "" for a base layer */
+
+	/* Whose links they are; NULL until ovi_chain_resolve(). */
 	char (*ids)[OVL2_ID_SIZE];
 };
 
@@ -21,14 +24,25 @@ struct ovi_chain {
 void ovi_chain_release(struct ovi_chain *chain);
 
 /*
- * Reads the lowers of layer `id`, whose directory is `layer`.
+ * Reads the lowers of layer `id`, whose directory is `layer`: as many calls for a
+ * hundred of them as for one.
  *
  * Errors: OVL2_E_CORRUPT, naming what is wrong, for an empty or garbled file, a
- * link that is missing or leads anywhere but to `../<id>/diff`, a layer that
- * occurs twice, or `id` itself among them.
+ * parent that is not a layer, or lowers that are not the parent's.
  */
 int ovi_chain_read(struct ovl2_store *store, int layer, const char *id, struct ovi_chain *ret_chain,
                    struct ovl2_error *err);
+
+/*
+ * Finds out whose links they are, for a use of the layers themselves. Once: later
+ * calls do nothing.
+ *
+ * Errors: OVL2_E_CORRUPT for a link that is missing or leads anywhere but to
+ * `../<id>/diff`, a directory of the store; for a layer that occurs twice, or `id`
+ * itself among them.
+ */
+int ovi_chain_resolve(struct ovl2_store *store, const char *id, struct ovi_chain *chain,
+                      struct ovl2_error *err);
 
 /*
  * Reads the short name of layer `id`, as "l/<26 characters>", and checks that it

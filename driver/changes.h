@@ -26,6 +26,18 @@ struct ovi_change {
 
 typedef int ovi_change_fn(void *data, const struct ovi_change *change, struct ovl2_error *err);
 
+/* Who is told, and how much. */
+struct ovi_audience {
+	ovi_change_fn *each;
+	void *data;
+
+	/* Tell what was added from what was modified: costs a look below for each. */
+	int wants_kind;
+
+	/* Tell what was deleted: costs a look below for each whiteout. */
+	int wants_deletions;
+};
+
 /*
  * Calls `each` for everything that changed, sorted, directories before what is in
  * them; stops at the first non-zero result and returns it.
@@ -34,16 +46,11 @@ typedef int ovi_change_fn(void *data, const struct ovi_change *change, struct ov
  * elsewhere.
  */
 int ovi_changes_walk(struct ovl2_store *store, const char *id,
-                     const struct ovl2_diff_options *options, ovi_change_fn *each, void *data,
+                     const struct ovl2_diff_options *options, const struct ovi_audience *audience,
                      struct ovl2_error *err);
 
-/*
- * The two walks. `upper` is a diff directory, `below`, `before` and `after` roots
- * of views; all are descriptors opened for reading.
- */
-int ovi_changes_of_upper(int upper, int below, ovi_change_fn *each, void *data,
-                         struct ovl2_error *err);
-int ovi_changes_between(int before, int after, ovi_change_fn *each, void *data,
+/* The roots of two views, descriptors opened for reading, compared. */
+int ovi_changes_between(int before, int after, const struct ovi_audience *audience,
                         struct ovl2_error *err);
 
 /* Sums up the files of a diff directory: see ovl2_layer_diff_size(). */

@@ -18,8 +18,7 @@
 #include <string.h>
 
 struct compare {
-	ovi_change_fn *each;
-	void *data;
+	const struct ovi_audience *audience;
 	struct ovl2_error *err;
 
 	/* Path of the directory being compared, "a/b/" or "". */
@@ -51,7 +50,7 @@ static int call(struct compare *job, enum ovl2_change_kind kind, size_t path_len
 	    ovi_sys.fstatat(dir, name, &change.st, AT_SYMLINK_NOFOLLOW) < 0)
 		return ovi_fail_errno(job->err, "look at '/%s'", path.text);
 
-	return job->each(job->data, &change, job->err);
+	return job->audience->each(job->audience->data, &change, job->err);
 }
 
 static int emit_level(struct compare *job, struct level *level)
@@ -310,10 +309,10 @@ static int compare_directories(struct compare *job, struct level *level, int bef
 	return r;
 }
 
-int ovi_changes_between(int before, int after, ovi_change_fn *each, void *data,
+int ovi_changes_between(int before, int after, const struct ovi_audience *audience,
                         struct ovl2_error *err)
 {
-	struct compare job = { .each = each, .data = data, .err = err };
+	struct compare job = { .audience = audience, .err = err };
 	struct level root = { .dir = after, .name = "." };
 	int r;
 

@@ -280,11 +280,16 @@ int ovl2_layer_diff(struct ovl2_store *store, const char *id,
 {
 	cleanup_utf8 struct ovi_utf8 utf8 = ovi_utf8_enter();
 	struct writer writer = { .store = store, .fd = fd };
+	const struct ovi_audience audience = {
+		.each = put_change,
+		.data = &writer,
+		.wants_deletions = 1,
+	};
 	int r;
 
 	r = open_tar(&writer, err);
 	if (r == 0)
-		r = ovi_changes_walk(store, id, options, put_change, &writer, err);
+		r = ovi_changes_walk(store, id, options, &audience, err);
 	if (r == 0 && archive_write_close(writer.tar) != ARCHIVE_OK)
 		r = fail_tar(&writer, "", err);
 

@@ -33,7 +33,7 @@ void ovi_layer_close(struct ovi_layer *layer)
 /* What the record says and what `lower` says must be the same; Docker has only one. */
 static int agree_on_parent(struct ovi_layer *layer, struct ovl2_error *err)
 {
-	const char *parent = layer->chain.count ? layer->chain.ids[0] : "";
+	const char *parent = layer->chain.parent;
 
 	if (layer->record.is_foreign)
 		snprintf(layer->record.parent, sizeof(layer->record.parent), "%s", parent);

@@ -88,13 +88,15 @@ int ovi_place_open(const struct ovi_place *place, const char *path)
 static int make_implied(struct ovi_place *place, int dir, const char *path, const char *name,
                         struct ovl2_error *err)
 {
-	struct stat st = { .st_mode = 0755 };
+	struct stat st = { .st_mode = 0 };
 	cleanup_fd int made = -1;
 	int r;
 
 	if (place->below >= 0 &&
-	    (ovi_sys.fstatat(place->below, path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-	     !S_ISDIR(st.st_mode)))
+	    ovi_sys.fstatat(place->below, path, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT &&
+	    errno != ENOTDIR && errno != ELOOP)
+		return ovi_fail_errno(err, "look for '%s' below", path);
+	if (!S_ISDIR(st.st_mode))
 		st = (struct stat){ .st_mode = 0755 };
 
 	if (ovi_sys.mkdirat(dir, name, 0700) < 0)

@@ -185,9 +185,12 @@ int ovl2_store_list(struct ovl2_store *store, ovl2_layer_fn *each, void *data,
 
 /* ----------------------------------------------------------------- metadata -- */
 
-static int join_lowers(const struct ovi_layer *layer, struct ovi_strbuf *text,
-                       struct ovl2_error *err)
+static int join_lowers(struct ovi_layer *layer, struct ovi_strbuf *text, struct ovl2_error *err)
 {
+	int r = ovi_chain_resolve(layer->store, layer->id, &layer->chain, err);
+
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < layer->chain.count; i++)
 		ovi_strbuf_addf(text, "%s%s/%s/diff", i ? ":" : "", layer->store->path,
 		                layer->chain.ids[i]);

@@ -51,9 +51,12 @@ static int settle(int dir, int below, struct ovl2_error *err)
 			continue;
 		if (ovi_sys.fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			return ovi_fail_errno(err, "look at '%s'", name);
-		if (!ovi_is_whiteout(&st) ||
-		    (below >= 0 && ovi_sys.fstatat(below, name, &hidden, AT_SYMLINK_NOFOLLOW) == 0))
+		if (!ovi_is_whiteout(&st))
 			continue;
+		if (below >= 0 && ovi_sys.fstatat(below, name, &hidden, AT_SYMLINK_NOFOLLOW) == 0)
+			continue;
+		if (below >= 0 && errno != ENOENT)
+			return ovi_fail_errno(err, "look for '%s' below", name);
 		if (ovi_sys.unlinkat(dir, name, 0) < 0)
 			return ovi_fail_errno(err, "take out whiteout '%s'", name);
 	}

@@ -22,7 +22,11 @@ int ovi_view_init(struct ovi_view *view, struct ovi_layer *layer, int is_writabl
 	const struct ovi_chain *chain = &layer->chain;
 	struct ovl2_store *store = layer->store;
 	size_t count = 0;
+	int r;
 
+	r = ovi_chain_resolve(store, layer->id, &layer->chain, err);
+	if (r < 0)
+		return r;
 	view->lower = calloc(chain->count + 2, sizeof(*view->lower));
 	if (!view->lower)
 		return ovi_fail_memory(err);
