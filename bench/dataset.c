@@ -15,6 +15,12 @@
 #define SMALL_PER_DIRECTORY 100
 #define BIG_BYTES (5u << 20)
 
+/*
+ * Files of more than this part of the whole are left out: a few browsers and
+ * compilers would be most of the bytes and hardly any of the files.
+ */
+#define GIANT_PART 64
+
 /* Deeper is not worth it for a sample of what a filesystem holds. */
 #define MAX_TREE_DEPTH 24
 
@@ -174,8 +180,7 @@ static int copy_entry(const struct copy *copy, int from, int to, const char *nam
 	if (S_ISLNK(st.st_mode))
 		return copy_link(copy, from, to, name);
 	if (S_ISREG(st.st_mode)) {
-		/* One giant would be the whole data set. */
-		if ((uint64_t)st.st_size > copy->amount->real_bytes / 4)
+		if ((uint64_t)st.st_size > copy->amount->real_bytes / GIANT_PART)
 			return 0;
 		return copy_body(copy, from, to, name, (uint64_t)st.st_size);
 	}

@@ -85,7 +85,11 @@ static volatile sig_atomic_t stop;
 
 static void on_signal(int number)
 {
+	static const char notice[] = "\novl2-bench: ends after this operation, then cleans up\n";
+
 	stop = number;
+	if (write(STDERR_FILENO, notice, sizeof(notice) - 1) < 0)
+		return;
 }
 
 /* ----------------------------------------------------------- command line -- */
