@@ -44,29 +44,37 @@ static const struct row rows[] = {
 	{ "auto, 500 lowers", OVL2_MOUNT_AUTO, 500 },
 };
 
-/*
- * A stack of `depth` lowers below "top". Each layer puts its number in
- * "top-number", which the next one hides, and leaves a file of its own.
- */
+/* Each layer puts its number in "top-number", which the next one hides. */
+static void create_numbered(struct ovl2_store *store, uint32_t i)
+{
+	cleanup_free char *id = test_path("layer-%u", i);
+	cleanup_free char *below = i ? test_path("layer-%u", i - 1) : NULL;
+	cleanup_free char *number = test_path("%u", i);
+	cleanup_free char *own = test_path("file-%u", i);
+	const struct test_tar_entry entries[] = {
+		{ .name = "top-number", .content = number },
+		{ .name = own, .content = number },
+	};
+
+	create_layer(store, id, below);
+	apply_entries(store, id, entries, ARRAY_SIZE(entries));
+}
+
+/* A container "top" on a stack of so many layers; those that exist are used. */
 static void create_stack(struct ovl2_store *store, uint32_t depth)
 {
-	cleanup_free char *below = NULL;
+	cleanup_free char *parent = test_path("layer-%u", depth - 1);
+	struct ovl2_error err = { 0 };
 
 	for (uint32_t i = 0; i < depth; i++) {
 		cleanup_free char *id = test_path("layer-%u", i);
-		cleanup_free char *number = test_path("%u", i);
-		cleanup_free char *own = test_path("file-%u", i);
-		const struct test_tar_entry entries[] = {
-			{ .name = "top-number", .content = number },
-			{ .name = own, .content = number },
-		};
 
-		create_layer(store, id, below);
-		apply_entries(store, id, entries, ARRAY_SIZE(entries));
-		free(below);
-		below = steal_ptr(&id);
+		if (ovl2_layer_exists(store, id, NULL) != 1)
+			create_numbered(store, i);
 	}
-	create_container(store, "top", below);
+	if (ovl2_layer_exists(store, "top", NULL) == 1)
+		assert_ok(ovl2_layer_remove(store, "top", &err), &err);
+	create_container(store, "top", parent);
 }
 
 /* Does the mount show every layer, and the topmost one's number? */
@@ -117,13 +125,20 @@ static int is_supported(const struct test_place *place, enum ovl2_mount_method m
 	       ovl2_probe_mount_method(place->fd, method, &evidence, NULL) == 1;
 }
 
-static struct ovl2_store *open_deep_store(struct test_place *place)
+/*
+ * The store of a filesystem's rows, beside their places, so that its layers are
+ * made only once.
+ */
+static struct ovl2_store *open_deep_store(const struct test_place *place)
 {
-	cleanup_free char *run = run_path(place);
+	const struct test_place shared = { .path = test_path("%s/../deep", place->path) };
+	cleanup_free char *path = shared.path;
+	cleanup_free char *run = run_path(&shared);
 	struct ovl2_store_options options = store_options(run);
 
+	assert_true(mkdir(path, 0755) == 0 || errno == EEXIST);
 	options.max_depth = 500;
-	return open_store_with(place, &options);
+	return open_store_with(&shared, &options);
 }
 
 static void check_row(void **state)

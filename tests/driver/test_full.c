@@ -57,11 +57,10 @@ static char *fill(const struct test_place *place)
 	return path;
 }
 
-static void check_store(struct ovl2_store *store, const char *home, const char *before)
+static void check_store(const char *home, const char *before)
 {
 	cleanup_free char *after = test_tree_describe_at(home, TEST_TREE_NO_TIMES);
 
-	(void)store;
 	test_text_assert_same(before, after, "stores");
 	assert_int_equal(test_count_mounts_below(home), 0);
 }
@@ -69,7 +68,6 @@ static void check_store(struct ovl2_store *store, const char *home, const char *
 static void archive_that_does_not_fit_changes_nothing(void **state)
 {
 	struct test_place small = enter_small(*state);
-	cleanup_free char *path = small.path;
 	cleanup_free char *home = store_path(&small);
 	cleanup_free char *before = NULL;
 	cleanup_free char *content = calloc(1, 1 << 20);
@@ -101,13 +99,13 @@ static void archive_that_does_not_fit_changes_nothing(void **state)
 	assert_fails(ovl2_layer_apply(store, "base", fd, NULL, &err), OVL2_E_SYSTEM, &err);
 	assert_int_equal(err.sys, ENOSPC);
 	test_resources_assert_same(resources);
-	check_store(store, home, before);
+	check_store(home, before);
+	free(small.path);
 }
 
 static void layer_that_does_not_fit_is_not_there(void **state)
 {
 	struct test_place small = enter_small(*state);
-	cleanup_free char *path = small.path;
 	cleanup_free char *home = store_path(&small);
 	cleanup_free char *before = NULL;
 	cleanup_free char *ballast = NULL;
@@ -134,11 +132,12 @@ static void layer_that_does_not_fit_is_not_there(void **state)
 	assert_fails(r, OVL2_E_SYSTEM, &err);
 	assert_int_equal(err.sys, ENOSPC);
 	test_resources_assert_same(resources);
-	check_store(store, home, before);
+	check_store(home, before);
 
 	/* With room again it works. */
 	assert_sys(unlink(ballast));
 	create_layer(store, id, NULL);
+	free(small.path);
 }
 
 int main(int argc, char **argv)

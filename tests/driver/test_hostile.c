@@ -632,7 +632,10 @@ static void build_sample(struct test_tar *tar)
 	test_tar_end(tar);
 }
 
-/* Cut anywhere it is refused, or cut between two entries and then complete. */
+/*
+ * Cut inside of an entry it is refused; cut between two it may be taken for one
+ * without an end.
+ */
 static void archive_cut_anywhere_is_all_or_nothing(void **state)
 {
 	cleanup_store struct ovl2_store *store = open_store(*state);

@@ -25,7 +25,7 @@ const char *const test_filesystem_types[] = { "ext4", "xfs", "btrfs", "tmpfs", N
 static int open_image(uint64_t bytes, struct ovl2_error *err)
 {
 	cleanup_free char *directory = test_scratch_create();
-	cleanup_free char *path = test_path("%s/image", directory);
+	cleanup_free char *path = test_path("%s/image-%d", directory, getpid());
 	cleanup_fd int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
 	test_scratch_remove(steal_ptr(&directory));

@@ -57,7 +57,7 @@ static void put_octal(char *field, size_t size, uint64_t value)
 	memset(field, 0, size);
 	for (size_t i = size; i-- > 1 && value; value >>= 8)
 		field[i] = (char)(value & 0xff);
-	field[0] = (char)0x80;
+	field[0] = '\200';
 }
 
 static void put_text(char *field, size_t size, const char *text)

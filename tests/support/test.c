@@ -264,7 +264,17 @@ static size_t count_entries(const char *path, const char *prefix)
 	return count;
 }
 
-/* Loop devices with something in them. */
+/* Is this loop device one of ours? Images are named after the process. */
+static int is_own_loop(const char *name)
+{
+	cleanup_free char *path = test_path("/sys/block/%s/loop/backing_file", name);
+	cleanup_free char *own = test_path("/image-%d ", getpid());
+	cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char image[4096] = "";
+
+	return fd >= 0 && read(fd, image, sizeof(image) - 1) > 0 && strstr(image, own);
+}
+
 static size_t count_loops(void)
 {
 	cleanup_dir DIR *dir = opendir("/sys/block");
@@ -273,15 +283,8 @@ static size_t count_loops(void)
 
 	if (!dir)
 		return 0;
-	while ((entry = readdir(dir))) {
-		char path[300];
-
-		if (strncmp(entry->d_name, "loop", 4) != 0)
-			continue;
-		(void)snprintf(path, sizeof(path), "/sys/block/%s/loop/backing_file",
-		               entry->d_name);
-		count += access(path, F_OK) == 0;
-	}
+	while ((entry = readdir(dir)))
+		count += !strncmp(entry->d_name, "loop", 4) && is_own_loop(entry->d_name);
 
 	return count;
 }

@@ -50,6 +50,9 @@ static void unmounting_a_filesystem_leaves_nothing(void **state)
 	assert_sys(mkdir(target, 0755));
 	assert_ok(test_filesystem_mount(&filesystem, target, &err), &err);
 	assert_true(test_is_mounted(target));
+	assert_int_equal(test_resources_count().mounts, before.mounts + 1);
+	assert_int_equal(test_resources_count().loops,
+	                 before.loops + (strcmp(place->filesystem, "tmpfs") != 0));
 	test_unmount_below(target);
 
 	assert_false(test_is_mounted(target));

@@ -381,16 +381,22 @@ static int has_line(const char *text, const char *line, size_t length)
 	return 0;
 }
 
-static void print_missing(const char *from, const char *in, char sign)
+static size_t print_missing(const char *from, const char *in, char sign)
 {
+	size_t count = 0;
+
 	while (*from) {
 		const char *end = strchr(from, '\n');
 		size_t length = end ? (size_t)(end - from) : strlen(from);
 
-		if (!has_line(in, from, length))
+		if (!has_line(in, from, length)) {
 			print_error("  %c %.*s\n", sign, (int)length, from);
+			count++;
+		}
 		from += length + (end != NULL);
 	}
+
+	return count;
 }
 
 void test_text_assert_same(const char *one, const char *other, const char *what)
@@ -398,8 +404,9 @@ void test_text_assert_same(const char *one, const char *other, const char *what)
 	if (!strcmp(one, other))
 		return;
 	print_error("%s:\n", what);
-	print_missing(one, other, '-');
-	print_missing(other, one, '+');
+	if (print_missing(one, other, '-') + print_missing(other, one, '+') == 0)
+		print_error("same lines, but not as often or in another order:\n%s--\n%s", one,
+		            other);
 	fail_msg("%s differ", what);
 }
 
