@@ -62,7 +62,7 @@ static int resolve(struct ovl2_store *store, const char *link, char ret_id[OVL2_
 	    strcmp(slash, "/diff") == 0) {
 		*slash = '\0';
 		if (ovi_id_is_valid(target + 3)) {
-			snprintf(ret_id, OVL2_ID_SIZE, "%s", target + 3);
+			memcpy(ret_id, target + 3, strlen(target + 3) + 1);
 			return check_content(store, ret_id, err);
 		}
 		*slash = '/';
