@@ -42,9 +42,9 @@ static int check_content(struct ovl2_store *store, const char *id, struct ovl2_e
 	return 0;
 }
 
-/* Follows "l/X" by hand: the layer it names, which must be written "../<id>/diff". */
-static int resolve(struct ovl2_store *store, const char *link, char ret_id[OVL2_ID_SIZE],
-                   struct ovl2_error *err)
+/* By hand: it must be written "../<id>/diff", and nothing else. */
+int ovi_link_follow(const struct ovl2_store *store, const char *link, char ret_id[OVL2_ID_SIZE],
+                    struct ovl2_error *err)
 {
 	char target[OVL2_ID_SIZE + 16];
 	ssize_t length;
@@ -63,13 +63,21 @@ static int resolve(struct ovl2_store *store, const char *link, char ret_id[OVL2_
 		*slash = '\0';
 		if (ovi_id_is_valid(target + 3)) {
 			memcpy(ret_id, target + 3, strlen(target + 3) + 1);
-			return check_content(store, ret_id, err);
+			return 0;
 		}
 		*slash = '/';
 	}
 
 	return ovi_fail(err, OVL2_E_CORRUPT, "link '%s' leads to '%s' instead of a layer", link,
 	                target);
+}
+
+static int resolve(struct ovl2_store *store, const char *link, char ret_id[OVL2_ID_SIZE],
+                   struct ovl2_error *err)
+{
+	int r = ovi_link_follow(store, link, ret_id, err);
+
+	return r < 0 ? r : check_content(store, ret_id, err);
 }
 
 static int compare_pointers(const void *a, const void *b)

@@ -44,6 +44,10 @@ int ovi_chain_read(struct ovl2_store *store, int layer, const char *id, struct o
 int ovi_chain_resolve(struct ovl2_store *store, const char *id, struct ovi_chain *chain,
                       struct ovl2_error *err);
 
+/* The layer that a link, "l/<26 characters>", leads to. Errors: OVL2_E_CORRUPT. */
+int ovi_link_follow(const struct ovl2_store *store, const char *link, char ret_id[OVL2_ID_SIZE],
+                    struct ovl2_error *err);
+
 /*
  * Reads the short name of layer `id`, as "l/<26 characters>", and checks that it
  * leads back to the layer. Errors: OVL2_E_CORRUPT.

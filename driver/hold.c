@@ -2,7 +2,6 @@
 
 #include "cleanup.h"
 #include "fail.h"
-#include "file.h"
 #include "sys.h"
 
 #include <fcntl.h>
@@ -10,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* statvfs(3) has it too, but asks the filesystem, which an overlay forwards. */
 static int is_mounted(const struct ovi_layer *layer, struct ovl2_error *err)
 {
 	struct statx merged;
@@ -45,35 +43,58 @@ static int parse(const char *text, struct ovi_hold *hold)
 	return 0;
 }
 
-int ovi_hold_read(struct ovi_layer *layer, struct ovi_hold *ret_hold, struct ovl2_error *err)
+/*
+ * The count is the target of a symbolic link: made, read and replaced by one system
+ * call each, and there as a whole or not at all.
+ */
+static int read_count(struct ovi_layer *layer, struct ovi_hold *hold, struct ovl2_error *err)
 {
-	struct ovi_hold hold = { .count = 0 };
-	cleanup_free char *text = NULL;
-	struct ovl2_error reason = { 0 };
-	int r;
+	char text[OVI_LABEL_SIZE + 32];
+	ssize_t length;
 
-	r = is_mounted(layer, err);
-	if (r < 0)
-		return r;
-	if (r == 0) {
-		*ret_hold = hold;
+	length = ovi_sys.readlinkat(layer->store->run, layer->id, text, sizeof(text) - 1);
+	if (length < 0 && errno == ENOENT) {
+		hold->count = 1;
+		hold->is_writable = !layer->record.is_committed;
 		return 0;
 	}
-
-	r = ovi_file_read(layer->store->run, layer->id, OVI_LABEL_SIZE + 32, &text, NULL, &reason);
-	if (r == OVL2_E_NOT_FOUND) {
-		hold.count = 1;
-		hold.is_writable = !layer->record.is_committed;
-	} else if (r < 0) {
-		if (err)
-			*err = reason;
-		return r;
-	} else if (parse(text, &hold) < 0) {
+	if (length < 0 && errno != EINVAL)
+		return ovi_fail_errno(err, "read the mount count of layer '%s'", layer->id);
+	text[length > 0 ? length : 0] = '\0';
+	if (parse(text, hold) < 0)
 		return ovi_fail(err, OVL2_E_CORRUPT,
 		                "the mount count of layer '%s' in the run directory is damaged",
 		                layer->id);
-	}
+
+	return 0;
+}
+
+int ovi_hold_read(struct ovi_layer *layer, struct ovi_hold *ret_hold, struct ovl2_error *err)
+{
+	struct ovi_hold hold = { .count = 0 };
+	int r;
+
+	r = is_mounted(layer, err);
+	if (r > 0)
+		r = read_count(layer, &hold, err);
+	if (r < 0)
+		return r;
 	*ret_hold = hold;
+
+	return 0;
+}
+
+static int replace_count(struct ovi_layer *layer, const char *text, struct ovl2_error *err)
+{
+	char aside[OVL2_ID_SIZE + 8];
+	int run = layer->store->run;
+
+	/* An id never begins with a dot, and the layer is locked. */
+	snprintf(aside, sizeof(aside), ".%s", layer->id);
+	if ((ovi_sys.unlinkat(run, aside, 0) < 0 && errno != ENOENT) ||
+	    ovi_sys.symlinkat(text, run, aside) < 0 ||
+	    ovi_sys.renameat2(run, aside, run, layer->id, 0) < 0)
+		return ovi_fail_errno(err, "write the mount count of layer '%s'", layer->id);
 
 	return 0;
 }
@@ -91,7 +112,10 @@ int ovi_hold_write(struct ovi_layer *layer, const struct ovi_hold *hold, struct 
 
 	snprintf(text, sizeof(text), "%u %s %s", hold->count, hold->is_writable ? "rw" : "ro",
 	         hold->label);
+	if (ovi_sys.symlinkat(text, layer->store->run, layer->id) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return ovi_fail_errno(err, "write the mount count of layer '%s'", layer->id);
 
-	/* Gone at power-off like the mount: nothing to flush. */
-	return ovi_file_replace(layer->store->run, layer->id, text, 0, err);
+	return replace_count(layer, text, err);
 }

@@ -46,6 +46,19 @@ static int agree_on_parent(struct ovi_layer *layer, struct ovl2_error *err)
 	return 0;
 }
 
+static int read_files(struct ovi_layer *layer, struct ovl2_error *err)
+{
+	int r;
+
+	r = ovi_record_read(layer->dir, layer->id, &layer->record, err);
+	if (r == 0)
+		r = ovi_link_read(layer->store, layer->dir, layer->id, layer->link, err);
+	if (r == 0)
+		r = ovi_chain_read(layer->store, layer->dir, layer->id, &layer->chain, err);
+
+	return r < 0 ? r : agree_on_parent(layer, err);
+}
+
 static int open_directory(struct ovl2_store *store, const char *id, int *ret_dir,
                           struct ovl2_error *err)
 {
@@ -106,13 +119,12 @@ static int open_layer(struct ovl2_store *store, const char *id, int locked,
 	r = locked ? open_locked_directory(store, id, &layer.dir, err)
 	           : open_directory(store, id, &layer.dir, err);
 	if (r == 0)
-		r = ovi_record_read(layer.dir, id, &layer.record, err);
-	if (r == 0)
-		r = ovi_link_read(store, layer.dir, id, layer.link, err);
-	if (r == 0)
-		r = ovi_chain_read(store, layer.dir, id, &layer.chain, err);
-	if (r == 0)
-		r = agree_on_parent(&layer, err);
+		r = ovi_memo_recall(&layer, err);
+	if (r == 0) {
+		r = read_files(&layer, err);
+		if (r == 0)
+			ovi_memo_keep(&layer);
+	}
 	if (r < 0)
 		return r;
 

@@ -3,6 +3,7 @@
 /* One layer of a store, opened. */
 
 #include "chain.h"
+#include "memo.h"
 #include "record.h"
 #include "store.h"
 
@@ -15,6 +16,9 @@ struct ovi_layer {
 	char link[OVI_LINK_SIZE];
 	struct ovi_record record;
 	struct ovi_chain chain;
+
+	/* Of its files when they were read. */
+	struct ovi_version version;
 };
 
 #define OVI_LAYER_NONE    \

@@ -92,9 +92,10 @@ static int mount_first(struct ovi_layer *layer, const struct request *request,
 	snprintf(hold.label, sizeof(hold.label), "%s", request->label ? request->label : "");
 
 	r = ovi_view_init(&view, layer, hold.is_writable, request->label, err);
-	if (r == 0)
+	/* Docker makes these when it needs them; a layer of ours has them from the start. */
+	if (r == 0 && layer->record.is_foreign)
 		r = make_target(layer, "merged", err);
-	if (r == 0 && hold.is_writable)
+	if (r == 0 && layer->record.is_foreign && hold.is_writable)
 		r = make_target(layer, "work", err);
 	if (r < 0)
 		return r;

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -139,6 +140,40 @@ static int check_method(const struct ovi_overlay *overlay, enum ovl2_mount_metho
 	return 0;
 }
 
+/* Does this kernel take layers by descriptor? It will not learn it while we run. */
+enum { FD_UNKNOWN, FD_YES, FD_NO };
+static atomic_int fd_support = FD_UNKNOWN;
+
+static int takes_descriptors(int home)
+{
+	cleanup_fd int fs = -1;
+
+	if (atomic_load(&fd_support) == FD_UNKNOWN) {
+		fs = ovi_sys.fsopen("overlay", FSOPEN_CLOEXEC);
+		if (fs >= 0 && ovi_sys.fsconfig(fs, FSCONFIG_SET_FD, "lowerdir+", NULL, home) == 0)
+			atomic_store(&fd_support, FD_YES);
+		/* EINVAL before 6.7, EOPNOTSUPP before 6.5; anything else tells nothing. */
+		else if (errno == ENOSYS || (fs >= 0 && (errno == EINVAL || errno == EOPNOTSUPP)))
+			atomic_store(&fd_support, FD_NO);
+	}
+
+	return atomic_load(&fd_support) == FD_YES;
+}
+
+static enum ovl2_mount_method choose_without_fd(const struct ovi_overlay *overlay)
+{
+	static const enum ovl2_mount_method order[] = {
+		OVL2_MOUNT_ABSOLUTE,
+		OVL2_MOUNT_RELATIVE,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(order); i++)
+		if (check_method(overlay, order[i], NULL) == 0)
+			return order[i];
+
+	return OVL2_MOUNT_APPEND;
+}
+
 int ovi_overlay_choose(const struct ovi_overlay *overlay, enum ovl2_mount_method wanted,
                        enum ovl2_mount_method *ret_method, struct ovl2_error *err)
 {
@@ -154,14 +189,9 @@ int ovi_overlay_choose(const struct ovi_overlay *overlay, enum ovl2_mount_method
 		return ovi_fail(err, OVL2_E_UNSUPPORTED, "%zu lowers are more than overlayfs's %d",
 		                overlay->lower_count, OVI_MAX_LOWERS);
 
-	if (wanted == OVL2_MOUNT_AUTO) {
-		if (check_method(overlay, OVL2_MOUNT_ABSOLUTE, NULL) == 0)
-			method = OVL2_MOUNT_ABSOLUTE;
-		else if (check_method(overlay, OVL2_MOUNT_RELATIVE, NULL) == 0)
-			method = OVL2_MOUNT_RELATIVE;
-		else
-			method = OVL2_MOUNT_FD;
-	}
+	if (wanted == OVL2_MOUNT_AUTO)
+		method = takes_descriptors(overlay->home) ? OVL2_MOUNT_FD
+		                                          : choose_without_fd(overlay);
 
 	r = check_method(overlay, method, err);
 	if (r < 0)
@@ -229,6 +259,20 @@ static int set_directory(const struct ovi_overlay *overlay, int fs, int by_descr
 	return 0;
 }
 
+static int set_lower(const struct ovi_overlay *overlay, int fs, int by_descriptor, size_t i,
+                     struct ovl2_error *err)
+{
+	int fd = overlay->lower_fds ? overlay->lower_fds[i] : -1;
+
+	if (!by_descriptor || fd < 0)
+		return set_directory(overlay, fs, by_descriptor, "lowerdir+", overlay->lower[i],
+		                     err);
+	if (ovi_sys.fsconfig(fs, FSCONFIG_SET_FD, "lowerdir+", NULL, fd) < 0)
+		return fail_context(err, fs, "lowerdir+", overlay->lower[i]);
+
+	return 0;
+}
+
 static int set_options(const struct ovi_overlay *overlay, int fs, struct ovl2_error *err)
 {
 	cleanup_free char *copy = NULL;
@@ -272,7 +316,7 @@ static int create_tree(const struct ovi_overlay *overlay, int by_descriptor, int
 		return ovi_fail_errno(err, "open an overlay mount context");
 
 	for (size_t i = 0; i < overlay->lower_count && r == 0; i++)
-		r = set_directory(overlay, fs, by_descriptor, "lowerdir+", overlay->lower[i], err);
+		r = set_lower(overlay, fs, by_descriptor, i, err);
 	if (r == 0 && overlay->upper)
 		r = set_directory(overlay, fs, by_descriptor, "upperdir", overlay->upper, err);
 	if (r == 0 && overlay->upper)
@@ -443,25 +487,33 @@ static int attach_data(const struct ovi_overlay *overlay, enum ovl2_mount_method
 	return mount_data(overlay, data.text, path.text, target, err);
 }
 
+static int attach_by(const struct ovi_overlay *overlay, enum ovl2_mount_method method,
+                     const char *target, struct ovl2_error *err)
+{
+	if (method == OVL2_MOUNT_FD || method == OVL2_MOUNT_APPEND)
+		return attach_tree(overlay, method == OVL2_MOUNT_FD, target, err);
+
+	return attach_data(overlay, method, target, err);
+}
+
 int ovi_overlay_attach(const struct ovi_overlay *overlay, enum ovl2_mount_method wanted,
                        const char *target, struct ovl2_error *err)
 {
 	enum ovl2_mount_method method;
+	struct ovl2_error reason = { 0 };
 	int r;
 
 	r = ovi_overlay_choose(overlay, wanted, &method, err);
 	if (r < 0)
 		return r;
-	if (method == OVL2_MOUNT_ABSOLUTE || method == OVL2_MOUNT_RELATIVE)
-		return attach_data(overlay, method, target, err);
-	if (method == OVL2_MOUNT_APPEND || wanted == OVL2_MOUNT_FD)
-		return attach_tree(overlay, method == OVL2_MOUNT_FD, target, err);
 
-	/* Nothing else fits: by descriptor, or on older kernels by string. */
-	if (attach_tree(overlay, 1, target, NULL) == 0)
-		return 0;
+	r = attach_by(overlay, method, target, &reason);
+	if (r == OVL2_E_UNSUPPORTED && wanted == OVL2_MOUNT_AUTO && method == OVL2_MOUNT_FD)
+		r = attach_by(overlay, choose_without_fd(overlay), target, &reason);
+	if (r < 0 && err)
+		*err = reason;
 
-	return attach_tree(overlay, 0, target, err);
+	return r;
 }
 
 /* ------------------------------------------------------- attached nowhere -- */

@@ -4,6 +4,7 @@
 #include "dir.h"
 #include "fail.h"
 #include "file.h"
+#include "memo.h"
 #include "options.h"
 #include "overlay.h"
 #include "strbuf.h"
@@ -482,6 +483,11 @@ int ovl2_store_open(const char *path, const struct ovl2_store_options *options,
 		return ovi_fail_memory(err);
 	store->home = -1;
 	store->run = -1;
+	store->memo = ovi_memo_new();
+	if (!store->memo) {
+		ovl2_store_close(store);
+		return ovi_fail_memory(err);
+	}
 	store->options = own;
 	if (!store->options.run_directory)
 		store->options.run_directory = DEFAULT_RUN;
@@ -507,6 +513,7 @@ void ovl2_store_close(struct ovl2_store *store)
 		close(store->home);
 	if (store->run >= 0)
 		close(store->run);
+	ovi_memo_free(store->memo);
 	free(store->path);
 	free(store);
 }

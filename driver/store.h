@@ -32,6 +32,9 @@ struct ovl2_store {
 	/* As given; max_depth filled in. The strings in it are not kept. */
 	struct ovl2_store_options options;
 
+	/* What the handle remembers of layers. */
+	struct ovi_memo *memo;
+
 	/* Overlay options of every mount: "index=off,redirect_dir=nofollow,...". */
 	char mount_options[64];
 };

@@ -11,9 +11,20 @@ void ovi_view_release(struct ovi_view *view)
 {
 	int saved = errno;
 
+	ovi_pins_release(&view->pins);
 	free(view->lower);
+	free(view->lower_fds);
 	view->lower = NULL;
+	view->lower_fds = NULL;
 	errno = saved;
+}
+
+static void add_lower(struct ovi_view *view, const char *name, int fd)
+{
+	size_t at = view->overlay.lower_count++;
+
+	view->lower[at] = name;
+	view->lower_fds[at] = fd;
 }
 
 int ovi_view_init(struct ovi_view *view, struct ovi_layer *layer, int is_writable,
@@ -21,22 +32,15 @@ int ovi_view_init(struct ovi_view *view, struct ovi_layer *layer, int is_writabl
 {
 	const struct ovi_chain *chain = &layer->chain;
 	struct ovl2_store *store = layer->store;
-	size_t count = 0;
 	int r;
 
-	r = ovi_chain_resolve(store, layer->id, &layer->chain, err);
+	r = ovi_pins_open(layer, &view->pins, err);
 	if (r < 0)
 		return r;
 	view->lower = calloc(chain->count + 2, sizeof(*view->lower));
-	if (!view->lower)
+	view->lower_fds = calloc(chain->count + 2, sizeof(*view->lower_fds));
+	if (!view->lower || !view->lower_fds)
 		return ovi_fail_memory(err);
-
-	if (!is_writable)
-		view->lower[count++] = layer->link;
-	for (size_t i = 0; i < chain->count; i++)
-		view->lower[count++] = chain->links[i];
-	if (!chain->count)
-		view->lower[count++] = OVI_EMPTY;
 
 	snprintf(view->upper, sizeof(view->upper), "%s/diff", layer->id);
 	snprintf(view->work, sizeof(view->work), "%s/work", layer->id);
@@ -44,12 +48,18 @@ int ovi_view_init(struct ovi_view *view, struct ovi_layer *layer, int is_writabl
 		.home = store->home,
 		.home_path = store->path,
 		.lower = view->lower,
-		.lower_count = count,
+		.lower_fds = view->lower_fds,
 		.upper = is_writable ? view->upper : NULL,
 		.work = is_writable ? view->work : NULL,
 		.options = store->mount_options,
 		.label = label,
 	};
+	if (!is_writable)
+		add_lower(view, layer->link, -1);
+	for (size_t i = 0; i < chain->count; i++)
+		add_lower(view, chain->links[i], view->pins.fds[i]);
+	if (!chain->count)
+		add_lower(view, OVI_EMPTY, -1);
 
 	return 0;
 }

@@ -108,7 +108,7 @@ enum ovl2_log_level { OVL2_LOG_WARNING, OVL2_LOG_DEBUG };
 
 /* How an overlay is handed to the kernel. */
 enum ovl2_mount_method {
-	/* The fastest that fits: absolute, relative, fd, append, in this order. */
+	/* fd where the kernel has it, else the first that fits of absolute, relative, append. */
 	OVL2_MOUNT_AUTO,
 
 	/* mount(2) with absolute paths. 4095 bytes of data. */
