@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -97,17 +98,16 @@ static void filesystem_without_file_types_is_refused(void **state)
 	const char *const mkfs[] = { "-O", "^filetype", NULL };
 	const struct test_filesystem filesystem = { .type = "ext4", .mkfs = mkfs };
 	struct test_place *place = *state;
-	cleanup_free char *target = test_path("%s/old", place->path);
-	cleanup_free char *home = test_path("%s/store", target);
+	cleanup_free char *home = NULL;
 	struct ovl2_store *store = NULL;
 	struct ovl2_error err = { 0 };
 	int r;
 
-	assert_sys(mkdir(target, 0755));
-	r = test_filesystem_mount(&filesystem, target, &err);
+	r = test_filesystem_mount(&filesystem, place->path, &err);
 	if (r == OVL2_E_UNSUPPORTED)
 		test_skip("%s", err.message);
 	assert_ok(r, &err);
+	home = store_path(place);
 	assert_fails(open_at(place, home, &store, &err), OVL2_E_UNSUPPORTED, &err);
 	assert_contains(err.message, "d_type");
 }
@@ -265,8 +265,8 @@ static void quota_where_there_is_none_is_refused(void **state)
 		.quota_bytes = 50 << 20,
 	};
 	struct test_place *place = *state;
-	cleanup_store struct ovl2_store *store = open_store(place);
-	cleanup_free char *home = store_path(place);
+	cleanup_store struct ovl2_store *store = NULL;
+	cleanup_free char *home = NULL;
 	cleanup_free char *before = NULL;
 	cleanup_free char *after = NULL;
 	struct ovl2_evidence evidence = { 0 };
@@ -274,6 +274,8 @@ static void quota_where_there_is_none_is_refused(void **state)
 
 	if (ovl2_probe_project_quota(place->fd, &evidence, &err) == 1)
 		test_skip("project quotas are enforced here: %s", evidence.text);
+	store = open_store(place);
+	home = store_path(place);
 	create_layer(store, "unlimited", NULL);
 	before = test_tree_describe_at(home, TEST_TREE_NO_TIMES);
 	assert_fails(ovl2_layer_create(store, "limited", &options, &err), OVL2_E_UNSUPPORTED, &err);
@@ -283,6 +285,7 @@ static void quota_where_there_is_none_is_refused(void **state)
 	test_text_assert_same(before, after, "stores");
 }
 
+/* A skip jumps over the cleanups, so it comes before there is anything to free. */
 static void quota_is_enforced_where_there_is_one(void **state)
 {
 	const char *const mkfs[] = { "-O", "quota,project", NULL };
@@ -294,9 +297,9 @@ static void quota_is_enforced_where_there_is_one(void **state)
 		.options = "prjquota",
 	};
 	struct ovl2_layer_options options = { .size = sizeof(options), .read_write = 1 };
-	struct test_place inner = { .path = test_path("%s/quota", place->path) };
-	cleanup_free char *target = inner.path;
-	cleanup_free char *block = calloc(1, 1 << 20);
+	static const char block[1 << 16];
+	char target[PATH_MAX];
+	struct test_place inner = { .path = target };
 	cleanup_free char *path = NULL;
 	cleanup_free char *file = NULL;
 	struct ovl2_store *store;
@@ -306,6 +309,7 @@ static void quota_is_enforced_where_there_is_one(void **state)
 
 	if (!is_ext4 && strcmp(place->filesystem, "xfs") != 0)
 		test_skip("%s has no project quotas", place->filesystem);
+	(void)snprintf(target, sizeof(target), "%s/quota", place->path);
 	assert_sys(mkdir(target, 0755));
 	if (test_filesystem_mount(&filesystem, target, &err) < 0)
 		test_skip("no project quotas on this kernel: %s", err.message);
@@ -317,9 +321,9 @@ static void quota_is_enforced_where_there_is_one(void **state)
 	file = test_path("%s/file", path);
 	fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);
-	while (written < 64 && write(fd, block, 1 << 20) == 1 << 20)
-		written++;
-	assert_true(written >= 4 && written <= 8);
+	while (written < 64 << 20 && write(fd, block, sizeof(block)) == (ssize_t)sizeof(block))
+		written += sizeof(block);
+	assert_in_range(written, 4 << 20, 8 << 20);
 	assert_true(errno == EDQUOT || errno == ENOSPC);
 	close(fd);
 	unmount_layer(store, "limited");

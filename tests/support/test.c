@@ -208,7 +208,7 @@ static struct libmnt_table *read_mounts(void)
 
 static int is_below(const char *path, const char *root)
 {
-	size_t length = strlen(root);
+	size_t length = strcmp(root, "/") != 0 ? strlen(root) : 0;
 
 	return !strncmp(path, root, length) && (path[length] == '/' || path[length] == '\0');
 }
