@@ -75,14 +75,17 @@ static int open_directory(struct ovl2_store *store, const char *id, int *ret_dir
 }
 
 /* Whoever held the lock before may have put another directory in its place. */
-static int is_still_there(struct ovl2_store *store, const char *id, int dir)
+static int is_still_there(struct ovl2_store *store, const char *id, int dir, struct ovl2_error *err)
 {
 	struct stat own;
 	struct stat now;
 
-	return ovi_sys.fstatat(dir, "", &own, AT_EMPTY_PATH) == 0 &&
-	       ovi_sys.fstatat(store->home, id, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       own.st_ino == now.st_ino;
+	if (ovi_sys.fstatat(dir, "", &own, AT_EMPTY_PATH) < 0)
+		return ovi_fail_errno(err, "look at layer '%s'", id);
+	if (ovi_sys.fstatat(store->home, id, &now, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : ovi_fail_errno(err, "look at layer '%s'", id);
+
+	return own.st_ino == now.st_ino;
 }
 
 static int open_locked_directory(struct ovl2_store *store, const char *id, int *ret_dir,
@@ -98,7 +101,10 @@ static int open_locked_directory(struct ovl2_store *store, const char *id, int *
 		while (ovi_sys.flock(dir, LOCK_EX) < 0)
 			if (errno != EINTR)
 				return ovi_fail_errno(err, "lock layer '%s'", id);
-		if (is_still_there(store, id, dir)) {
+		r = is_still_there(store, id, dir, err);
+		if (r < 0)
+			return r;
+		if (r) {
 			*ret_dir = steal_fd(&dir);
 			return 0;
 		}
