@@ -133,7 +133,9 @@ void test_tar_add(struct test_tar *tar, const struct test_tar_entry *entry)
 	put_octal(header.mtime, sizeof(header.mtime), (uint64_t)entry->mtime);
 	put_octal(header.device_major, sizeof(header.device_major), entry->device_major);
 	put_octal(header.device_minor, sizeof(header.device_minor), entry->device_minor);
-	header.type = entry->type ? entry->type : '0';
+	header.type = '0';
+	if (entry->type)
+		header.type = entry->type;
 	memcpy(header.magic, "ustar", sizeof(header.magic));
 	memcpy(header.version, "00", sizeof(header.version));
 	put_checksum(&header);
