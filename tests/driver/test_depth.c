@@ -158,9 +158,9 @@ static void check_row(void **state)
 	if (!is_supported(place, row->method))
 		test_skip("this kernel does not mount by '%s'",
 		          ovl2_mount_method_name(row->method));
+	before = test_resources_count();
 	store = open_deep_store(place);
 	create_stack(store, row->depth);
-	before = test_resources_count();
 
 	if (spec_bytes(store, row->method, &bytes, &err) < 0) {
 		/* Absolute names of a store this deep in the tree are too long. */
@@ -169,6 +169,7 @@ static void check_row(void **state)
 		assert_fails(ovl2_layer_mount(store, "top", &options, &path, &err),
 		             OVL2_E_UNSUPPORTED, &err);
 		assert_contains(err.message, "4095");
+		ovl2_store_close(steal_ptr(&store));
 		test_resources_assert_same(before);
 		return;
 	}
@@ -177,6 +178,9 @@ static void check_row(void **state)
 	assert_ok(ovl2_layer_mount(store, "top", &options, &path, &err), &err);
 	check_stack(path, row->depth);
 	unmount_layer(store, "top");
+
+	/* An open store may keep the directories of its lowers open. */
+	ovl2_store_close(steal_ptr(&store));
 	test_resources_assert_same(before);
 }
 
