@@ -9,6 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A count, its mode, flags and label. */
+#define HOLD_SIZE (OVI_LABEL_SIZE + OVI_FLAGS_SIZE + 32)
+
 static int is_mounted(const struct ovi_layer *layer, struct ovl2_error *err)
 {
 	struct statx merged;
@@ -28,14 +31,17 @@ static int is_mounted(const struct ovi_layer *layer, struct ovl2_error *err)
 	       merged.stx_dev_minor != parent.stx_dev_minor;
 }
 
-/* "3 rw label" */
+/* "3 rw nodev,nosuid label", with "-" for no flags. */
 static int parse(const char *text, struct ovi_hold *hold)
 {
 	char mode[3] = "";
 	int end = 0;
 
-	if (sscanf(text, "%u %2[rwo]%n", &hold->count, mode, &end) != 2 || !hold->count)
+	if (sscanf(text, "%u %2[rwo] %39s%n", &hold->count, mode, hold->flags, &end) != 3 ||
+	    !hold->count)
 		return -1;
+	if (strcmp(hold->flags, "-") == 0)
+		hold->flags[0] = '\0';
 	if (text[end] == ' ')
 		snprintf(hold->label, sizeof(hold->label), "%s", text + end + 1);
 	hold->is_writable = strcmp(mode, "rw") == 0;
@@ -49,7 +55,7 @@ static int parse(const char *text, struct ovi_hold *hold)
  */
 static int read_count(struct ovi_layer *layer, struct ovi_hold *hold, struct ovl2_error *err)
 {
-	char text[OVI_LABEL_SIZE + 32];
+	char text[HOLD_SIZE];
 	ssize_t length;
 
 	length = ovi_sys.readlinkat(layer->store->run, layer->id, text, sizeof(text) - 1);
@@ -101,7 +107,7 @@ static int replace_count(struct ovi_layer *layer, const char *text, struct ovl2_
 
 int ovi_hold_write(struct ovi_layer *layer, const struct ovi_hold *hold, struct ovl2_error *err)
 {
-	char text[OVI_LABEL_SIZE + 32];
+	char text[HOLD_SIZE];
 
 	if (!hold->count) {
 		if (ovi_sys.unlinkat(layer->store->run, layer->id, 0) < 0 && errno != ENOENT)
@@ -110,8 +116,8 @@ int ovi_hold_write(struct ovi_layer *layer, const struct ovi_hold *hold, struct 
 		return 0;
 	}
 
-	snprintf(text, sizeof(text), "%u %s %s", hold->count, hold->is_writable ? "rw" : "ro",
-	         hold->label);
+	snprintf(text, sizeof(text), "%u %s %s %s", hold->count, hold->is_writable ? "rw" : "ro",
+	         *hold->flags ? hold->flags : "-", hold->label);
 	if (ovi_sys.symlinkat(text, layer->store->run, layer->id) == 0)
 		return 0;
 	if (errno != EEXIST)

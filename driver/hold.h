@@ -11,12 +11,16 @@
 
 #define OVI_LABEL_SIZE 256
 
+/* "nodev,nosuid,noexec,skip_sync" */
+#define OVI_FLAGS_SIZE 40
+
 struct ovi_hold {
 	/* 0: not mounted. A mount that nobody counted is held once. */
 	uint32_t count;
 
-	/* Of the mount there is. */
+	/* Of the mount there is: "nodev,nosuid", "" for none. */
 	int is_writable;
+	char flags[OVI_FLAGS_SIZE];
 	char label[OVI_LABEL_SIZE];
 };
 

@@ -1,5 +1,6 @@
 #include "host.h"
 
+#include "attributes.h"
 #include "cleanup.h"
 #include "dir.h"
 #include "fail.h"
@@ -157,9 +158,6 @@ const char *ovi_filesystem_name(uint64_t magic)
 	return "unknown";
 }
 
-/* Hides what is below a directory. */
-#define OPAQUE "trusted.overlay.opaque"
-
 /* Fails unless `name` under `dir` is what overlayfs takes for "deleted": char 0:0. */
 static int expect_whiteout(int dir, const char *name, const char *action, struct ovl2_error *err)
 {
@@ -221,7 +219,8 @@ static int try_deletion(int scratch, int root, struct ovl2_error *err)
 }
 
 /* A directory in the place of a lower one hides it, by an extended attribute. */
-static int try_opaque(const struct ovi_scratch *scratch, int root, struct ovl2_error *err)
+static int try_opaque(const struct ovi_scratch *scratch, int root,
+                      const struct ovi_attributes *attributes, struct ovl2_error *err)
 {
 	char path[PATH_MAX + 16];
 	char value = '\0';
@@ -230,7 +229,7 @@ static int try_opaque(const struct ovi_scratch *scratch, int root, struct ovl2_e
 		return ovi_fail_errno(err, "replace a directory of the lower layer");
 
 	snprintf(path, sizeof(path), "%s/upper/d", scratch->path);
-	if (ovi_sys.lgetxattr(path, OPAQUE, &value, 1) < 0)
+	if (ovi_sys.lgetxattr(path, attributes->opaque, &value, 1) < 0)
 		return ovi_fail_errno(err, "read the opaque mark of a new directory");
 	if (value != 'y')
 		return ovi_fail(err, OVL2_E_UNSUPPORTED, "a new directory is not opaque");
@@ -256,7 +255,7 @@ static int try_as_upper(const struct ovi_scratch *scratch, struct ovl2_error *er
 {
 	static const char *const directories[] = { "lower", "lower/d", "upper", "work", NULL };
 	static const char *const lower[] = { "lower" };
-	const struct ovi_overlay overlay = {
+	struct ovi_overlay overlay = {
 		.home = scratch->dir,
 		.home_path = scratch->path,
 		.lower = lower,
@@ -264,8 +263,14 @@ static int try_as_upper(const struct ovi_scratch *scratch, struct ovl2_error *er
 		.upper = "upper",
 		.work = "work",
 	};
+	const struct ovi_attributes *attributes;
 	cleanup_fd int root = -1;
 	int r;
+
+	r = ovi_attributes_choose(scratch->dir, ".", &attributes, err);
+	if (r < 0)
+		return r;
+	overlay.options = attributes->option;
 
 	r = ovi_make_directories(scratch->dir, directories, err);
 	if (r == 0)
@@ -281,7 +286,7 @@ static int try_as_upper(const struct ovi_scratch *scratch, struct ovl2_error *er
 	if (r == 0)
 		r = try_deletion(scratch->dir, root, err);
 	if (r == 0)
-		r = try_opaque(scratch, root, err);
+		r = try_opaque(scratch, root, attributes, err);
 	if (r == 0)
 		r = try_rename_whiteout(scratch->dir, err);
 
@@ -390,8 +395,8 @@ int ovl2_probe_d_type(int directory, struct ovl2_evidence *ret_evidence, struct 
 /* --------------------------------------------------------- opaque copy-up -- */
 
 /* Has the copy in the upper got the mark? 1, 0, or negative. */
-static int read_mark(const struct ovi_scratch *scratch, struct ovl2_evidence *ret_evidence,
-                     struct ovl2_error *err)
+static int read_mark(const struct ovi_scratch *scratch, const char *mark,
+                     struct ovl2_evidence *ret_evidence, struct ovl2_error *err)
 {
 	char path[PATH_MAX + 16];
 	char value[8];
@@ -402,7 +407,7 @@ static int read_mark(const struct ovi_scratch *scratch, struct ovl2_evidence *re
 		return ovi_fail_errno(err, "look for the directory that was copied up");
 
 	snprintf(path, sizeof(path), "%s/upper/d", scratch->path);
-	length = ovi_sys.lgetxattr(path, OPAQUE, value, sizeof(value));
+	length = ovi_sys.lgetxattr(path, mark, value, sizeof(value));
 	if (length < 0 && errno == ENODATA)
 		return ovi_answer(0, ret_evidence, 0,
 		                  "an opaque directory, copied up, is not opaque in the upper");
@@ -413,11 +418,10 @@ static int read_mark(const struct ovi_scratch *scratch, struct ovl2_evidence *re
 		                length);
 
 	return ovi_answer(1, ret_evidence, 0,
-	                  "an opaque directory, copied up, has trusted.overlay.opaque=y in the "
-	                  "upper");
+	                  "an opaque directory, copied up, has %s=y in the upper", mark);
 }
 
-int ovi_opaque_copy_up(int directory, const char *overlay_options,
+int ovi_opaque_copy_up(int directory, const char *mark, const char *overlay_options,
                        struct ovl2_evidence *ret_evidence, struct ovl2_error *err)
 {
 	static const char *const directories[] = { "bottom", "bottom/d", "top", "top/d",
@@ -431,6 +435,7 @@ int ovi_opaque_copy_up(int directory, const char *overlay_options,
 		.work = "work",
 		.options = overlay_options,
 	};
+	const struct ovi_attributes *attributes = NULL;
 	cleanup_fd int root = -1;
 	char path[PATH_MAX + 16];
 	int r;
@@ -438,11 +443,17 @@ int ovi_opaque_copy_up(int directory, const char *overlay_options,
 	r = ovi_scratch_create(directory, &scratch, err);
 	if (r == 0)
 		r = ovi_make_directories(scratch.dir, directories, err);
+	if (r == 0 && !mark)
+		r = ovi_attributes_choose(scratch.dir, ".", &attributes, err);
 	if (r < 0)
 		return r;
+	if (!mark) {
+		mark = attributes->opaque;
+		overlay.options = attributes->option;
+	}
 
 	snprintf(path, sizeof(path), "%s/top/d", scratch.path);
-	if (ovi_sys.lsetxattr(path, OPAQUE, "y", 1, 0) < 0)
+	if (ovi_sys.lsetxattr(path, mark, "y", 1, 0) < 0)
 		return ovi_fail_errno(err, "mark a directory opaque");
 
 	overlay.home = scratch.dir;
@@ -453,11 +464,11 @@ int ovi_opaque_copy_up(int directory, const char *overlay_options,
 	if (r < 0)
 		return r;
 
-	return read_mark(&scratch, ret_evidence, err);
+	return read_mark(&scratch, mark, ret_evidence, err);
 }
 
 int ovl2_probe_opaque_copy_up(int directory, struct ovl2_evidence *ret_evidence,
                               struct ovl2_error *err)
 {
-	return ovi_opaque_copy_up(directory, NULL, ret_evidence, err);
+	return ovi_opaque_copy_up(directory, NULL, NULL, ret_evidence, err);
 }

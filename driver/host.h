@@ -9,11 +9,12 @@
 #include <ovl2.h>
 
 /*
- * ovl2_probe_opaque_copy_up() with further overlay options. With "userxattr" a
- * healthy kernel shows the bug: trusted.overlay.opaque is then an attribute like
- * any other, and copied up.
+ * ovl2_probe_opaque_copy_up() for one name of the mark and with overlay options; NULL
+ * for both takes what this process can set. With
+ * trusted.overlay.opaque and "userxattr" a healthy kernel shows the bug: the mark is
+ * then an attribute like any other, and copied up.
  */
-int ovi_opaque_copy_up(int directory, const char *overlay_options,
+int ovi_opaque_copy_up(int directory, const char *mark, const char *overlay_options,
                        struct ovl2_evidence *ret_evidence, struct ovl2_error *err);
 
 /* "xfs", "extfs" as Docker has it; "unknown" for a magic nobody told us about. */

@@ -4,11 +4,13 @@
 
 #include "cleanup.h"
 #include "fail.h"
+#include "file.h"
 #include "hold.h"
 #include "layer.h"
 #include "options.h"
 #include "strbuf.h"
 #include "sys.h"
+#include "tree.h"
 #include "view.h"
 
 #include <fcntl.h>
@@ -17,12 +19,31 @@
 #include <sys/file.h>
 #include <sys/mount.h>
 
+#define SKIP_SYNC "skip_sync"
+
 /* What a call asks for, defaults filled in. */
 struct request {
 	enum ovl2_mount_method method;
 	const char *label;
 	int read_only;
+	int skip_sync;
+
+	/* MOUNT_ATTR_*, and all of it in words: see struct ovi_hold. */
+	unsigned int attributes;
+	char flags[OVI_FLAGS_SIZE];
 };
+
+static void add_flag(struct request *request, int is_wanted, const char *word,
+                     unsigned int attribute)
+{
+	if (!is_wanted)
+		return;
+
+	request->attributes |= attribute;
+	if (*request->flags)
+		strcat(request->flags, ",");
+	strcat(request->flags, word);
+}
 
 static int read_request(const struct ovl2_store *store, const struct ovl2_mount_options *options,
                         struct request *ret_request, struct ovl2_error *err)
@@ -41,7 +62,12 @@ static int read_request(const struct ovl2_store *store, const struct ovl2_mount_
 		.method = own.method ? own.method : store->options.mount_method,
 		.label = own.label && *own.label ? own.label : NULL,
 		.read_only = own.read_only,
+		.skip_sync = own.skip_sync && !own.read_only,
 	};
+	add_flag(ret_request, own.nodev, "nodev", MOUNT_ATTR_NODEV);
+	add_flag(ret_request, own.nosuid, "nosuid", MOUNT_ATTR_NOSUID);
+	add_flag(ret_request, own.noexec, "noexec", MOUNT_ATTR_NOEXEC);
+	add_flag(ret_request, ret_request->skip_sync, SKIP_SYNC, 0);
 
 	return 0;
 }
@@ -60,6 +86,8 @@ static int join(struct ovi_layer *layer, struct ovi_hold *hold, const struct req
 {
 	if (strcmp(hold->label, request->label ? request->label : "") != 0)
 		return ovi_fail(err, OVL2_E_BUSY, "it is mounted with the label '%s'", hold->label);
+	if (strcmp(hold->flags, request->flags) != 0)
+		return ovi_fail(err, OVL2_E_BUSY, "it is mounted with the flags '%s'", hold->flags);
 	if (request->read_only && hold->is_writable)
 		return ovi_fail(err, OVL2_E_BUSY, "it is mounted writable");
 	if (!request->read_only && !hold->is_writable && !layer->record.is_committed)
@@ -80,28 +108,132 @@ static void unmount(struct ovi_layer *layer)
 		              strerrordesc_np(errno));
 }
 
-static int mount_first(struct ovi_layer *layer, const struct request *request,
-                       struct ovl2_error *err)
+/* ------------------------------------------------------------- without syncs -- */
+
+/*
+ * A layer that is mounted without syncs has a file with the boot it was so in, from
+ * before the mount until all of it is on disk. overlayfs has its own mark, in the work
+ * directory, and refuses to mount while it is there; but it never takes it away.
+ */
+#define VOLATILE_NAME "volatile"
+#define KERNEL_MARK "work/work/incompat"
+#define BOOT_ID "/proc/sys/kernel/random/boot_id"
+
+static int read_boot(char ret_boot[64], struct ovl2_error *err)
 {
+	cleanup_fd int fd = ovi_sys.openat(AT_FDCWD, BOOT_ID, O_RDONLY, 0);
+	ssize_t length = fd >= 0 ? ovi_sys.read(fd, ret_boot, 63) : -1;
+
+	if (length < 0)
+		return ovi_fail_errno(err, "read '%s'", BOOT_ID);
+	ret_boot[length] = '\0';
+
+	return 0;
+}
+
+/* All to disk, then no marks: an ordinary layer again. */
+static int settle_volatile(struct ovi_layer *layer, struct ovl2_error *err)
+{
+	int r;
+
+	if (ovi_sys.syncfs(layer->store->home) < 0)
+		return ovi_fail_errno(err, "flush the filesystem of '%s'", layer->store->path);
+	r = ovi_tree_remove(layer->dir, KERNEL_MARK, err);
+	if (r == 0)
+		r = ovi_tree_remove(layer->dir, VOLATILE_NAME, err);
+
+	return r;
+}
+
+/* Left by a mount without syncs that was not unmounted by us? */
+static int check_volatile(struct ovi_layer *layer, struct ovl2_error *err)
+{
+	cleanup_free char *then = NULL;
+	struct ovl2_error reason = { 0 };
+	char now[64];
+	int r;
+
+	r = ovi_file_read(layer->dir, VOLATILE_NAME, sizeof(now), &then, NULL, &reason);
+	if (r == OVL2_E_NOT_FOUND)
+		return 0;
+	if (r < 0) {
+		if (err)
+			*err = reason;
+		return r;
+	}
+	r = read_boot(now, err);
+	if (r < 0)
+		return r;
+	if (strcmp(now, then) != 0)
+		return ovi_fail(
+			err, OVL2_E_CORRUPT,
+			"it was mounted without syncs when the machine went down: its content "
+			"cannot be trusted: remove it");
+
+	return settle_volatile(layer, err);
+}
+
+static int mark_volatile(struct ovi_layer *layer, struct ovl2_error *err)
+{
+	char boot[64];
+	int r;
+
+	r = read_boot(boot, err);
+	if (r == 0)
+		r = ovi_file_replace(layer->dir, VOLATILE_NAME, boot, 1, err);
+	if (r == 0 && ovi_sys.fsync(layer->dir) < 0)
+		r = ovi_fail_errno(err, "flush '%s'", layer->id);
+
+	return r;
+}
+
+/* -------------------------------------------------------------------- mount -- */
+
+static int attach(struct ovi_layer *layer, const struct request *request, int is_writable,
+                  struct ovl2_error *err)
+{
+	cleanup_strbuf struct ovi_strbuf options = { 0 };
 	cleanup_view struct ovi_view view = { .lower = NULL };
-	struct ovi_hold hold = { .count = 1 };
 	char target[OVL2_ID_SIZE + 8];
 	int r;
 
+	r = ovi_view_init(&view, layer, is_writable, request->label, err);
+	if (r < 0)
+		return r;
+	if (request->skip_sync && is_writable) {
+		ovi_strbuf_addf(&options, "%s%svolatile", layer->store->mount_options,
+		                *layer->store->mount_options ? "," : "");
+		if (options.failed)
+			return ovi_fail_memory(err);
+		view.overlay.options = options.text;
+	}
+	view.overlay.attributes = request->attributes;
+	snprintf(target, sizeof(target), "%s/merged", layer->id);
+
+	return ovi_overlay_attach(&view.overlay, request->method, target, err);
+}
+
+static int mount_first(struct ovi_layer *layer, const struct request *request,
+                       struct ovl2_error *err)
+{
+	struct ovi_hold hold = { .count = 1 };
+	int r = 0;
+
 	hold.is_writable = !request->read_only && !layer->record.is_committed;
+	memcpy(hold.flags, request->flags, sizeof(hold.flags));
 	snprintf(hold.label, sizeof(hold.label), "%s", request->label ? request->label : "");
 
-	r = ovi_view_init(&view, layer, hold.is_writable, request->label, err);
 	/* Docker makes these when it needs them; a layer of ours has them from the start. */
-	if (r == 0 && layer->record.is_foreign)
+	if (layer->record.is_foreign)
 		r = make_target(layer, "merged", err);
 	if (r == 0 && layer->record.is_foreign && hold.is_writable)
 		r = make_target(layer, "work", err);
-	if (r < 0)
-		return r;
-
-	snprintf(target, sizeof(target), "%s/merged", layer->id);
-	r = ovi_overlay_attach(&view.overlay, request->method, target, err);
+	if (r == 0 && !layer->record.is_committed)
+		r = check_volatile(layer, err);
+	if (r == 0 && request->skip_sync && hold.is_writable)
+		r = mark_volatile(layer, err);
+	if (r == 0)
+		r = attach(layer, request, hold.is_writable, err);
 	if (r < 0)
 		return r;
 
@@ -159,10 +291,12 @@ int ovl2_layer_mount(struct ovl2_store *store, const char *id,
 	return 0;
 }
 
-static int unmount_last(struct ovi_layer *layer, struct ovl2_error *err)
+static int unmount_last(struct ovi_layer *layer, const struct ovi_hold *hold,
+                        struct ovl2_error *err)
 {
 	cleanup_strbuf struct ovi_strbuf path = { 0 };
 	struct ovi_hold none = { .count = 0 };
+	int r;
 
 	ovi_strbuf_addf(&path, "%s/%s/merged", layer->store->path, layer->id);
 	if (path.failed)
@@ -174,7 +308,11 @@ static int unmount_last(struct ovi_layer *layer, struct ovl2_error *err)
 		return ovi_fail_errno(err, "unmount '%s'", path.text);
 	}
 
-	return ovi_hold_write(layer, &none, err);
+	r = ovi_hold_write(layer, &none, err);
+	if (r == 0 && strstr(hold->flags, SKIP_SYNC))
+		r = settle_volatile(layer, err);
+
+	return r;
 }
 
 static int unmount_layer(struct ovl2_store *store, const char *id, struct ovl2_error *err)
@@ -192,7 +330,7 @@ static int unmount_layer(struct ovl2_store *store, const char *id, struct ovl2_e
 	if (r < 0)
 		return r;
 	if (hold.count == 1)
-		return unmount_last(&layer, err);
+		return unmount_last(&layer, &hold, err);
 
 	/* Of what is not mounted, only the count may be left over. */
 	if (hold.count)
@@ -211,12 +349,12 @@ int ovl2_layer_unmount(struct ovl2_store *store, const char *id, struct ovl2_err
 
 /* ------------------------------------------------------------------- spec -- */
 
-/* The spec and all that it points to, in one piece of memory each. */
+/* The spec and the memory of what it points to. */
 struct spec {
 	struct ovl2_mount_spec public;
-	char **paths;
+	char **texts;
 	size_t count;
-	char *data;
+	size_t room;
 };
 
 void ovl2_mount_spec_free(struct ovl2_mount_spec *public)
@@ -227,55 +365,98 @@ void ovl2_mount_spec_free(struct ovl2_mount_spec *public)
 		return;
 
 	for (size_t i = 0; i < spec->count; i++)
-		free(spec->paths[i]);
-	free(spec->paths);
-	free(spec->data);
+		free(spec->texts[i]);
+	free(spec->texts);
 	free(spec);
 }
 
-static const char *add_path(struct spec *spec, const char *home, const char *name)
+/* Keeps a text that was built; NULL when that failed, or there is no room for more. */
+static const char *keep(struct spec *spec, struct ovi_strbuf *text)
 {
-	char *path = NULL;
+	char *own = spec->count < spec->room ? ovi_strbuf_steal(text) : NULL;
 
-	if (!name)
-		return NULL;
-	if (asprintf(&path, "%s/%s", home, name) < 0)
-		return NULL;
-	spec->paths[spec->count++] = path;
+	ovi_strbuf_release(text);
+	if (own)
+		spec->texts[spec->count++] = own;
 
-	return path;
+	return own;
+}
+
+static const char *keep_path(struct spec *spec, const char *home, const char *name)
+{
+	struct ovi_strbuf path = { 0 };
+
+	ovi_strbuf_addf(&path, "%s/%s", home, name);
+
+	return keep(spec, &path);
+}
+
+/* The last `count` texts that were kept. */
+static const char *const *last_kept(const struct spec *spec, size_t count)
+{
+	return (const char *const *)spec->texts + spec->count - count;
+}
+
+/* The same text as for mount(2) by absolute paths, and cut at its commas. */
+static int add_options(struct spec *spec, const struct ovi_overlay *overlay)
+{
+	struct ovl2_mount_spec *public = &spec->public;
+	struct ovi_strbuf text = { 0 };
+	size_t before;
+
+	ovi_overlay_data(overlay, OVL2_MOUNT_ABSOLUTE, &text);
+	public->text = keep(spec, &text);
+	if (!public->text)
+		return -1;
+
+	before = spec->count;
+	for (const char *at = public->text; *at;) {
+		struct ovi_strbuf option = { 0 };
+		size_t length = ovi_option_length(at);
+
+		ovi_strbuf_add_bytes(&option, at, length);
+		if (!keep(spec, &option))
+			return -1;
+		at += length + (at[length] == ',');
+	}
+	public->option_count = spec->count - before;
+	public->options = last_kept(spec, public->option_count);
+
+	return 0;
 }
 
 static int fill_spec(struct spec *spec, const struct ovi_overlay *overlay, const char *id,
                      struct ovl2_error *err)
 {
 	struct ovl2_mount_spec *public = &spec->public;
-	cleanup_strbuf struct ovi_strbuf data = { 0 };
+	struct ovi_strbuf data = { 0 };
 	char target[OVL2_ID_SIZE + 8];
-	size_t wanted;
 
-	spec->paths = calloc(overlay->lower_count + 3, sizeof(*spec->paths));
-	if (!spec->paths)
+	spec->room = overlay->lower_count + 32;
+	spec->texts = calloc(spec->room, sizeof(*spec->texts));
+	if (!spec->texts)
 		return ovi_fail_memory(err);
 
 	for (size_t i = 0; i < overlay->lower_count; i++)
-		add_path(spec, overlay->home_path, overlay->lower[i]);
-	public->upper = add_path(spec, overlay->home_path, overlay->upper);
-	public->work = add_path(spec, overlay->home_path, overlay->work);
+		if (!keep_path(spec, overlay->home_path, overlay->lower[i]))
+			return ovi_fail_memory(err);
+	public->lower_count = overlay->lower_count;
+	public->lower = last_kept(spec, public->lower_count);
+
 	snprintf(target, sizeof(target), "%s/merged", id);
-	public->target = add_path(spec, overlay->home_path, target);
+	public->target = keep_path(spec, overlay->home_path, target);
+	if (overlay->upper) {
+		public->upper = keep_path(spec, overlay->home_path, overlay->upper);
+		public->work = keep_path(spec, overlay->home_path, overlay->work);
+	}
 
 	ovi_strbuf_add(&data, "");
 	ovi_overlay_data(overlay, public->method, &data);
-	wanted = overlay->lower_count + (overlay->upper ? 3 : 1);
-	if (data.failed || spec->count != wanted)
-		return ovi_fail_memory(err);
-
-	public->lower = (const char *const *)spec->paths;
-	public->lower_count = overlay->lower_count;
 	public->data_bytes = data.length;
-	spec->data = ovi_strbuf_steal(&data);
-	public->data = spec->data;
+	public->data = keep(spec, &data);
+	if (add_options(spec, overlay) < 0 || !public->target || !public->data ||
+	    (overlay->upper && (!public->upper || !public->work)))
+		return ovi_fail_memory(err);
 
 	return 0;
 }

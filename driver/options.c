@@ -88,6 +88,18 @@ static int parse_method(const char *text, int *ret_method)
 	return -1;
 }
 
+static int parse_name(const char *text, const char *const *names, size_t count, int *ret_value)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(text, names[i]) == 0) {
+			*ret_value = (int)i;
+			return 0;
+		}
+	}
+
+	return -1;
+}
+
 static int parse_durability(const char *text, int *ret_durability)
 {
 	static const char *const names[] = {
@@ -96,14 +108,18 @@ static int parse_durability(const char *text, int *ret_durability)
 		[OVL2_DURABILITY_ALWAYS] = "always",
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		if (strcmp(text, names[i]) == 0) {
-			*ret_durability = (int)i;
-			return 0;
-		}
-	}
+	return parse_name(text, names, ARRAY_SIZE(names), ret_durability);
+}
 
-	return -1;
+static int parse_attributes(const char *text, int *ret_attributes)
+{
+	static const char *const names[] = {
+		[OVL2_ATTRIBUTES_AUTO] = "auto",
+		[OVL2_ATTRIBUTES_TRUSTED] = "trusted",
+		[OVL2_ATTRIBUTES_USER] = "user",
+	};
+
+	return parse_name(text, names, ARRAY_SIZE(names), ret_attributes);
 }
 
 /* Splits "key=value"; `key` without the driver's prefix, which is optional. */
@@ -169,9 +185,14 @@ int ovl2_store_options_parse(const char *text, struct ovl2_store_options *option
 		               ? 0
 		               : fail_value(key, value, "none, commit or always", err);
 
+	if (strcasecmp(key, "attributes") == 0)
+		return parse_attributes(value, &options->attributes) == 0
+		               ? 0
+		               : fail_value(key, value, "auto, trusted or user", err);
+
 	return ovi_fail(err, OVL2_E_INVALID,
 	                "unknown store option '%s': known are override_kernel_check, size, "
-	                "max_depth, mount_method, durability",
+	                "max_depth, mount_method, durability, attributes",
 	                key);
 }
 

@@ -1,7 +1,9 @@
 #include "overlay.h"
 
+#include "advice.h"
 #include "cleanup.h"
 #include "fail.h"
+#include "kernel_log.h"
 #include "sys.h"
 
 #include <fcntl.h>
@@ -76,6 +78,21 @@ void ovi_overlay_data(const struct ovi_overlay *overlay, enum ovl2_mount_method 
 	if (overlay->label)
 		ovi_strbuf_addf(data, ",context=\"%s\"", overlay->label);
 	data->failed |= root.failed;
+}
+
+size_t ovi_option_length(const char *data)
+{
+	int is_quoted = 0;
+	size_t at = 0;
+
+	for (; data[at] && (is_quoted || data[at] != ','); at++) {
+		if (data[at] == '"')
+			is_quoted = !is_quoted;
+		else if (data[at] == '\\' && data[at + 1])
+			at++;
+	}
+
+	return at;
 }
 
 static int data_fits(const struct ovi_overlay *overlay, enum ovl2_mount_method method,
@@ -279,6 +296,9 @@ static int set_options(const struct ovi_overlay *overlay, int fs, struct ovl2_er
 	char *rest;
 	char *option;
 
+	/* As mount(2) has it: the first column of /proc/mounts. */
+	if (ovi_sys.fsconfig(fs, FSCONFIG_SET_STRING, "source", "overlay", 0) < 0)
+		return fail_context(err, fs, "name the source", "overlay");
 	if (overlay->label &&
 	    ovi_sys.fsconfig(fs, FSCONFIG_SET_STRING, "context", overlay->label, 0) < 0)
 		return fail_context(err, fs, "set mount label", overlay->label);
@@ -329,7 +349,8 @@ static int create_tree(const struct ovi_overlay *overlay, int by_descriptor, int
 	if (ovi_sys.fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		return fail_context(err, fs, "create overlay in", overlay->home_path);
 
-	*ret_tree = ovi_sys.fsmount(fs, FSMOUNT_CLOEXEC, overlay->upper ? 0 : MOUNT_ATTR_RDONLY);
+	*ret_tree = ovi_sys.fsmount(fs, FSMOUNT_CLOEXEC,
+	                            overlay->attributes | (overlay->upper ? 0 : MOUNT_ATTR_RDONLY));
 	if (*ret_tree < 0)
 		return fail_context(err, fs, "create mount in", overlay->home_path);
 
@@ -355,31 +376,24 @@ static int attach_tree(const struct ovi_overlay *overlay, int by_descriptor, con
 
 /* --------------------------------------------------------- through mount(2) -- */
 
-static const char *explain(int sys)
+static unsigned long mount_flags(const struct ovi_overlay *overlay)
 {
-	switch (sys) {
-	case ELOOP:
-		return " (a lower is listed twice or contains another)";
-	case EBUSY:
-		return " (the upper is in use by another mount)";
-	case EINVAL:
-		return " (the kernel log says why: dmesg | grep overlay)";
-	case ENODEV:
-		return " (no overlayfs: modprobe overlay)";
-	default:
-		return "";
-	}
+	unsigned long flags = overlay->upper ? 0 : MS_RDONLY;
+
+	flags |= overlay->attributes & MOUNT_ATTR_NODEV ? MS_NODEV : 0;
+	flags |= overlay->attributes & MOUNT_ATTR_NOSUID ? MS_NOSUID : 0;
+	flags |= overlay->attributes & MOUNT_ATTR_NOEXEC ? MS_NOEXEC : 0;
+
+	return flags;
 }
 
 /* `path` is where `target` under home is to be found from here. */
 static int mount_data(const struct ovi_overlay *overlay, const char *data, const char *path,
                       const char *target, struct ovl2_error *err)
 {
-	unsigned long flags = overlay->upper ? 0 : MS_RDONLY;
-
-	if (ovi_sys.mount("overlay", path, "overlay", flags, data) < 0)
-		return ovi_fail_errno(err, "mount %zu lowers on '%s/%s'%s", overlay->lower_count,
-		                      overlay->home_path, target, explain(errno));
+	if (ovi_sys.mount("overlay", path, "overlay", mount_flags(overlay), data) < 0)
+		return ovi_fail_errno(err, "mount %zu lowers on '%s/%s'", overlay->lower_count,
+		                      overlay->home_path, target);
 
 	return 0;
 }
@@ -496,6 +510,27 @@ static int attach_by(const struct ovi_overlay *overlay, enum ovl2_mount_method m
 	return attach_data(overlay, method, target, err);
 }
 
+/*
+ * Most of what overlayfs dislikes it tells nobody but the kernel log. So what failed is
+ * tried once more with the log being watched, and what is said there is part of the
+ * error, with what can be done about it.
+ */
+static int attach_watched(const struct ovi_overlay *overlay, enum ovl2_mount_method method,
+                          const char *target, struct ovl2_error *err)
+{
+	cleanup_fd int log = ovi_kernel_log_open();
+	char words[256];
+	int r;
+
+	r = attach_by(overlay, method, target, err);
+	if (r < 0) {
+		ovi_kernel_log_read(log, words, sizeof(words));
+		ovi_advice_add(err, words);
+	}
+
+	return r;
+}
+
 int ovi_overlay_attach(const struct ovi_overlay *overlay, enum ovl2_mount_method wanted,
                        const char *target, struct ovl2_error *err)
 {
@@ -508,8 +543,12 @@ int ovi_overlay_attach(const struct ovi_overlay *overlay, enum ovl2_mount_method
 		return r;
 
 	r = attach_by(overlay, method, target, &reason);
-	if (r == OVL2_E_UNSUPPORTED && wanted == OVL2_MOUNT_AUTO && method == OVL2_MOUNT_FD)
-		r = attach_by(overlay, choose_without_fd(overlay), target, &reason);
+	if (r == OVL2_E_UNSUPPORTED && wanted == OVL2_MOUNT_AUTO && method == OVL2_MOUNT_FD) {
+		method = choose_without_fd(overlay);
+		r = attach_by(overlay, method, target, &reason);
+	}
+	if (r == OVL2_E_SYSTEM || r == OVL2_E_BUSY)
+		r = attach_watched(overlay, method, target, &reason);
 	if (r < 0 && err)
 		*err = reason;
 

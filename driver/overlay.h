@@ -41,6 +41,9 @@ struct ovi_overlay {
 
 	/* SELinux label, or NULL. */
 	const char *label;
+
+	/* MOUNT_ATTR_NODEV, _NOSUID, _NOEXEC. Without an upper it is read-only anyway. */
+	unsigned int attributes;
 };
 
 /*
@@ -59,6 +62,12 @@ int ovi_overlay_choose(const struct ovi_overlay *overlay, enum ovl2_mount_method
 /* Adds what mount(2) would be given by `method`; nothing for fd and append. */
 void ovi_overlay_data(const struct ovi_overlay *overlay, enum ovl2_mount_method method,
                       struct ovi_strbuf *data);
+
+/*
+ * How long the first option of mount data is: up to a comma that is not escaped and not
+ * inside quotes.
+ */
+size_t ovi_option_length(const char *data);
 
 /* Builds the overlay by the chosen method and attaches it to `target` under home. */
 int ovi_overlay_attach(const struct ovi_overlay *overlay, enum ovl2_mount_method wanted,

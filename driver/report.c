@@ -82,9 +82,10 @@ static void tell_host(struct teller *teller, const struct ovl2_store *store)
 	tell_answer(teller, "Supports d_type", r, 1, &evidence, &reason);
 	r = ovl2_probe_opaque_copy_up(store->home, &evidence, &reason);
 	tell_answer(teller, "Native Overlay Diff", r, 0, &evidence, &reason);
-	tell(teller, "Using metacopy", "metacopy=off at every mount where the kernel has it",
-	     "false");
-	tell(teller, "userxattr", "trusted.* attributes are used", "false");
+	tell(teller, "Using metacopy", "options of every mount", "%s",
+	     strstr(store->mount_options, "metacopy=on") ? "true" : "false");
+	tell(teller, "userxattr", "names of overlayfs's marks in the layers", "%s",
+	     store->attributes == &ovi_user_attributes ? "true" : "false");
 	r = ovl2_probe_project_quota(store->home, &evidence, &reason);
 	tell_answer(teller, "Project Quota", r, 1, &evidence, &reason);
 }

@@ -320,12 +320,18 @@ static int is_checked(int home, const char *run_path)
 	return !path.failed && ovi_sys.fstatat(AT_FDCWD, path.text, &st, 0) == 0;
 }
 
+static void add_option(struct ovl2_store *store, const char *option)
+{
+	size_t length = strlen(store->mount_options);
+
+	if (*option)
+		snprintf(store->mount_options + length, sizeof(store->mount_options) - length,
+		         "%s%s", length ? "," : "", option);
+}
+
 /*
- * Without these a mount may differ from host to host, since the kernel's defaults
- * can be set per host: index makes sharing a lower EBUSY, and redirect_dir and
- * metacopy write an upper that only this kernel can read. A parameter's file is
- * there when the kernel knows the option; redirect_always_follow came with
- * "nofollow" (Linux 4.15).
+ * Why these: see mount_options in ovl2.h. A parameter's file is there when the kernel
+ * knows the option; redirect_always_follow came with "nofollow" (Linux 4.15).
  */
 static void choose_mount_options(struct ovl2_store *store)
 {
@@ -344,12 +350,67 @@ static void choose_mount_options(struct ovl2_store *store)
 
 		snprintf(path, sizeof(path), "/sys/module/overlay/parameters/%s",
 		         known[i].parameter);
-		if (ovi_sys.fstatat(AT_FDCWD, path, &st, 0) < 0)
-			continue;
-		if (*store->mount_options)
-			strcat(store->mount_options, ",");
-		strcat(store->mount_options, known[i].option);
+		if (ovi_sys.fstatat(AT_FDCWD, path, &st, 0) == 0)
+			add_option(store, known[i].option);
 	}
+}
+
+/* One option of a caller: nothing that would bring in other directories or labels. */
+static int check_mount_option(const char *option, size_t length, struct ovl2_error *err)
+{
+	static const char *const allowed[] = {
+		"index=", "redirect_dir=", "metacopy=", "xino=", "nfs_export=", "uuid=", "fsync=",
+	};
+	static const char characters[] = "abcdefghijklmnopqrstuvwxyz_=";
+
+	for (size_t i = 0; i < ARRAY_SIZE(allowed); i++)
+		if (strncmp(option, allowed[i], strlen(allowed[i])) == 0 &&
+		    strspn(option, characters) >= length)
+			return 0;
+
+	return ovi_fail(err, OVL2_E_INVALID,
+	                "mount option '%.*s' is none of index, redirect_dir, metacopy, xino, "
+	                "nfs_export, uuid and fsync, with a value",
+	                (int)length, option);
+}
+
+static int take_mount_options(struct ovl2_store *store, const char *options, struct ovl2_error *err)
+{
+	if (!options) {
+		choose_mount_options(store);
+		return 0;
+	}
+	if (strlen(options) >= sizeof(store->mount_options) / 2)
+		return ovi_fail(err, OVL2_E_INVALID, "mount options of more than %zu characters",
+		                sizeof(store->mount_options) / 2 - 1);
+
+	for (const char *at = options; *at;) {
+		size_t length = strcspn(at, ",");
+		int r = check_mount_option(at, length, err);
+
+		if (r < 0)
+			return r;
+		at += length + (at[length] == ',');
+	}
+	add_option(store, options);
+
+	return 0;
+}
+
+static int take_attributes(struct ovl2_store *store, struct ovl2_error *err)
+{
+	int r = 0;
+
+	if (store->options.attributes == OVL2_ATTRIBUTES_AUTO)
+		r = ovi_attributes_choose(store->home, OVI_EMPTY, &store->attributes, err);
+	else
+		store->attributes = store->options.attributes == OVL2_ATTRIBUTES_USER
+		                            ? &ovi_user_attributes
+		                            : &ovi_trusted_attributes;
+	if (r == 0)
+		add_option(store, store->attributes->option);
+
+	return r;
 }
 
 /*
@@ -435,6 +496,10 @@ static int check_options(const struct ovl2_store_options *options, struct ovl2_e
 	if (!ovl2_mount_method_name(options->mount_method))
 		return ovi_fail(err, OVL2_E_INVALID, "there is no mount method %d",
 		                options->mount_method);
+	if (options->attributes < OVL2_ATTRIBUTES_AUTO ||
+	    options->attributes > OVL2_ATTRIBUTES_USER)
+		return ovi_fail(err, OVL2_E_INVALID, "there are no attributes %d",
+		                options->attributes);
 	if (options->durability < OVL2_DURABILITY_COMMIT ||
 	    options->durability > OVL2_DURABILITY_ALWAYS)
 		return ovi_fail(err, OVL2_E_INVALID, "there is no durability %d",
@@ -456,11 +521,13 @@ static int fill(struct ovl2_store *store, const char *path, struct ovl2_error *e
 
 	r = open_run(store, store->options.run_directory, err);
 	store->options.run_directory = NULL;
-	if (r < 0)
-		return r;
-	choose_mount_options(store);
+	if (r == 0)
+		r = take_mount_options(store, store->options.mount_options, err);
+	store->options.mount_options = NULL;
+	if (r == 0)
+		r = take_attributes(store, err);
 
-	return ovi_store_collect(store, err);
+	return r < 0 ? r : ovi_store_collect(store, err);
 }
 
 int ovl2_store_open(const char *path, const struct ovl2_store_options *options,

@@ -13,6 +13,7 @@
  * other by the same means and a crash releases them.
  */
 
+#include "attributes.h"
 #include "id.h"
 
 #include <ovl2.h>
@@ -36,7 +37,10 @@ struct ovl2_store {
 	struct ovi_memo *memo;
 
 	/* Overlay options of every mount: "index=off,redirect_dir=nofollow,...". */
-	char mount_options[64];
+	char mount_options[256];
+
+	/* Under which names overlayfs keeps its marks here. */
+	const struct ovi_attributes *attributes;
 };
 
 /* Logs through the caller's callback. */

@@ -110,3 +110,14 @@ int ovi_fail_within(struct ovl2_error *err, int code, const char *format, ...)
 
 	return code;
 }
+
+void ovi_fail_add(struct ovl2_error *err, const char *format, ...)
+{
+	size_t length = strlen(err->message);
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(err->message + length, sizeof(err->message) - length, format, args);
+	va_end(args);
+	replace_control_characters(err->message);
+}

@@ -27,6 +27,10 @@ int ovi_fail_errno(struct ovl2_error *err, const char *format, ...)
 int ovi_fail_within(struct ovl2_error *err, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Adds to the end of the message, as far as there is room. */
+void ovi_fail_add(struct ovl2_error *err, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
 static inline int ovi_fail_memory(struct ovl2_error *err)
 {
 	return ovi_fail(err, OVL2_E_NO_MEMORY, "out of memory");

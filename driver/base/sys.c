@@ -70,6 +70,7 @@ struct ovi_sys ovi_sys = {
 	.utimensat = utimensat,
 	.setxattr = setxattr,
 	.lsetxattr = lsetxattr,
+	.lremovexattr = lremovexattr,
 	.lgetxattr = lgetxattr,
 	.llistxattr = llistxattr,
 	.fsync = fsync,

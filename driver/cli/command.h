@@ -35,17 +35,25 @@ struct command {
 extern const struct command commands[];
 
 /* Keys of the options that every command takes, before its name or after it. */
-enum { KEY_HOME = 'H', KEY_STORAGE_OPT = 256, KEY_JSON, KEY_RUN_DIRECTORY, KEY_OWN };
+enum {
+	KEY_HOME = 'H',
+	KEY_STORAGE_OPT = 256,
+	KEY_JSON,
+	KEY_RUN_DIRECTORY,
+	KEY_MOUNT_OPTIONS,
+	KEY_OWN
+};
 
-/* clang-format off: rows of a table, not a block */
-#define COMMON_OPTIONS                                                                      \
-	{ "home", KEY_HOME, "DIR", "the store (default /var/lib/ovl2)" },                   \
-		{ "json", KEY_JSON, NULL, "answer in JSON" },                               \
-		{ "storage-opt", KEY_STORAGE_OPT, "KEY=VALUE",                              \
-		  "store option, as Docker's: size, max_depth, mount_method, durability" }, \
-	{                                                                                   \
-		"run-dir", KEY_RUN_DIRECTORY, "DIR", "mount counts (default /run/ovl2)"     \
-	}
+/* Rows of a table, which the formatter takes for a block. */
+/* clang-format off */
+#define COMMON_OPTIONS                                                               \
+	{ "home", KEY_HOME, "DIR", "the store (default /var/lib/ovl2)" },            \
+	{ "json", KEY_JSON, NULL, "answer in JSON" },                                \
+	{ "storage-opt", KEY_STORAGE_OPT, "KEY=VALUE",                               \
+	  "size, max_depth, mount_method, durability, attributes; as Docker's" },    \
+	{ "mount-options", KEY_MOUNT_OPTIONS, "TEXT",                                \
+	  "instead of index=off,redirect_dir=nofollow,metacopy=off" },               \
+	{ "run-dir", KEY_RUN_DIRECTORY, "DIR", "mount counts (default /run/ovl2)" }
 /* clang-format on */
 
 /* Takes such an option; fails the program when the value makes no sense. */

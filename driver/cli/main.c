@@ -50,6 +50,8 @@ void context_take(struct context *context, const struct cli_program *own, int ke
 		context->as_json = 1;
 	else if (key == KEY_RUN_DIRECTORY)
 		context->options.run_directory = optarg;
+	else if (key == KEY_MOUNT_OPTIONS)
+		context->options.mount_options = optarg;
 	else if (ovl2_store_options_parse(optarg, &context->options, &err) < 0)
 		cli_usage_error(own, "%s", err.message);
 }

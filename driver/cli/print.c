@@ -4,8 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* jansson takes UTF-8 only; a path is any bytes. Others as \xNN. */
-static json_t *json_of_bytes(const char *text)
+json_t *json_of_bytes(const char *text)
 {
 	json_t *value = json_string(text);
 	char *escaped;

@@ -6,6 +6,9 @@
 
 #include <jansson.h>
 
+/* jansson takes UTF-8 only and a path is any bytes: others as \xNN. */
+json_t *json_of_bytes(const char *text);
+
 /* Collects into the json array `data`. */
 int collect_layer(void *data, const struct ovl2_layer_info *layer);
 int collect_fact(void *data, const struct ovl2_fact *fact);

@@ -143,6 +143,18 @@ enum ovl2_durability {
 	OVL2_DURABILITY_ALWAYS
 };
 
+/* Under which names overlayfs keeps its marks in the layers of a store. */
+enum ovl2_attributes {
+	/* trusted.overlay.*, or user.overlay.* where this process may not set those. */
+	OVL2_ATTRIBUTES_AUTO,
+
+	/* trusted.overlay.*: what Docker writes as root. */
+	OVL2_ATTRIBUTES_TRUSTED,
+
+	/* user.overlay.*, mounted with userxattr: in a user namespace. Linux >= 5.11. */
+	OVL2_ATTRIBUTES_USER
+};
+
 struct ovl2_store_options {
 	/* sizeof(struct ovl2_store_options): lets later versions add members. */
 	size_t size;
@@ -172,13 +184,33 @@ struct ovl2_store_options {
 
 	/* Where mount counts live; must vanish at reboot. NULL means "/run/ovl2". */
 	const char *run_directory;
+
+	/*
+	 * Overlay options of every mount, with commas between; of index, redirect_dir,
+	 * metacopy, xino, nfs_export, uuid and fsync. NULL means, as far as this kernel
+	 * knows them, "index=off,redirect_dir=nofollow,metacopy=off":
+	 *
+	 *  - index=off, since with an index a lower belongs to one upper, and sharing
+	 *    lowers is what layers are for (EBUSY, ESTALE otherwise);
+	 *  - redirect_dir=nofollow, since a redirect names a path in the layers below: it
+	 *    ties an upper to them, and one forged in a layer leads anywhere;
+	 *  - metacopy=off, since a file whose data stays below is in no layer as a whole,
+	 *    and a forged one shows the data of another.
+	 *
+	 * They are given explicitly because a host may have set other defaults
+	 * (/sys/module/overlay/parameters).
+	 */
+	const char *mount_options;
+
+	/* enum ovl2_attributes. */
+	int attributes;
 };
 
 /*
  * Adds one option in the form Docker's --storage-opt takes to `options`, whose
  * size must be set: "overlay2.override_kernel_check=true", "overlay2.size=10G".
  * The prefix may be left out. Ours in addition: "mount_method=", "max_depth=",
- * "durability=none|commit|always".
+ * "durability=none|commit|always", "attributes=auto|trusted|user".
  *
  * Errors: OVL2_E_INVALID for an unknown key (named) or a value that does not
  * parse.
@@ -321,6 +353,19 @@ struct ovl2_mount_options {
 
 	/* Non-zero mounts without an upper: nothing can be written. */
 	int read_only;
+
+	/* Non-zero forbids device files, set-id programs, programs (mount(8)). */
+	int nodev;
+	int nosuid;
+	int noexec;
+
+	/*
+	 * Non-zero leaves out every fsync(2) and sync(2) in the mount (volatile, Linux >=
+	 * 5.10): for what can be thrown away. The last unmount flushes it all at once and
+	 * makes the layer an ordinary one again. If the machine goes down before that, the
+	 * layer cannot be trusted: mounting it is OVL2_E_CORRUPT, and it can only be removed.
+	 */
+	int skip_sync;
 };
 
 /*
@@ -363,6 +408,15 @@ struct ovl2_mount_spec {
 	/* mount(2) data of that method, "" for append and fd; and its length. */
 	const char *data;
 	size_t data_bytes;
+
+	/*
+	 * For other programs: every option with its value, "lowerdir=/a:/b" first, with
+	 * absolute paths; and all of them as `mount -t overlay -o` takes them. That text
+	 * may be longer than what mount(8) can pass on (4095 bytes).
+	 */
+	const char *const *options;
+	size_t option_count;
+	const char *text;
 };
 
 /* As ovl2_layer_mount() without mounting. Release with ovl2_mount_spec_free(). */

@@ -86,7 +86,7 @@ static void copied_opaque_mark_is_seen(void **state)
 	struct ovl2_error err = { 0 };
 
 	start();
-	finish(place, ovi_opaque_copy_up(place->fd, "userxattr", &evidence, &err), 1, &evidence,
+	finish(place, ovi_opaque_copy_up(place->fd, "trusted.overlay.opaque", "userxattr", &evidence, &err), 1, &evidence,
 	       &err);
 	assert_contains(evidence.text, "trusted.overlay.opaque=y");
 }

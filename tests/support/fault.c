@@ -77,6 +77,7 @@ FAULT(int, setxattr,
 FAULT(int, lsetxattr,
       (const char *path, const char *name, const void *value, size_t size, int flags),
       (path, name, value, size, flags))
+FAULT(int, lremovexattr, (const char *path, const char *name), (path, name))
 FAULT(ssize_t, lgetxattr, (const char *path, const char *name, void *value, size_t size),
       (path, name, value, size))
 FAULT(ssize_t, llistxattr, (const char *path, char *list, size_t size), (path, list, size))
@@ -106,7 +107,7 @@ FAULT(int, ioctl, (int fd, unsigned long request, void *argument), (fd, request,
 /* NOLINTEND(bugprone-macro-parentheses) */
 
 /* A call that is added to the table has to be added here as well. */
-_Static_assert(sizeof(struct ovi_sys) == 39 * sizeof(void (*)(void)), "every call can fail");
+_Static_assert(sizeof(struct ovi_sys) == 40 * sizeof(void (*)(void)), "every call can fail");
 
 void test_fault_install(void)
 {
@@ -133,6 +134,7 @@ void test_fault_install(void)
 	ovi_sys.utimensat = fault_utimensat;
 	ovi_sys.setxattr = fault_setxattr;
 	ovi_sys.lsetxattr = fault_lsetxattr;
+	ovi_sys.lremovexattr = fault_lremovexattr;
 	ovi_sys.lgetxattr = fault_lgetxattr;
 	ovi_sys.llistxattr = fault_llistxattr;
 	ovi_sys.fsync = fault_fsync;

@@ -1,0 +1,63 @@
+#include "advice.h"
+
+#include "cleanup.h"
+#include "fail.h"
+
+#include <string.h>
+
+struct advice {
+	/* In what the kernel says (fs/overlayfs/super.c, params.c), or NULL for any. */
+	const char *words;
+	int sys; /* or 0 for any */
+
+	const char *cure;
+};
+
+static const struct advice table[] = {
+	{ "maximum fs stacking depth", 0, "put the store on a filesystem that is not an overlay" },
+	{ "not supported as upperdir", 0, "put the store on ext4, xfs, btrfs or tmpfs" },
+	{ "RENAME_WHITEOUT", 0, "put the store on ext4, xfs, btrfs or tmpfs" },
+	{ "missing required features", 0, "put the store on ext4, xfs, btrfs or tmpfs" },
+	{ "failed to set xattr on upper", 0, "mount the filesystem with user_xattr" },
+	{ "need to support d_type", 0, "make the filesystem anew with d_type" },
+	{ "case-insensitive", 0, "make the filesystem without casefold" },
+	{ "must reside under the same mount", 0, "nothing may be mounted inside a layer" },
+	{ "incompat feature 'volatile'", 0,
+	  "if it was unmounted cleanly: sync, delete work/work/incompat" },
+	{ "conflicting lowerdir", 0, "a lower is there twice or inside another: ovl2 check" },
+	{ "conflicting options", 0, "leave one of these mount_options out" },
+	{ "is in-use", 0,
+	  "another mount has this upper: unmount it (grep overlay /proc/*/mountinfo)" },
+	{ "Unknown parameter 'context'", 0, "no SELinux here: leave the label out" },
+	{ "Unknown parameter", 0, "this kernel does not know it: leave it out" },
+	{ NULL, ELOOP, "a lower is there twice or inside another: ovl2 check" },
+	{ NULL, EBUSY,
+	  "another mount has this upper: unmount it (grep overlay /proc/*/mountinfo)" },
+	{ NULL, ENODEV, "modprobe overlay" },
+	{ NULL, ENOSPC,
+	  "too many mounts, or namespaces: sysctl fs.mount-max user.max_mnt_namespaces" },
+	{ NULL, ESTALE, "the layers changed under an index: remove the work directory's index" },
+};
+
+static const char *find_cure(const char *words, int sys)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		const struct advice *row = &table[i];
+
+		if (row->words ? strstr(words, row->words) != NULL : row->sys == sys)
+			return row->cure;
+	}
+
+	return NULL;
+}
+
+void ovi_advice_add(struct ovl2_error *err, const char *words)
+{
+	const char *cure;
+
+	if (*words && !strstr(err->message, words))
+		ovi_fail_add(err, " (%s)", words);
+	cure = find_cure(err->message, err->sys);
+	if (cure)
+		ovi_fail_add(err, ": %s", cure);
+}
