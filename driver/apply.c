@@ -52,6 +52,7 @@ static int describe(const struct ovi_layer *layer, struct ovi_blueprint *bluepri
 	blueprint->record = layer->record;
 	if (!layer->record.is_foreign && !layer->record.is_read_write)
 		blueprint->record.is_committed = 1;
+	ovi_store_mark(layer->store, &blueprint->record);
 	memcpy(blueprint->link, layer->link, sizeof(blueprint->link));
 	for (size_t i = 0; i < chain->count; i++)
 		ovi_strbuf_addf(&blueprint->lower, "%s%s", i ? ":" : "", chain->links[i]);
@@ -100,6 +101,22 @@ static int prepare(struct ovl2_store *store, const char *id, struct ovi_stage *s
 	return r;
 }
 
+/* What is on disk must not stand on what is not said to be. */
+static int settle_parents(struct ovl2_store *store, const char *id, struct ovl2_error *err)
+{
+	cleanup_layer struct ovi_layer layer = OVI_LAYER_NONE;
+	cleanup_fd int lock = -1;
+	int r;
+
+	if (!ovi_store_is_durable(store))
+		return 0;
+	r = ovi_store_lock(store, LOCK_SH, &lock, err);
+	if (r == 0)
+		r = ovi_layer_open(store, id, &layer, err);
+
+	return r == 0 ? ovi_layer_settle(store, layer.record.parent, err) : r;
+}
+
 /*
  * The layer and its double change places in one step: content, record and mark
  * together. What was the layer, empty, is what the stage then holds.
@@ -145,6 +162,8 @@ int ovl2_layer_apply(struct ovl2_store *store, const char *id, int fd, uint64_t 
 		r = ovi_changes_size_of_upper(place.root, &bytes, err);
 	if (r == 0)
 		r = ovi_store_sync(store, err);
+	if (r == 0)
+		r = settle_parents(store, id, err);
 	if (r == 0)
 		r = publish(store, id, &stage, err);
 	ovi_place_release(&place);

@@ -56,7 +56,15 @@ static int read_files(struct ovi_layer *layer, struct ovl2_error *err)
 	if (r == 0)
 		r = ovi_chain_read(layer->store, layer->dir, layer->id, &layer->chain, err);
 
-	return r < 0 ? r : agree_on_parent(layer, err);
+	if (r == 0)
+		r = agree_on_parent(layer, err);
+	if (r == 0 && *layer->record.boot && strcmp(layer->record.boot, layer->store->boot) != 0)
+		r = ovi_fail(
+			err, OVL2_E_CORRUPT,
+			"layer '%s' was not flushed before the machine went down: make it anew",
+			layer->id);
+
+	return r;
 }
 
 static int open_directory(struct ovl2_store *store, const char *id, int *ret_dir,
@@ -176,6 +184,46 @@ int ovi_layer_commit(struct ovi_layer *layer, struct ovl2_error *err)
 	return 0;
 }
 
+static int mark_flushed(struct ovl2_store *store, const char *id, struct ovi_record *ret_record,
+                        struct ovl2_error *err)
+{
+	cleanup_layer struct ovi_layer layer = OVI_LAYER_NONE;
+	int r;
+
+	r = ovi_layer_open_locked(store, id, &layer, err);
+	if (r < 0)
+		return r;
+	*ret_record = layer.record;
+	if (!*layer.record.boot)
+		return 0;
+	*layer.record.boot = '\0';
+	r = ovi_record_write(layer.dir, &layer.record, 1, err);
+
+	return r < 0 ? r : 1;
+}
+
+int ovi_layer_settle(struct ovl2_store *store, const char *id, struct ovl2_error *err)
+{
+	struct ovi_record record = { .is_foreign = 0 };
+	int is_changed = 0;
+	int r = *id ? 1 : 0;
+
+	snprintf(record.parent, sizeof(record.parent), "%s", id);
+	while (r > 0 && *record.parent) {
+		char next[OVL2_ID_SIZE];
+
+		memcpy(next, record.parent, sizeof(next));
+		r = mark_flushed(store, next, &record, err);
+		is_changed |= r > 0;
+	}
+	if (r < 0)
+		return ovi_fail_within(err, r, "mark layer '%s' as flushed", id);
+	if (is_changed && ovi_sys.syncfs(store->home) < 0)
+		return ovi_fail_errno(err, "flush the filesystem of '%s'", store->path);
+
+	return 0;
+}
+
 /* ----------------------------------------------------------------- create -- */
 
 /* What a new layer is made from, and the layer below; not open for a base layer. */
@@ -259,6 +307,8 @@ static int publish(struct plan *plan, const struct ovi_stage *stage, struct ovl2
 	r = commit_parent(plan, err);
 	if (r == 0)
 		r = ovi_store_sync(store, err);
+	if (r == 0 && ovi_store_is_durable(store) && *plan->parent.record.boot)
+		r = ovi_layer_settle(store, plan->parent.id, err);
 	if (r == 0 &&
 	    ovi_sys.renameat2(store->home, stage->name, store->home, id, RENAME_NOREPLACE) < 0)
 		r = errno == EEXIST
@@ -334,6 +384,7 @@ int ovl2_layer_create(struct ovl2_store *store, const char *id,
 	plan.blueprint.record.quota_bytes =
 		own.quota_bytes ? own.quota_bytes : store->options.quota_bytes;
 	plan.blueprint.record.quota_inodes = own.quota_inodes;
+	ovi_store_mark(store, &plan.blueprint.record);
 
 	r = make_layer(&plan, own.parent, err);
 	ovi_layer_close(&plan.parent);

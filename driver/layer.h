@@ -46,5 +46,12 @@ void ovi_layer_close(struct ovi_layer *layer);
 int ovi_layer_open_locked(struct ovl2_store *store, const char *id, struct ovi_layer *ret_layer,
                           struct ovl2_error *err);
 
+/*
+ * Says in the records of layer `id`, "" for none, and of all below it that they are
+ * on disk, which the caller has seen to with a flush, and flushes that too. The store
+ * must be locked. Layers below one that is on disk are as well.
+ */
+int ovi_layer_settle(struct ovl2_store *store, const char *id, struct ovl2_error *err);
+
 /* Marks the layer as committed, for us and for Docker, if it is not yet. */
 int ovi_layer_commit(struct ovi_layer *layer, struct ovl2_error *err);

@@ -43,9 +43,10 @@ int ovi_record_write(int layer, const struct ovi_record *record, int flush, stru
 	cleanup_free char *text = NULL;
 	int r;
 
-	json = json_pack("{si ss ss* sb sb sI sI sI}", "format", RECORD_FORMAT, "id", record->id,
-	                 "parent", *record->parent ? record->parent : NULL, "read_write",
-	                 record->is_read_write, "committed", record->is_committed, "quota_bytes",
+	json = json_pack("{si ss ss* ss* sb sb sI sI sI}", "format", RECORD_FORMAT, "id",
+	                 record->id, "parent", *record->parent ? record->parent : NULL, "boot",
+	                 *record->boot ? record->boot : NULL, "read_write", record->is_read_write,
+	                 "committed", record->is_committed, "quota_bytes",
 	                 (json_int_t)record->quota_bytes, "quota_inodes",
 	                 (json_int_t)record->quota_inodes, "project_id",
 	                 (json_int_t)record->project_id);
@@ -92,6 +93,7 @@ static int parse(const char *text, const char *id, struct ovi_record *ret_record
 	cleanup_json json_t *json = NULL;
 	const char *own_id = NULL;
 	const char *parent = NULL;
+	const char *boot = NULL;
 	json_int_t bytes = 0;
 	json_int_t inodes = 0;
 	json_int_t project = 0;
@@ -106,10 +108,11 @@ static int parse(const char *text, const char *id, struct ovi_record *ret_record
 	if (r < 0)
 		return r;
 
-	if (json_unpack_ex(json, &bad, 0, "{si ss s?s sb sb sI sI sI}", "format", &format, "id",
-	                   &own_id, "parent", &parent, "read_write", &ret_record->is_read_write,
-	                   "committed", &ret_record->is_committed, "quota_bytes", &bytes,
-	                   "quota_inodes", &inodes, "project_id", &project) < 0)
+	if (json_unpack_ex(json, &bad, 0, "{si ss s?s s?s sb sb sI sI sI}", "format", &format, "id",
+	                   &own_id, "parent", &parent, "boot", &boot, "read_write",
+	                   &ret_record->is_read_write, "committed", &ret_record->is_committed,
+	                   "quota_bytes", &bytes, "quota_inodes", &inodes, "project_id",
+	                   &project) < 0)
 		return ovi_fail(err, OVL2_E_CORRUPT, "%s", bad.text);
 	if (format != RECORD_FORMAT)
 		return ovi_fail(err, OVL2_E_CORRUPT, "format %d is not known here", format);
@@ -118,9 +121,25 @@ static int parse(const char *text, const char *id, struct ovi_record *ret_record
 
 	snprintf(ret_record->id, sizeof(ret_record->id), "%s", own_id);
 	snprintf(ret_record->parent, sizeof(ret_record->parent), "%s", parent ? parent : "");
+	snprintf(ret_record->boot, sizeof(ret_record->boot), "%s", boot ? boot : "");
 	ret_record->quota_bytes = (uint64_t)bytes;
 	ret_record->quota_inodes = (uint64_t)inodes;
 	ret_record->project_id = (uint32_t)project;
+
+	return 0;
+}
+
+int ovi_boot_read(char ret_boot[OVI_BOOT_SIZE], struct ovl2_error *err)
+{
+	cleanup_free char *text = NULL;
+	int r;
+
+	r = ovi_file_read(AT_FDCWD, "/proc/sys/kernel/random/boot_id", OVI_BOOT_SIZE, &text, NULL,
+	                  err);
+	if (r < 0)
+		return r;
+	text[strcspn(text, "\n")] = '\0';
+	snprintf(ret_boot, OVI_BOOT_SIZE, "%s", text);
 
 	return 0;
 }

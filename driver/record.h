@@ -7,6 +7,9 @@
 
 #include <ovl2.h>
 
+/* A boot id of Linux, a UUID, and a NUL. */
+#define OVI_BOOT_SIZE 37
+
 /* Docker's mark of a layer that has had a child: an empty file. */
 #define OVI_COMMITTED_NAME "committed"
 
@@ -21,6 +24,9 @@ struct ovi_record {
 	uint64_t quota_bytes;
 	uint64_t quota_inodes;
 	uint32_t project_id;
+
+	/* Of the boot that it has not been flushed in yet; "" for a layer on disk. */
+	char boot[OVI_BOOT_SIZE];
 
 	/* Read from disk? Otherwise pieced together from a foreign layer's files. */
 	int is_foreign;
@@ -40,3 +46,6 @@ int ovi_record_write(int layer, const struct ovi_record *record, int flush, stru
  */
 int ovi_record_read(int layer, const char *id, struct ovi_record *ret_record,
                     struct ovl2_error *err);
+
+/* The id of this boot. */
+int ovi_boot_read(char ret_boot[OVI_BOOT_SIZE], struct ovl2_error *err);

@@ -7,6 +7,7 @@
 #include "memo.h"
 #include "options.h"
 #include "overlay.h"
+#include "quarantine.h"
 #include "strbuf.h"
 #include "sys.h"
 #include "tree.h"
@@ -60,6 +61,14 @@ int ovi_store_lock(struct ovl2_store *store, int operation, int *ret_lock, struc
 int ovi_store_is_durable(const struct ovl2_store *store)
 {
 	return store->options.durability != OVL2_DURABILITY_NONE;
+}
+
+void ovi_store_mark(const struct ovl2_store *store, struct ovi_record *record)
+{
+	if (ovi_store_is_durable(store))
+		record->boot[0] = '\0';
+	else
+		memcpy(record->boot, store->boot, sizeof(record->boot));
 }
 
 int ovi_store_sync(struct ovl2_store *store, struct ovl2_error *err)
@@ -145,7 +154,7 @@ int ovi_store_collect(struct ovl2_store *store, struct ovl2_error *err)
 {
 	int r;
 
-	r = collect(store, OVI_PRIVATE "/staging", err);
+	r = collect(store, OVI_STAGING, err);
 	if (r < 0)
 		return r;
 
@@ -249,9 +258,7 @@ static int make_directory(int dir, const char *name, const char *path, struct ov
 static int make_store(int home, const char *path, struct ovl2_error *err)
 {
 	static const char *const names[] = {
-		"l",       OVI_PRIVATE,
-		OVI_EMPTY, OVI_PRIVATE "/staging",
-		OVI_TRASH, OVI_PRIVATE "/quarantine",
+		"l", OVI_PRIVATE, OVI_EMPTY, OVI_STAGING, OVI_TRASH, OVI_QUARANTINE,
 	};
 	cleanup_fd int fd = -1;
 	int r = 0;
@@ -513,12 +520,19 @@ static int fill(struct ovl2_store *store, const char *path, struct ovl2_error *e
 	int r;
 
 	r = open_home(path, &store->options, &store->home, err);
+	if (r == 0)
+		r = ovi_boot_read(store->boot, err);
 	if (r < 0)
 		return r;
 	store->path = realpath(path, NULL);
 	if (!store->path)
 		return ovi_fail_errno(err, "resolve '%s'", path);
 
+	/* Before the run directory says that this boot has seen the store. */
+	if (!is_checked(store->home, store->options.run_directory))
+		r = ovi_quarantine_unflushed(store, err);
+	if (r < 0)
+		return r;
 	r = open_run(store, store->options.run_directory, err);
 	store->options.run_directory = NULL;
 	if (r == 0)

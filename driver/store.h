@@ -15,12 +15,15 @@
 
 #include "attributes.h"
 #include "id.h"
+#include "record.h"
 
 #include <ovl2.h>
 
 #define OVI_PRIVATE ".ovl2"
 #define OVI_EMPTY OVI_PRIVATE "/empty"
 #define OVI_TRASH OVI_PRIVATE "/trash"
+#define OVI_STAGING OVI_PRIVATE "/staging"
+#define OVI_QUARANTINE OVI_PRIVATE "/quarantine"
 
 struct ovl2_store {
 	/* The store's directory, and its absolute path without links. */
@@ -29,6 +32,9 @@ struct ovl2_store {
 
 	/* Where mount counts live: a directory for this store alone. */
 	int run;
+
+	/* Of this boot: what is not flushed is marked with it. */
+	char boot[OVI_BOOT_SIZE];
 
 	/* As given; max_depth filled in. The strings in it are not kept. */
 	struct ovl2_store_options options;
@@ -55,6 +61,9 @@ int ovi_store_lock(struct ovl2_store *store, int operation, int *ret_lock, struc
 
 /* Must what is published be on disk first? */
 int ovi_store_is_durable(const struct ovl2_store *store);
+
+/* Has a new layer's record say whether it will be on disk when it is published. */
+void ovi_store_mark(const struct ovl2_store *store, struct ovi_record *record);
 
 /* Flushes the filesystem, unless the store's durability is none. */
 int ovi_store_sync(struct ovl2_store *store, struct ovl2_error *err);

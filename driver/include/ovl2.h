@@ -136,7 +136,12 @@ enum ovl2_durability {
 	/* When the call that made or filled it returns: one syncfs(2) each. */
 	OVL2_DURABILITY_COMMIT,
 
-	/* When the kernel gets round to it. For throw-away stores. */
+	/*
+	 * When the kernel gets round to it, or ovl2_store_sync() is called. A layer
+	 * that was not flushed when the machine went down is not trusted: the first
+	 * ovl2_store_open() after a boot puts it in the store's quarantine. For
+	 * throw-away stores, and for making many layers at once.
+	 */
 	OVL2_DURABILITY_NONE,
 
 	/* As commit, and removals too are on disk when the call returns. */
@@ -255,6 +260,12 @@ OVL2_API int ovl2_store_status(struct ovl2_store *store, ovl2_fact_fn *each, voi
 
 /* Unmounts every mounted layer and deletes what interrupted calls left behind. */
 OVL2_API int ovl2_store_cleanup(struct ovl2_store *store, struct ovl2_error *err);
+
+/*
+ * Flushes all that was made with durability none: from then on it survives a power
+ * cut. Returns how many layers that were.
+ */
+OVL2_API int ovl2_store_sync(struct ovl2_store *store, struct ovl2_error *err);
 
 struct ovl2_layer_info {
 	const char *id;

@@ -1,0 +1,103 @@
+#include "quarantine.h"
+
+#include "chain.h"
+#include "cleanup.h"
+#include "dir.h"
+#include "fail.h"
+#include "strbuf.h"
+#include "sys.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+
+int ovi_quarantine(struct ovl2_store *store, const char *path, const char *name, const char *why,
+                   struct ovl2_error *err)
+{
+	cleanup_strbuf struct ovi_strbuf target = { 0 };
+	char random[OVI_LINK_LENGTH + 1];
+	int r;
+
+	ovi_strbuf_addf(&target, OVI_QUARANTINE "/%s", name);
+	if (target.failed)
+		return ovi_fail_memory(err);
+	r = ovi_sys.renameat2(store->home, path, store->home, target.text, RENAME_NOREPLACE);
+	if (r < 0 && errno == EEXIST) {
+		r = ovi_random_name(random, err);
+		if (r < 0)
+			return r;
+		ovi_strbuf_addf(&target, ".%s", random);
+		if (target.failed)
+			return ovi_fail_memory(err);
+		r = ovi_sys.renameat2(store->home, path, store->home, target.text,
+		                      RENAME_NOREPLACE);
+	}
+	if (r < 0)
+		return ovi_fail_errno(err, "move '%s' to '%s'", path, target.text);
+	ovi_store_log(store, OVL2_LOG_WARNING, "'%s' is now '%s/%s': %s", path, store->path,
+	              target.text, why);
+
+	return 0;
+}
+
+/* Returns 1 for a layer that is not to be trusted. */
+static int is_unflushed(const struct ovl2_store *store, const char *id)
+{
+	struct ovi_record record;
+	cleanup_fd int dir = -1;
+
+	/* A record that cannot be read is found by whoever uses the layer. */
+	if (ovi_dir_open(store->home, id, &dir, NULL) < 0 ||
+	    ovi_record_read(dir, id, &record, NULL) < 0)
+		return 0;
+
+	return *record.boot && strcmp(record.boot, store->boot) != 0;
+}
+
+/* The link that leads to a layer in its place; "" for none. */
+static void find_link(struct ovl2_store *store, const char *id, char ret_link[OVI_LINK_SIZE])
+{
+	cleanup_fd int dir = -1;
+
+	if (ovi_dir_open(store->home, id, &dir, NULL) < 0 ||
+	    ovi_link_read(store, dir, id, ret_link, NULL) < 0)
+		*ret_link = '\0';
+}
+
+int ovi_quarantine_layer(struct ovl2_store *store, const char *id, const char *why,
+                         struct ovl2_error *err)
+{
+	char link[OVI_LINK_SIZE];
+	int r;
+
+	find_link(store, id, link);
+	r = ovi_quarantine(store, id, id, why, err);
+	/* In the quarantine its name is in the layer's `link`; a dead entry is harmless. */
+	if (r == 0 && *link && ovi_sys.unlinkat(store->home, link, 0) < 0)
+		ovi_store_log(store, OVL2_LOG_WARNING, "link '%s' stayed: %s", link,
+		              strerrordesc_np(errno));
+
+	return r;
+}
+
+int ovi_quarantine_unflushed(struct ovl2_store *store, struct ovl2_error *err)
+{
+	cleanup_listing struct ovi_listing listing = { 0 };
+	cleanup_fd int lock = -1;
+	int r;
+
+	r = ovi_store_lock(store, LOCK_EX, &lock, err);
+	if (r == 0)
+		r = ovi_dir_list(store->home, store->path, &listing, err);
+	for (size_t i = 0; i < listing.count && r == 0; i++) {
+		const char *id = listing.names[i].name;
+
+		if (!ovi_id_is_valid(id) || !is_unflushed(store, id))
+			continue;
+		r = ovi_quarantine_layer(store, id,
+		                         "it was not flushed before the machine went down", err);
+	}
+
+	return r;
+}
