@@ -116,20 +116,8 @@ static void unmount(struct ovi_layer *layer)
  * directory, and refuses to mount while it is there; but it never takes it away.
  */
 #define VOLATILE_NAME "volatile"
+#define VOLATILE_BYTES 64
 #define KERNEL_MARK "work/work/incompat"
-#define BOOT_ID "/proc/sys/kernel/random/boot_id"
-
-static int read_boot(char ret_boot[64], struct ovl2_error *err)
-{
-	cleanup_fd int fd = ovi_sys.openat(AT_FDCWD, BOOT_ID, O_RDONLY, 0);
-	ssize_t length = fd >= 0 ? ovi_sys.read(fd, ret_boot, 63) : -1;
-
-	if (length < 0)
-		return ovi_fail_errno(err, "read '%s'", BOOT_ID);
-	ret_boot[length] = '\0';
-
-	return 0;
-}
 
 /* All to disk, then no marks: an ordinary layer again. */
 static int settle_volatile(struct ovi_layer *layer, struct ovl2_error *err)
@@ -148,12 +136,12 @@ static int settle_volatile(struct ovi_layer *layer, struct ovl2_error *err)
 /* Left by a mount without syncs that was not unmounted by us? */
 static int check_volatile(struct ovi_layer *layer, struct ovl2_error *err)
 {
+	const char *now = layer->store->boot;
 	cleanup_free char *then = NULL;
 	struct ovl2_error reason = { 0 };
-	char now[64];
 	int r;
 
-	r = ovi_file_read(layer->dir, VOLATILE_NAME, sizeof(now), &then, NULL, &reason);
+	r = ovi_file_read(layer->dir, VOLATILE_NAME, VOLATILE_BYTES, &then, NULL, &reason);
 	if (r == OVL2_E_NOT_FOUND)
 		return 0;
 	if (r < 0) {
@@ -161,9 +149,6 @@ static int check_volatile(struct ovi_layer *layer, struct ovl2_error *err)
 			*err = reason;
 		return r;
 	}
-	r = read_boot(now, err);
-	if (r < 0)
-		return r;
 	if (strcmp(now, then) != 0)
 		return ovi_fail(
 			err, OVL2_E_CORRUPT,
@@ -175,12 +160,9 @@ static int check_volatile(struct ovi_layer *layer, struct ovl2_error *err)
 
 static int mark_volatile(struct ovi_layer *layer, struct ovl2_error *err)
 {
-	char boot[64];
 	int r;
 
-	r = read_boot(boot, err);
-	if (r == 0)
-		r = ovi_file_replace(layer->dir, VOLATILE_NAME, boot, 1, err);
+	r = ovi_file_replace(layer->dir, VOLATILE_NAME, layer->store->boot, 1, err);
 	if (r == 0 && ovi_sys.fsync(layer->dir) < 0)
 		r = ovi_fail_errno(err, "flush '%s'", layer->id);
 
