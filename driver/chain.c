@@ -12,7 +12,7 @@
 #include <string.h>
 
 /* 500 links with colons between. */
-#define LOWER_MAX_BYTES (OVI_MAX_LOWERS * OVI_LINK_SIZE)
+#define LOWER_MAX_BYTES ((size_t)OVI_MAX_LOWERS * OVI_LINK_SIZE)
 
 void ovi_chain_release(struct ovi_chain *chain)
 {

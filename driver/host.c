@@ -435,7 +435,7 @@ int ovi_opaque_copy_up(int directory, const char *mark, const char *overlay_opti
 		.work = "work",
 		.options = overlay_options,
 	};
-	const struct ovi_attributes *attributes = NULL;
+	const struct ovi_attributes *attributes = &ovi_trusted_attributes;
 	cleanup_fd int root = -1;
 	char path[PATH_MAX + 16];
 	int r;

@@ -265,11 +265,11 @@ static int pin_link(struct ovi_memo *memo, const struct ovi_layer *layer, const 
 {
 	struct ovi_pin **slot = find_pin(memo, link);
 	struct ovi_pin *pin = *slot;
-	int r;
+	int r = 0;
 
 	if (!pin) {
 		r = open_pin(layer->store, link, &pin, err);
-		if (r < 0)
+		if (r < 0 || !pin)
 			return r;
 		pin->is_out = memo->pin_count >= memo->max_pins;
 		if (!pin->is_out) {
@@ -345,9 +345,12 @@ void ovi_pins_release(struct ovi_pins *pins)
 
 	if (pins->count > 0)
 		pthread_mutex_lock(&pins->memo->lock);
-	for (size_t i = 0; i < pins->count; i++)
-		if (--pins->pins[i]->users == 0 && pins->pins[i]->is_out)
-			free_pin(pins->pins[i]);
+	for (size_t i = 0; pins->pins && i < pins->count; i++) {
+		struct ovi_pin *pin = pins->pins[i];
+
+		if (pin && --pin->users == 0 && pin->is_out)
+			free_pin(pin);
+	}
 	if (pins->count > 0)
 		pthread_mutex_unlock(&pins->memo->lock);
 	free(pins->pins);

@@ -36,13 +36,15 @@ struct request {
 static void add_flag(struct request *request, int is_wanted, const char *word,
                      unsigned int attribute)
 {
+	size_t length;
+
 	if (!is_wanted)
 		return;
 
 	request->attributes |= attribute;
-	if (*request->flags)
-		strcat(request->flags, ",");
-	strcat(request->flags, word);
+	length = strlen(request->flags);
+	snprintf(request->flags + length, sizeof(request->flags) - length, "%s%s",
+	         length ? "," : "", word);
 }
 
 static int read_request(const struct ovl2_store *store, const struct ovl2_mount_options *options,
@@ -149,7 +151,7 @@ static int check_volatile(struct ovi_layer *layer, struct ovl2_error *err)
 			*err = reason;
 		return r;
 	}
-	if (strcmp(now, then) != 0)
+	if (!then || strcmp(now, then) != 0)
 		return ovi_fail(
 			err, OVL2_E_CORRUPT,
 			"it was mounted without syncs when the machine went down: its content "
@@ -230,7 +232,7 @@ static int mount_layer(struct ovl2_store *store, const char *id, const struct re
                        struct ovl2_error *err)
 {
 	cleanup_layer struct ovi_layer layer = OVI_LAYER_NONE;
-	struct ovi_hold hold;
+	struct ovi_hold hold = { 0 };
 	cleanup_fd int lock = -1;
 	int r;
 
@@ -250,7 +252,7 @@ int ovl2_layer_mount(struct ovl2_store *store, const char *id,
                      struct ovl2_error *err)
 {
 	cleanup_strbuf struct ovi_strbuf path = { 0 };
-	struct request request;
+	struct request request = { 0 };
 	int r;
 
 	r = ovi_id_check(id, err);
@@ -300,7 +302,7 @@ static int unmount_last(struct ovi_layer *layer, const struct ovi_hold *hold,
 static int unmount_layer(struct ovl2_store *store, const char *id, struct ovl2_error *err)
 {
 	cleanup_layer struct ovi_layer layer = OVI_LAYER_NONE;
-	struct ovi_hold hold;
+	struct ovi_hold hold = { 0 };
 	cleanup_fd int lock = -1;
 	int r;
 
@@ -449,8 +451,8 @@ int ovl2_layer_mount_spec(struct ovl2_store *store, const char *id,
 {
 	cleanup_layer struct ovi_layer layer = OVI_LAYER_NONE;
 	cleanup_view struct ovi_view view = { .lower = NULL };
-	struct request request;
-	enum ovl2_mount_method method;
+	struct request request = { 0 };
+	enum ovl2_mount_method method = OVL2_MOUNT_AUTO;
 	struct spec *spec;
 	int r;
 

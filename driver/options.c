@@ -6,6 +6,7 @@
 #include "fail.h"
 #include "overlay.h"
 
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
@@ -27,7 +28,7 @@ static int parse_size(const char *text, uint64_t *ret_bytes)
 	if (*end == ' ')
 		end++;
 	if (*end) {
-		char letter = *end >= 'A' && *end <= 'Z' ? (char)(*end - 'A' + 'a') : *end;
+		char letter = (char)tolower((unsigned char)*end);
 		const char *unit = strchr(units, letter);
 
 		if (!unit)
@@ -150,8 +151,8 @@ int ovl2_store_options_parse(const char *text, struct ovl2_store_options *option
                              struct ovl2_error *err)
 {
 	cleanup_free char *copy = NULL;
-	const char *key = NULL;
-	const char *value = NULL;
+	const char *key = "";
+	const char *value = "";
 	int r;
 
 	if (!text || options->size != sizeof(*options))
@@ -200,8 +201,8 @@ int ovl2_layer_options_parse(const char *text, struct ovl2_layer_options *option
                              struct ovl2_error *err)
 {
 	cleanup_free char *copy = NULL;
-	const char *key = NULL;
-	const char *value = NULL;
+	const char *key = "";
+	const char *value = "";
 	int r;
 
 	if (!text || options->size != sizeof(*options))

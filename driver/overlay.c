@@ -534,7 +534,7 @@ static int attach_watched(const struct ovi_overlay *overlay, enum ovl2_mount_met
 int ovi_overlay_attach(const struct ovi_overlay *overlay, enum ovl2_mount_method wanted,
                        const char *target, struct ovl2_error *err)
 {
-	enum ovl2_mount_method method;
+	enum ovl2_mount_method method = OVL2_MOUNT_AUTO;
 	struct ovl2_error reason = { 0 };
 	int r;
 

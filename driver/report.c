@@ -141,7 +141,7 @@ static int tell_layer(struct ovl2_store *store, const char *id, ovl2_layer_fn *e
 {
 	cleanup_layer struct ovi_layer layer = OVI_LAYER_NONE;
 	struct ovl2_layer_info info = { .id = id };
-	struct ovi_hold hold;
+	struct ovi_hold hold = { 0 };
 	int r;
 
 	r = ovi_layer_open(store, id, &layer, err);
@@ -213,7 +213,7 @@ int ovl2_layer_metadata(struct ovl2_store *store, const char *id, ovl2_fact_fn *
 	cleanup_layer struct ovi_layer layer = OVI_LAYER_NONE;
 	cleanup_strbuf struct ovi_strbuf lowers = { 0 };
 	struct teller teller = { .each = each, .data = data };
-	struct ovi_hold hold;
+	struct ovi_hold hold = { 0 };
 	int r;
 
 	r = ovi_layer_open(store, id, &layer, err);

@@ -269,7 +269,7 @@ static int print_mount(const struct command *command, const struct context *cont
 static int take_mount_flag(struct ovl2_mount_options *options, int key)
 {
 	int *const flags[] = {
-		[KEY_READ_ONLY - KEY_READ_ONLY] = &options->read_only,
+		[0] = &options->read_only,
 		[KEY_NODEV - KEY_READ_ONLY] = &options->nodev,
 		[KEY_NOSUID - KEY_READ_ONLY] = &options->nosuid,
 		[KEY_NOEXEC - KEY_READ_ONLY] = &options->noexec,

@@ -24,7 +24,7 @@ static void print_commands(FILE *out)
 	fprintf(out, "  %-10s %s\n", "report", "both as a document (ovl2-report)");
 }
 
-static const struct cli_program program = {
+static const struct cli_program ovl2 = {
 	.name = "ovl2",
 	.usage = "[OPTION...] COMMAND [ARGUMENT...]",
 	.about = "Keeps container layers on disk, in the layout of Docker's overlay2, and mounts\n"
@@ -40,7 +40,7 @@ static const struct cli_program program = {
 	.print_more = print_commands,
 };
 
-void context_take(struct context *context, const struct cli_program *own, int key)
+void context_take(struct context *context, const struct cli_program *program, int key)
 {
 	struct ovl2_error err = { 0 };
 
@@ -53,7 +53,7 @@ void context_take(struct context *context, const struct cli_program *own, int ke
 	else if (key == KEY_MOUNT_OPTIONS)
 		context->options.mount_options = optarg;
 	else if (ovl2_store_options_parse(optarg, &context->options, &err) < 0)
-		cli_usage_error(own, "%s", err.message);
+		cli_usage_error(program, "%s", err.message);
 }
 
 /* "ovl2 NAME" is "ovl2-NAME" beside this program, or on the PATH. Returns if not. */
@@ -98,10 +98,10 @@ int main(int argc, char **argv)
 	/* A reader that has seen enough is an error to report, not a reason to die. */
 	signal(SIGPIPE, SIG_IGN);
 
-	while ((key = cli_next_option(&program, argc, argv)) >= 0)
-		context_take(&context, &program, key);
+	while ((key = cli_next_option(&ovl2, argc, argv)) >= 0)
+		context_take(&context, &ovl2, key);
 	if (optind == argc)
-		cli_usage_error(&program, "which command?");
+		cli_usage_error(&ovl2, "which command?");
 
 	argv += optind;
 	argc -= optind;
@@ -114,5 +114,5 @@ int main(int argc, char **argv)
 	}
 
 	run_program(name, argv);
-	cli_usage_error(&program, "there is no command '%s'", name);
+	cli_usage_error(&ovl2, "there is no command '%s'", name);
 }

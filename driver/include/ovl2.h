@@ -453,8 +453,8 @@ OVL2_API void ovl2_mount_spec_free(struct ovl2_mount_spec *spec);
  * Errors: OVL2_E_EXISTS when the layer has content already; OVL2_E_BUSY while it
  * is mounted; OVL2_E_CORRUPT for a tar that is damaged, truncated or unsafe.
  */
-OVL2_API int ovl2_layer_apply(struct ovl2_store *store, const char *id, int fd,
-                              uint64_t *ret_bytes, struct ovl2_error *err);
+OVL2_API int ovl2_layer_apply(struct ovl2_store *store, const char *id, int fd, uint64_t *ret_bytes,
+                              struct ovl2_error *err);
 
 enum ovl2_diff_method {
 	/* Walk the upper when `parent` is the layer's parent, else compare. */
@@ -494,11 +494,7 @@ OVL2_API int ovl2_layer_diff_size(struct ovl2_store *store, const char *id,
                                   const struct ovl2_diff_options *options, uint64_t *ret_bytes,
                                   struct ovl2_error *err);
 
-enum ovl2_change_kind {
-	OVL2_CHANGE_MODIFY,
-	OVL2_CHANGE_ADD,
-	OVL2_CHANGE_DELETE
-};
+enum ovl2_change_kind { OVL2_CHANGE_MODIFY, OVL2_CHANGE_ADD, OVL2_CHANGE_DELETE };
 
 struct ovl2_change {
 	int kind; /* enum ovl2_change_kind */
@@ -537,8 +533,7 @@ struct ovl2_evidence {
  * Is the kernel at least 4.0, the first with several lowers? Docker's own check.
  * value: 6001012 for 6.1.12.
  */
-OVL2_API int ovl2_probe_kernel_version(struct ovl2_evidence *ret_evidence,
-                                       struct ovl2_error *err);
+OVL2_API int ovl2_probe_kernel_version(struct ovl2_evidence *ret_evidence, struct ovl2_error *err);
 
 /* Is this a filesystem that overlayfs takes as an upper? value: statfs(2) magic. */
 OVL2_API int ovl2_probe_backing_fs(int directory, struct ovl2_evidence *ret_evidence,
