@@ -9,6 +9,7 @@
 #include "strbuf.h"
 #include "sys.h"
 #include "view.h"
+#include "volatile.h"
 #include "whiteout.h"
 #include "xattr.h"
 
@@ -307,6 +308,8 @@ static int open_diff(struct ovl2_store *store, const char *id, int *ret_dir, str
 
 	r = ovi_layer_open(store, id, &layer, err);
 	if (r == 0)
+		r = ovi_volatile_check(store, layer.dir, err);
+	if (r >= 0)
 		r = ovi_dir_open(layer.dir, "diff", ret_dir, err);
 
 	return r;

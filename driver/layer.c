@@ -11,6 +11,7 @@
 #include "strbuf.h"
 #include "sys.h"
 #include "tree.h"
+#include "volatile.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -283,6 +284,13 @@ static int commit_parent(struct plan *plan, struct ovl2_error *err)
 		                "layer '%s' is mounted writable and cannot be a parent: unmount it "
 		                "first",
 		                parent.id);
+
+	/* What was written without syncs is on disk before anything stands on it. */
+	r = hold.count ? 0 : ovi_volatile_check(plan->store, parent.dir, err);
+	if (r > 0)
+		r = ovi_volatile_settle(plan->store, parent.dir, err);
+	if (r < 0)
+		return ovi_fail_within(err, r, "layer '%s'", parent.id);
 
 	return ovi_layer_commit(&parent, err);
 }

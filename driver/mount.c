@@ -4,14 +4,13 @@
 
 #include "cleanup.h"
 #include "fail.h"
-#include "file.h"
 #include "hold.h"
 #include "layer.h"
 #include "options.h"
 #include "strbuf.h"
 #include "sys.h"
-#include "tree.h"
 #include "view.h"
+#include "volatile.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -110,65 +109,12 @@ static void unmount(struct ovi_layer *layer)
 		              strerrordesc_np(errno));
 }
 
-/* ------------------------------------------------------------- without syncs -- */
-
-/*
- * A layer that is mounted without syncs has a file with the boot it was so in, from
- * before the mount until all of it is on disk. overlayfs has its own mark, in the work
- * directory, and refuses to mount while it is there; but it never takes it away.
- */
-#define VOLATILE_NAME "volatile"
-#define VOLATILE_BYTES 64
-#define KERNEL_MARK "work/work/incompat"
-
-/* All to disk, then no marks: an ordinary layer again. */
-static int settle_volatile(struct ovi_layer *layer, struct ovl2_error *err)
-{
-	int r;
-
-	if (ovi_sys.syncfs(layer->store->home) < 0)
-		return ovi_fail_errno(err, "flush the filesystem of '%s'", layer->store->path);
-	r = ovi_tree_remove(layer->dir, KERNEL_MARK, err);
-	if (r == 0)
-		r = ovi_tree_remove(layer->dir, VOLATILE_NAME, err);
-
-	return r;
-}
-
 /* Left by a mount without syncs that was not unmounted by us? */
-static int check_volatile(struct ovi_layer *layer, struct ovl2_error *err)
+static int settle_leftover(struct ovi_layer *layer, struct ovl2_error *err)
 {
-	const char *now = layer->store->boot;
-	cleanup_free char *then = NULL;
-	struct ovl2_error reason = { 0 };
-	int r;
+	int r = ovi_volatile_check(layer->store, layer->dir, err);
 
-	r = ovi_file_read(layer->dir, VOLATILE_NAME, VOLATILE_BYTES, &then, NULL, &reason);
-	if (r == OVL2_E_NOT_FOUND)
-		return 0;
-	if (r < 0) {
-		if (err)
-			*err = reason;
-		return r;
-	}
-	if (!then || strcmp(now, then) != 0)
-		return ovi_fail(
-			err, OVL2_E_CORRUPT,
-			"it was mounted without syncs when the machine went down: its content "
-			"cannot be trusted: remove it");
-
-	return settle_volatile(layer, err);
-}
-
-static int mark_volatile(struct ovi_layer *layer, struct ovl2_error *err)
-{
-	int r;
-
-	r = ovi_file_replace(layer->dir, VOLATILE_NAME, layer->store->boot, 1, err);
-	if (r == 0 && ovi_sys.fsync(layer->dir) < 0)
-		r = ovi_fail_errno(err, "flush '%s'", layer->id);
-
-	return r;
+	return r > 0 ? ovi_volatile_settle(layer->store, layer->dir, err) : r;
 }
 
 /* -------------------------------------------------------------------- mount -- */
@@ -213,9 +159,9 @@ static int mount_first(struct ovi_layer *layer, const struct request *request,
 	if (r == 0 && layer->record.is_foreign && hold.is_writable)
 		r = make_target(layer, "work", err);
 	if (r == 0 && !layer->record.is_committed)
-		r = check_volatile(layer, err);
+		r = settle_leftover(layer, err);
 	if (r == 0 && request->skip_sync && hold.is_writable)
-		r = mark_volatile(layer, err);
+		r = ovi_volatile_mark(layer->store, layer->dir, layer->id, err);
 	if (r == 0)
 		r = attach(layer, request, hold.is_writable, err);
 	if (r < 0)
@@ -294,7 +240,7 @@ static int unmount_last(struct ovi_layer *layer, const struct ovi_hold *hold,
 
 	r = ovi_hold_write(layer, &none, err);
 	if (r == 0 && strstr(hold->flags, SKIP_SYNC))
-		r = settle_volatile(layer, err);
+		r = ovi_volatile_settle(layer->store, layer->dir, err);
 
 	return r;
 }

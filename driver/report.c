@@ -11,6 +11,7 @@
 #include "strbuf.h"
 #include "sys.h"
 #include "tree.h"
+#include "volatile.h"
 
 #include <fcntl.h>
 #include <libmount.h>
@@ -242,23 +243,37 @@ int ovl2_layer_metadata(struct ovl2_store *store, const char *id, ovl2_fact_fn *
 
 /* ------------------------------------------------------------------ cleanup -- */
 
-/* Is it a mount of ours: "<store>/<id>/merged"? */
-static int is_merged(const struct ovl2_store *store, const char *target)
+/* Is it a mount of ours, "<store>/<id>/merged"? Of which layer? */
+static int is_merged(const struct ovl2_store *store, const char *target, char id[OVL2_ID_SIZE])
 {
 	size_t length = strlen(store->path);
-	char id[OVL2_ID_SIZE];
 	const char *slash;
 
 	if (!target || strncmp(target, store->path, length) != 0 || target[length] != '/')
 		return 0;
 	target += length + 1;
 	slash = strchr(target, '/');
-	if (!slash || strcmp(slash, "/merged") != 0 || (size_t)(slash - target) >= sizeof(id))
+	if (!slash || strcmp(slash, "/merged") != 0 || (size_t)(slash - target) >= OVL2_ID_SIZE)
 		return 0;
 	memcpy(id, target, (size_t)(slash - target));
 	id[slash - target] = '\0';
 
 	return ovi_id_is_valid(id);
+}
+
+static int unmount_one(struct ovl2_store *store, const char *target, const char *id,
+                       struct ovl2_error *err)
+{
+	cleanup_fd int layer = -1;
+	int r;
+
+	if (ovi_sys.umount2(target, UMOUNT_NOFOLLOW) < 0)
+		return ovi_fail_errno(err, "unmount '%s'", target);
+	r = ovi_dir_open(store->home, id, &layer, err);
+	if (r == 0)
+		r = ovi_volatile_check(store, layer, err);
+
+	return r > 0 ? ovi_volatile_settle(store, layer, err) : r;
 }
 
 static int unmount_all(struct ovl2_store *store, struct libmnt_table *table, struct ovl2_error *err)
@@ -271,9 +286,10 @@ static int unmount_all(struct ovl2_store *store, struct libmnt_table *table, str
 		return ovi_fail_memory(err);
 	while (r == 0 && mnt_table_next_fs(table, iter, &fs) == 0) {
 		const char *target = mnt_fs_get_target(fs);
+		char id[OVL2_ID_SIZE];
 
-		if (is_merged(store, target) && ovi_sys.umount2(target, UMOUNT_NOFOLLOW) < 0)
-			r = ovi_fail_errno(err, "unmount '%s'", target);
+		if (is_merged(store, target, id))
+			r = unmount_one(store, target, id, err);
 	}
 	mnt_free_iter(iter);
 

@@ -4,6 +4,7 @@
 #include "dir.h"
 #include "fail.h"
 #include "hold.h"
+#include "volatile.h"
 
 #include <stdio.h>
 
@@ -76,6 +77,8 @@ int ovi_view_open(struct ovl2_store *store, const char *id, int *ret_root, struc
 
 	r = ovi_layer_open(store, id, &layer, err);
 	if (r == 0)
+		r = ovi_volatile_check(store, layer.dir, err);
+	if (r >= 0)
 		r = ovi_hold_read(&layer, &hold, err);
 	/* Its upper must not be a lower as well: what is mounted is the view. */
 	if (r == 0 && hold.count && hold.is_writable)
