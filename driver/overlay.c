@@ -150,7 +150,7 @@ static int check_method(const struct ovi_overlay *overlay, enum ovl2_mount_metho
 	    !data_fits(overlay, method, &bytes))
 		return ovi_fail(err, OVL2_E_UNSUPPORTED,
 		                "%zu lowers need %zu bytes of mount data and method %s takes %d: "
-		                "use method fd or append (Linux >= 6.13 or 6.7)",
+		                "use method fd or append (Linux >= 6.15 or 6.7)",
 		                overlay->lower_count, bytes, method_names[method],
 		                OVI_MAX_DATA_BYTES);
 
@@ -161,16 +161,22 @@ static int check_method(const struct ovi_overlay *overlay, enum ovl2_mount_metho
 enum { FD_UNKNOWN, FD_YES, FD_NO };
 static atomic_int fd_support = FD_UNKNOWN;
 
+/* Asked with O_PATH, as layers are opened: Linux 6.13 and 6.14 take others only. */
 static int takes_descriptors(int home)
 {
 	cleanup_fd int fs = -1;
+	cleanup_fd int path = -1;
 
 	if (atomic_load(&fd_support) == FD_UNKNOWN) {
+		path = ovi_sys.openat(home, ".", O_PATH | O_DIRECTORY, 0);
 		fs = ovi_sys.fsopen("overlay", FSOPEN_CLOEXEC);
-		if (fs >= 0 && ovi_sys.fsconfig(fs, FSCONFIG_SET_FD, "lowerdir+", NULL, home) == 0)
+		if (path < 0)
+			return 0;
+		if (fs >= 0 && ovi_sys.fsconfig(fs, FSCONFIG_SET_FD, "lowerdir+", NULL, path) == 0)
 			atomic_store(&fd_support, FD_YES);
 		/* EINVAL before 6.7, EOPNOTSUPP before 6.5; anything else tells nothing. */
-		else if (errno == ENOSYS || (fs >= 0 && (errno == EINVAL || errno == EOPNOTSUPP)))
+		else if (errno == ENOSYS ||
+		         (fs >= 0 && (errno == EBADF || errno == EINVAL || errno == EOPNOTSUPP)))
 			atomic_store(&fd_support, FD_NO);
 	}
 
@@ -247,6 +253,20 @@ static int fail_context(struct ovl2_error *err, int fs, const char *action, cons
 	return ovi_fail_errno(err, "%s '%s' (%s)", action, operand, reason + 2);
 }
 
+/*
+ * Until Linux 6.15 fsconfig(2) says EBADF to every O_PATH descriptor, whatever it is
+ * for. Ours are open, so that can mean nothing else.
+ */
+static int set_descriptor(int fs, const char *key, int fd, const char *name, struct ovl2_error *err)
+{
+	if (ovi_sys.fsconfig(fs, FSCONFIG_SET_FD, key, NULL, fd) == 0)
+		return 0;
+	if (errno == EBADF)
+		errno = EOPNOTSUPP;
+
+	return fail_context(err, fs, key, name);
+}
+
 static int set_directory(const struct ovi_overlay *overlay, int fs, int by_descriptor,
                          const char *key, const char *name, struct ovl2_error *err)
 {
@@ -257,9 +277,7 @@ static int set_directory(const struct ovi_overlay *overlay, int fs, int by_descr
 		fd = ovi_sys.openat(overlay->home, name, O_PATH | O_DIRECTORY, 0);
 		if (fd < 0)
 			return ovi_fail_errno(err, "open '%s/%s'", overlay->home_path, name);
-		if (ovi_sys.fsconfig(fs, FSCONFIG_SET_FD, key, NULL, fd) < 0)
-			return fail_context(err, fs, key, name);
-		return 0;
+		return set_descriptor(fs, key, fd, name, err);
 	}
 
 	/* The kernel takes backslashes out of upperdir and workdir, not of lowerdir+. */
@@ -284,10 +302,8 @@ static int set_lower(const struct ovi_overlay *overlay, int fs, int by_descripto
 	if (!by_descriptor || fd < 0)
 		return set_directory(overlay, fs, by_descriptor, "lowerdir+", overlay->lower[i],
 		                     err);
-	if (ovi_sys.fsconfig(fs, FSCONFIG_SET_FD, "lowerdir+", NULL, fd) < 0)
-		return fail_context(err, fs, "lowerdir+", overlay->lower[i]);
 
-	return 0;
+	return set_descriptor(fs, "lowerdir+", fd, overlay->lower[i], err);
 }
 
 static int set_options(const struct ovi_overlay *overlay, int fs, struct ovl2_error *err)
@@ -623,6 +639,8 @@ int ovi_overlay_open(const struct ovi_overlay *overlay, int *ret_root, struct ov
 	int r;
 
 	r = open_tree_root(overlay, 1, ret_root, &reason);
+	if (r == OVL2_E_UNSUPPORTED && check_method(overlay, OVL2_MOUNT_RELATIVE, NULL) < 0)
+		return ovi_overlay_open_by(overlay, OVL2_MOUNT_APPEND, ret_root, err);
 	if (r == OVL2_E_UNSUPPORTED)
 		return ovi_overlay_open_by(overlay, OVL2_MOUNT_RELATIVE, ret_root, err);
 	if (r < 0 && err)

@@ -135,7 +135,7 @@ const struct probe probe_registry[] = {
 		.id = "mount_fd",
 		.title = "Can lowers be handed over one descriptor at a time?",
 		.why = "Up to 500 lowers without any path: nothing to quote, nothing too long.",
-		.since = "Linux 6.13",
+		.since = "Linux 6.15",
 		.remedy = NEWER_KERNEL,
 		.run = mount_fd,
 	},

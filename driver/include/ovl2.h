@@ -124,7 +124,7 @@ enum ovl2_mount_method {
 	/* fsopen(2) and one "lowerdir+" string a lower. 500 lowers; Linux >= 6.7. */
 	OVL2_MOUNT_APPEND,
 
-	/* fsopen(2) and one descriptor a lower. 500 lowers; Linux >= 6.13. */
+	/* fsopen(2) and one descriptor a lower. 500 lowers; Linux >= 6.15. */
 	OVL2_MOUNT_FD
 };
 
