@@ -9,6 +9,7 @@
 #include "fail.h"
 #include "hold.h"
 #include "layer.h"
+#include "quota.h"
 #include "sys.h"
 #include "unpack.h"
 #include "utf8.h"
@@ -71,7 +72,7 @@ static int double_layer(const struct ovi_layer *layer, const struct ovi_stage *s
 
 	r = describe(layer, &blueprint, err);
 	if (r == 0)
-		r = ovi_blueprint_build(layer->store, &blueprint, stage->dir, err);
+		r = ovi_blueprint_build(&blueprint, stage->dir, err);
 	if (r == 0)
 		r = ovi_dir_open(stage->dir, "diff", ret_root, err);
 	ovi_strbuf_release(&blueprint.lower);
@@ -146,6 +147,19 @@ static int publish(struct ovl2_store *store, const char *id, const struct ovi_st
 	return r;
 }
 
+/* What a tar brings counts against the layer's quota, whoever unpacks it. */
+static int unpack(struct ovl2_store *store, const struct ovi_stage *stage, struct ovi_place *place,
+                  int fd, struct ovl2_error *err)
+{
+	int has_quota = ovi_quota_get_project(stage->dir) >= OVI_FIRST_PROJECT;
+	int had_resource_capability = has_quota ? ovi_quota_enter() : 0;
+	int r = ovi_unpack(store, place, fd, err);
+
+	ovi_quota_leave(had_resource_capability);
+
+	return r;
+}
+
 int ovl2_layer_apply(struct ovl2_store *store, const char *id, int fd, uint64_t *ret_bytes,
                      struct ovl2_error *err)
 {
@@ -157,7 +171,7 @@ int ovl2_layer_apply(struct ovl2_store *store, const char *id, int fd, uint64_t 
 
 	r = prepare(store, id, &stage, &place, err);
 	if (r == 0)
-		r = ovi_unpack(store, &place, fd, err);
+		r = unpack(store, &stage, &place, fd, err);
 	if (r == 0 && ret_bytes)
 		r = ovi_changes_size_of_upper(place.root, &bytes, err);
 	if (r == 0)

@@ -9,9 +9,6 @@
 
 #include <fcntl.h>
 
-/* Project ids of ours begin here; below are those that people give out by hand. */
-#define FIRST_PROJECT 0x40000000
-
 static int make_diff(const struct ovi_blueprint *blueprint, int stage, struct ovl2_error *err)
 {
 	const struct stat *root = &blueprint->root;
@@ -34,10 +31,8 @@ static int make_diff(const struct ovi_blueprint *blueprint, int stage, struct ov
  * Puts the layer under its quota: before anything is in it, since only what is made
  * afterwards inherits the project.
  */
-static int limit(const struct ovl2_store *store, struct ovi_record *record, int stage,
-                 struct ovl2_error *err)
+static int limit(struct ovi_record *record, int stage, struct ovl2_error *err)
 {
-	struct ovi_quota_state state;
 	int r;
 
 	if (record->project_id)
@@ -45,22 +40,13 @@ static int limit(const struct ovl2_store *store, struct ovi_record *record, int 
 	if (!record->quota_bytes && !record->quota_inodes)
 		return 0;
 
-	r = ovi_quota_read_state(stage, &state, err);
-	if (r < 0)
-		return r;
-	if (!state.is_accounted || !state.is_enforced)
-		return ovi_fail(
-			err, OVL2_E_UNSUPPORTED,
-			"a quota was asked for and '%s' has none (%s): mount it with prjquota "
-			"(xfs, ext4 with tune2fs -O project -Q prjquota), or do without",
-			store->path, state.reason);
-
-	r = ovi_quota_find_free(stage, FIRST_PROJECT, &record->project_id, err);
+	/* The id before the limits: a stage that tells its id can be cleaned up after. */
+	r = ovi_quota_find_free(stage, OVI_FIRST_PROJECT, &record->project_id, err);
+	if (r == 0)
+		r = ovi_quota_set_project(stage, record->project_id, err);
 	if (r == 0)
 		r = ovi_quota_set_limits(stage, record->project_id, record->quota_bytes,
 		                         record->quota_inodes, err);
-	if (r == 0)
-		r = ovi_quota_set_project(stage, record->project_id, err);
 
 	return r;
 }
@@ -77,13 +63,12 @@ static int write_record(const struct ovi_record *record, int stage, struct ovl2_
 	return r;
 }
 
-int ovi_blueprint_build(const struct ovl2_store *store, struct ovi_blueprint *blueprint, int stage,
-                        struct ovl2_error *err)
+int ovi_blueprint_build(struct ovi_blueprint *blueprint, int stage, struct ovl2_error *err)
 {
 	const struct ovi_strbuf *lower = &blueprint->lower;
 	int r;
 
-	r = limit(store, &blueprint->record, stage, err);
+	r = limit(&blueprint->record, stage, err);
 	if (r == 0)
 		r = make_diff(blueprint, stage, err);
 	if (r == 0)

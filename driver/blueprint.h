@@ -26,9 +26,6 @@ struct ovi_blueprint {
 
 /*
  * Makes everything but the content in `stage`, an empty directory on the store's
- * filesystem.
- *
- * Errors: OVL2_E_UNSUPPORTED for a quota where the filesystem has none.
+ * filesystem, which was found to enforce the quota that the record asks for.
  */
-int ovi_blueprint_build(const struct ovl2_store *store, struct ovi_blueprint *blueprint, int stage,
-                        struct ovl2_error *err);
+int ovi_blueprint_build(struct ovi_blueprint *blueprint, int stage, struct ovl2_error *err);

@@ -7,38 +7,11 @@
 #include "sys.h"
 
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <string.h>
-#include <sys/syscall.h>
-
-/* Engines count their ids up from 1: far away from all of them. */
-#define FIRST_PROJECT 0x40000000u
 
 static const int64_t limit_bytes = 1 << 20;
 static const int64_t tried_bytes = 2 << 20;
 static const int64_t needed_bytes = 8 << 20;
-
-/*
- * Turns CAP_SYS_RESOURCE of this thread off or on and returns whether it was on.
- * ext4 lets its holder exceed every limit (ignore_hardlimit in fs/quota/dquot.c),
- * which root in a container, for whom the quota is meant, is not.
- */
-static int set_resource_capability(int on)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
-	uint32_t bit = 1u << CAP_SYS_RESOURCE;
-	int was_on;
-
-	if (syscall(SYS_capget, &header, data) < 0)
-		return 0;
-	was_on = !!(data[0].effective & bit);
-	data[0].effective = on ? data[0].effective | bit : data[0].effective & ~bit;
-	if (was_on != on)
-		syscall(SYS_capset, &header, data);
-
-	return was_on;
-}
 
 /* Writes until the limit is felt. How many bytes went in, or negative. */
 static int64_t write_past_limit(int dir, struct ovl2_error *err)
@@ -79,7 +52,7 @@ static int try_limit(int dir, struct ovl2_evidence *ret_evidence, struct ovl2_er
 	int could_exceed;
 	int r;
 
-	r = ovi_quota_find_free(dir, FIRST_PROJECT, &project, err);
+	r = ovi_quota_find_free(dir, OVI_FIRST_PROJECT, &project, err);
 	if (r == 0)
 		r = ovi_quota_set_project(dir, project, err);
 	if (r == 0)
@@ -87,10 +60,10 @@ static int try_limit(int dir, struct ovl2_evidence *ret_evidence, struct ovl2_er
 	if (r < 0)
 		return r;
 
-	could_exceed = set_resource_capability(0);
+	/* Root in a container, for whom the quota is meant, could not exceed it. */
+	could_exceed = ovi_quota_enter();
 	written = write_past_limit(dir, err);
-	if (could_exceed)
-		set_resource_capability(1);
+	ovi_quota_leave(could_exceed);
 
 	/* Before a failure to write is looked at: the limit must not stay. */
 	r = ovi_quota_set_limits(dir, project, 0, 0, written < 0 ? NULL : err);

@@ -353,7 +353,7 @@ static int make_layer(struct plan *plan, const char *parent, struct ovl2_error *
 	if (r == 0)
 		r = ovi_stage_create(store, &stage, err);
 	if (r == 0)
-		r = ovi_blueprint_build(store, &plan->blueprint, stage.dir, err);
+		r = ovi_blueprint_build(&plan->blueprint, stage.dir, err);
 	if (r == 0)
 		r = publish(plan, &stage, err);
 	if (r < 0)
@@ -389,12 +389,17 @@ int ovl2_layer_create(struct ovl2_store *store, const char *id,
 
 	snprintf(plan.blueprint.record.id, sizeof(plan.blueprint.record.id), "%s", id);
 	plan.blueprint.record.is_read_write = own.read_write != 0;
-	plan.blueprint.record.quota_bytes =
-		own.quota_bytes ? own.quota_bytes : store->options.quota_bytes;
+	/* As in Docker, the store's default is for containers and not for images. */
+	plan.blueprint.record.quota_bytes = own.quota_bytes  ? own.quota_bytes
+	                                    : own.read_write ? store->options.quota_bytes
+	                                                     : 0;
 	plan.blueprint.record.quota_inodes = own.quota_inodes;
 	ovi_store_mark(store, &plan.blueprint.record);
 
-	r = make_layer(&plan, own.parent, err);
+	if (plan.blueprint.record.quota_bytes || own.quota_inodes)
+		r = ovi_quota_require(store->home, store->path, err);
+	if (r == 0)
+		r = make_layer(&plan, own.parent, err);
 	ovi_layer_close(&plan.parent);
 	ovi_strbuf_release(&plan.blueprint.lower);
 
@@ -504,8 +509,8 @@ int ovl2_layer_remove(struct ovl2_store *store, const char *id, struct ovl2_erro
 	if (r == 0)
 		r = ovi_tree_remove(store->home, trash, err);
 	/* The id is free for another when nothing uses it and nothing limits it. */
-	if (r == 0 && project)
-		r = ovi_quota_set_limits(store->home, project, 0, 0, err);
+	if (r == 0)
+		ovi_store_release_project(store, project);
 
 	return r < 0 ? ovi_fail_within(err, r, "remove layer '%s'", id ? id : "") : 0;
 }

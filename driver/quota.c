@@ -5,13 +5,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/dqblk_xfs.h>
 #include <linux/fs.h>
 #include <linux/quota.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 /* What XFS's quota calls count in, on every filesystem ("basic blocks"). */
 #define BLOCK_BYTES 512
@@ -98,6 +101,32 @@ int ovi_quota_read_state(int dir, struct ovi_quota_state *ret_state, struct ovl2
 	return 0;
 }
 
+int ovi_quota_require(int home, const char *path, struct ovl2_error *err)
+{
+	uint32_t project = ovi_quota_get_project(home);
+	struct ovi_quota_state state;
+	int r;
+
+	r = ovi_quota_read_state(home, &state, err);
+	if (r < 0)
+		return r;
+	if (!state.is_enforced)
+		return ovi_fail(
+			err, OVL2_E_UNSUPPORTED,
+			"a quota was asked for and '%s' has none (%s): mount it with prjquota "
+			"(xfs, ext4 with tune2fs -O project -Q prjquota), or do without",
+			path, state.reason);
+
+	/* Nothing of another project can be moved into it (EXDEV from rename(2)). */
+	if (project)
+		return ovi_fail(err, OVL2_E_UNSUPPORTED,
+		                "a quota was asked for and '%s' is itself in project %u: take it "
+		                "out (chattr -P -p 0), or do without",
+		                path, project);
+
+	return 0;
+}
+
 static int is_free(const struct fs_disk_quota *quota)
 {
 	return quota->d_bcount == 0 && quota->d_icount == 0 && quota->d_blk_hardlimit == 0 &&
@@ -129,6 +158,17 @@ int ovi_quota_find_free(int dir, uint32_t first, uint32_t *ret_project, struct o
 
 	return ovi_fail(err, OVL2_E_BUSY, "find a project id of %u and up that is not in use",
 	                first);
+}
+
+uint32_t ovi_quota_get_project(int dir)
+{
+	struct fsxattr attributes;
+
+	if (ovi_sys.ioctl(dir, FS_IOC_FSGETXATTR, &attributes) < 0 ||
+	    !(attributes.fsx_xflags & FS_XFLAG_PROJINHERIT))
+		return 0;
+
+	return attributes.fsx_projid;
 }
 
 int ovi_quota_set_project(int dir, uint32_t project, struct ovl2_error *err)
@@ -166,4 +206,51 @@ int ovi_quota_set_limits(int dir, uint32_t project, uint64_t bytes, uint64_t ino
 		                      (unsigned long long)inodes);
 
 	return 0;
+}
+
+int ovi_quota_read_usage(int dir, uint32_t project, struct ovl2_usage *ret_usage,
+                         struct ovl2_error *err)
+{
+	struct fs_disk_quota quota = { 0 };
+
+	if (call(dir, Q_XGETQUOTA, project, &quota) < 0)
+		return ovi_fail_errno(err, "read the quota of project %u", project);
+
+	*ret_usage = (struct ovl2_usage){
+		.bytes = quota.d_bcount * BLOCK_BYTES,
+		.inodes = quota.d_icount,
+		.limit_bytes = quota.d_blk_hardlimit * BLOCK_BYTES,
+		.limit_inodes = quota.d_ino_hardlimit,
+	};
+
+	return 0;
+}
+
+/* Returns whether it was on. A thread has capabilities of its own. */
+static int set_resource_capability(int on)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+	uint32_t bit = 1u << CAP_SYS_RESOURCE;
+	int was_on;
+
+	if (syscall(SYS_capget, &header, data) < 0)
+		return 0;
+	was_on = !!(data[0].effective & bit);
+	data[0].effective = on ? data[0].effective | bit : data[0].effective & ~bit;
+	if (was_on != on)
+		syscall(SYS_capset, &header, data);
+
+	return was_on;
+}
+
+int ovi_quota_enter(void)
+{
+	return set_resource_capability(0);
+}
+
+void ovi_quota_leave(int had_resource_capability)
+{
+	if (had_resource_capability)
+		set_resource_capability(1);
 }

@@ -8,6 +8,7 @@
 #include "hold.h"
 #include "layer.h"
 #include "overlay.h"
+#include "quota.h"
 #include "strbuf.h"
 #include "sys.h"
 #include "tree.h"
@@ -208,6 +209,46 @@ static const char *state_of(const struct ovi_layer *layer)
 	return layer->record.is_read_write ? "read-write" : "open";
 }
 
+int ovl2_layer_usage(struct ovl2_store *store, const char *id, struct ovl2_usage *ret_usage,
+                     struct ovl2_error *err)
+{
+	cleanup_layer struct ovi_layer layer = OVI_LAYER_NONE;
+	struct ovl2_usage usage;
+	int r;
+
+	r = ovi_layer_open(store, id, &layer, err);
+	if (r < 0)
+		return r;
+	if (!layer.record.project_id)
+		return 0;
+
+	r = ovi_quota_read_usage(layer.dir, layer.record.project_id, &usage, err);
+	if (r < 0)
+		return ovi_fail_within(err, r, "read the usage of layer '%s'", id);
+	if (ret_usage)
+		*ret_usage = usage;
+
+	return 1;
+}
+
+static void tell_quota(struct teller *teller, struct ovl2_store *store, const char *id)
+{
+	struct ovl2_usage usage = { 0 };
+	struct ovl2_error reason = { 0 };
+	int r = ovl2_layer_usage(store, id, &usage, &reason);
+
+	if (r == 0)
+		return;
+	if (r < 0) {
+		tell(teller, "Usage", reason.message, "unknown");
+		return;
+	}
+	tell(teller, "Quota", "project quota, 0 is no limit", "%llu bytes, %llu inodes",
+	     (unsigned long long)usage.limit_bytes, (unsigned long long)usage.limit_inodes);
+	tell(teller, "Usage", "project quota", "%llu bytes, %llu inodes",
+	     (unsigned long long)usage.bytes, (unsigned long long)usage.inodes);
+}
+
 int ovl2_layer_metadata(struct ovl2_store *store, const char *id, ovl2_fact_fn *each, void *data,
                         struct ovl2_error *err)
 {
@@ -237,6 +278,7 @@ int ovl2_layer_metadata(struct ovl2_store *store, const char *id, ovl2_fact_fn *
 	tell(&teller, "State", layer.record.is_foreign ? "committed file" : "record", "%s",
 	     state_of(&layer));
 	tell(&teller, "Mounts", "kernel and run directory", "%u", hold.count);
+	tell_quota(&teller, store, id);
 
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include "options.h"
 #include "overlay.h"
 #include "quarantine.h"
+#include "quota.h"
 #include "strbuf.h"
 #include "sys.h"
 #include "tree.h"
@@ -108,30 +109,71 @@ int ovi_stage_create(struct ovl2_store *store, struct ovi_stage *ret_stage, stru
 	return 0;
 }
 
+/* Is there a layer of this project? When that cannot be told: as if there were. */
+static int is_project_of_a_layer(struct ovl2_store *store, uint32_t project)
+{
+	cleanup_listing struct ovi_listing listing = { 0 };
+
+	if (ovi_dir_list(store->home, store->path, &listing, NULL) < 0)
+		return 1;
+	for (size_t i = 0; i < listing.count; i++) {
+		cleanup_fd int layer = -1;
+
+		if (ovi_id_is_valid(listing.names[i].name) &&
+		    ovi_dir_open(store->home, listing.names[i].name, &layer, NULL) == 0 &&
+		    ovi_quota_get_project(layer) == project)
+			return 1;
+	}
+
+	return 0;
+}
+
+void ovi_store_release_project(struct ovl2_store *store, uint32_t project)
+{
+	struct ovl2_error reason = { 0 };
+
+	if (project < OVI_FIRST_PROJECT || is_project_of_a_layer(store, project))
+		return;
+	if (ovi_quota_set_limits(store->home, project, 0, 0, &reason) < 0)
+		ovi_store_log(store, OVL2_LOG_WARNING, "a quota stayed: %s", reason.message);
+}
+
 void ovi_stage_remove(struct ovi_stage *stage)
 {
 	struct ovl2_error reason = { 0 };
+	uint32_t project;
 	int saved = errno;
 
 	if (stage->dir < 0)
 		return;
 
+	project = ovi_quota_get_project(stage->dir);
 	if (ovi_tree_remove(stage->store->home, stage->name, &reason) < 0)
 		ovi_store_log(stage->store, OVL2_LOG_WARNING, "left behind: %s", reason.message);
+	ovi_store_release_project(stage->store, project);
 	close(stage->dir);
 	stage->dir = -1;
 	errno = saved;
 }
 
-/* Is it locked, that is, does whoever made it still work on it? */
-static int is_in_use(int parent, const char *name)
+/* Unless it is locked, that is, whoever made it still works on it. */
+static int collect_one(struct ovl2_store *store, int parent, const char *name,
+                       struct ovl2_error *err)
 {
-	cleanup_fd int fd = -1;
+	cleanup_fd int dir = -1;
+	uint32_t project = 0;
+	int r;
 
-	if (ovi_dir_open(parent, name, &fd, NULL) < 0)
-		return 0;
+	if (ovi_dir_open(parent, name, &dir, NULL) == 0) {
+		if (ovi_sys.flock(dir, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+			return 0;
+		project = ovi_quota_get_project(dir);
+	}
+	r = ovi_tree_remove(parent, name, err);
+	if (r == 0)
+		ovi_store_release_project(store, project);
 
-	return ovi_sys.flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+	return r;
 }
 
 static int collect(struct ovl2_store *store, const char *path, struct ovl2_error *err)
@@ -144,8 +186,7 @@ static int collect(struct ovl2_store *store, const char *path, struct ovl2_error
 	if (r == 0)
 		r = ovi_dir_list(dir, path, &listing, err);
 	for (size_t i = 0; i < listing.count && r == 0; i++)
-		if (!is_in_use(dir, listing.names[i].name))
-			r = ovi_tree_remove(dir, listing.names[i].name, err);
+		r = collect_one(store, dir, listing.names[i].name, err);
 
 	return r;
 }
@@ -476,6 +517,11 @@ static int open_home(const char *path, const struct ovl2_store_options *options,
 		r = check_host(dir, path, options, err);
 		if (r < 0)
 			return r;
+	}
+	if (options->quota_bytes) {
+		r = ovi_quota_require(dir, path, err);
+		if (r < 0)
+			return ovi_fail_within(err, r, "open store '%s'", path);
 	}
 	if (!exists) {
 		close(steal_fd(&dir));

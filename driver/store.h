@@ -83,5 +83,8 @@ int ovi_stage_create(struct ovl2_store *store, struct ovi_stage *ret_stage, stru
 /* Deletes the stage with all that is still in it. Safe on `{ .dir = -1 }`. */
 void ovi_stage_remove(struct ovi_stage *stage);
 
+/* Takes the limits off a project of ours, unless a layer still has it. */
+void ovi_store_release_project(struct ovl2_store *store, uint32_t project);
+
 /* Deletes what interrupted calls left: stages that nobody locks, and all trash. */
 int ovi_store_collect(struct ovl2_store *store, struct ovl2_error *err);

@@ -184,7 +184,10 @@ struct ovl2_store_options {
 	/* Opens on kernels before 4.0 as well ("overlay2.override_kernel_check"). */
 	int override_kernel_check;
 
-	/* Size limit of layers created without one, bytes ("overlay2.size"). */
+	/*
+	 * Size limit of read-write layers created without one, bytes ("overlay2.size").
+	 * Opening fails with OVL2_E_UNSUPPORTED where limits cannot be enforced.
+	 */
 	uint64_t quota_bytes;
 
 	/* Where mount counts live; must vanish at reboot. NULL means "/run/ovl2". */
@@ -302,7 +305,10 @@ struct ovl2_layer_options {
 	 */
 	int read_write;
 
-	/* Project quota of this layer; 0 means the store's, or none. */
+	/*
+	 * Project quota of this layer; 0 means the store's if it is read-write, else
+	 * none. Writing beyond it fails with EDQUOT or ENOSPC, as the filesystem has it.
+	 */
 	uint64_t quota_bytes;
 	uint64_t quota_inodes;
 };
@@ -346,10 +352,26 @@ OVL2_API int ovl2_layer_parent(struct ovl2_store *store, const char *id,
 /*
  * Reports where layer `id` lives: LowerDir (absent for a base layer; topmost
  * first, colons between), UpperDir, WorkDir and MergedDir as Docker's GraphDriver
- * data has them, then Parent, Depth, State and Mounts.
+ * data has them, then Parent, Depth, State, Mounts, and, where there is a quota,
+ * Quota and Usage.
  */
 OVL2_API int ovl2_layer_metadata(struct ovl2_store *store, const char *id, ovl2_fact_fn *each,
                                  void *data, struct ovl2_error *err);
+
+/* What a project quota counts, and where it stops; a limit of 0 is none. */
+struct ovl2_usage {
+	uint64_t bytes; /* on disk, as du(1) counts */
+	uint64_t inodes;
+	uint64_t limit_bytes;
+	uint64_t limit_inodes;
+};
+
+/*
+ * 1 and what the kernel counts of layer `id`, its record and directories included,
+ * when it has a quota; 0 when it has none, and ovl2_layer_diff_size() has to add up.
+ */
+OVL2_API int ovl2_layer_usage(struct ovl2_store *store, const char *id,
+                              struct ovl2_usage *ret_usage, struct ovl2_error *err);
 
 /* ----------------------------------------------------------------- mount -- */
 

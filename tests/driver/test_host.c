@@ -258,78 +258,6 @@ static void status_has_the_keys_of_docker(void **state)
 	assert_string_equal(d_type, "true");
 }
 
-static void quota_where_there_is_none_is_refused(void **state)
-{
-	const struct ovl2_layer_options options = {
-		.size = sizeof(options),
-		.quota_bytes = 50 << 20,
-	};
-	struct test_place *place = *state;
-	cleanup_store struct ovl2_store *store = NULL;
-	cleanup_free char *home = NULL;
-	cleanup_free char *before = NULL;
-	cleanup_free char *after = NULL;
-	struct ovl2_evidence evidence = { 0 };
-	struct ovl2_error err = { 0 };
-
-	if (ovl2_probe_project_quota(place->fd, &evidence, &err) == 1)
-		test_skip("project quotas are enforced here: %s", evidence.text);
-	store = open_store(place);
-	home = store_path(place);
-	create_layer(store, "unlimited", NULL);
-	before = test_tree_describe_at(home, TEST_TREE_NO_TIMES);
-	assert_fails(ovl2_layer_create(store, "limited", &options, &err), OVL2_E_UNSUPPORTED, &err);
-	assert_contains(err.message, "quota");
-	assert_int_equal(ovl2_layer_exists(store, "limited", &err), 0);
-	after = test_tree_describe_at(home, TEST_TREE_NO_TIMES);
-	test_text_assert_same(before, after, "stores");
-}
-
-/* A skip jumps over the cleanups, so it comes before there is anything to free. */
-static void quota_is_enforced_where_there_is_one(void **state)
-{
-	const char *const mkfs[] = { "-O", "quota,project", NULL };
-	struct test_place *place = *state;
-	const int is_ext4 = !strcmp(place->filesystem, "ext4");
-	const struct test_filesystem filesystem = {
-		.type = place->filesystem,
-		.mkfs = is_ext4 ? mkfs : NULL,
-		.options = "prjquota",
-	};
-	struct ovl2_layer_options options = { .size = sizeof(options), .read_write = 1 };
-	static const char block[1 << 16];
-	char target[PATH_MAX];
-	struct test_place inner = { .path = target };
-	cleanup_free char *path = NULL;
-	cleanup_free char *file = NULL;
-	struct ovl2_store *store;
-	struct ovl2_error err = { 0 };
-	size_t written = 0;
-	int fd;
-
-	if (!is_ext4 && strcmp(place->filesystem, "xfs") != 0)
-		test_skip("%s has no project quotas", place->filesystem);
-	(void)snprintf(target, sizeof(target), "%s/quota", place->path);
-	assert_sys(mkdir(target, 0755));
-	if (test_filesystem_mount(&filesystem, target, &err) < 0)
-		test_skip("no project quotas on this kernel: %s", err.message);
-
-	store = open_store(&inner);
-	options.quota_bytes = 8 << 20;
-	assert_ok(ovl2_layer_create(store, "limited", &options, &err), &err);
-	path = mount_layer(store, "limited");
-	file = test_path("%s/file", path);
-	fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-	assert_true(fd >= 0);
-	while (written < 64 << 20 && write(fd, block, sizeof(block)) == (ssize_t)sizeof(block))
-		written += sizeof(block);
-	assert_in_range(written, 4 << 20, 8 << 20);
-	assert_true(errno == EDQUOT || errno == ENOSPC);
-	close(fd);
-	unmount_layer(store, "limited");
-	ovl2_store_close(store);
-}
-
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest scenarios[] = {
@@ -343,8 +271,6 @@ int main(int argc, char **argv)
 		cmocka_unit_test(umask_does_not_matter),
 		cmocka_unit_test(whoever_is_not_root_is_told),
 		cmocka_unit_test(status_has_the_keys_of_docker),
-		cmocka_unit_test(quota_where_there_is_none_is_refused),
-		cmocka_unit_test(quota_is_enforced_where_there_is_one),
 	};
 	struct CMUnitTest tests[ARRAY_SIZE(scenarios) + ARRAY_SIZE(name_rows)];
 	size_t count = 0;
