@@ -37,7 +37,7 @@ static int parse(const char *text, struct ovi_hold *hold)
 	char mode[3] = "";
 	int end = 0;
 
-	if (sscanf(text, "%u %2[rwo] %39s%n", &hold->count, mode, hold->flags, &end) != 3 ||
+	if (sscanf(text, "%u %2[rwo] %63s%n", &hold->count, mode, hold->flags, &end) != 3 ||
 	    !hold->count)
 		return -1;
 	if (strcmp(hold->flags, "-") == 0)

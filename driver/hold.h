@@ -11,8 +11,8 @@
 
 #define OVI_LABEL_SIZE 256
 
-/* "nodev,nosuid,noexec,skip_sync" */
-#define OVI_FLAGS_SIZE 40
+/* "nodev,nosuid,noexec,skip_sync,userns:4026532281" */
+#define OVI_FLAGS_SIZE 64
 
 struct ovi_hold {
 	/* 0: not mounted. A mount that nobody counted is held once. */

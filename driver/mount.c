@@ -26,6 +26,7 @@ struct request {
 	const char *label;
 	int read_only;
 	int skip_sync;
+	int user_namespace; /* 0 for none */
 
 	/* MOUNT_ATTR_*, and all of it in words: see struct ovi_hold. */
 	unsigned int attributes;
@@ -64,11 +65,21 @@ static int read_request(const struct ovl2_store *store, const struct ovl2_mount_
 		.label = own.label && *own.label ? own.label : NULL,
 		.read_only = own.read_only,
 		.skip_sync = own.skip_sync && !own.read_only,
+		.user_namespace = own.user_namespace,
 	};
 	add_flag(ret_request, own.nodev, "nodev", MOUNT_ATTR_NODEV);
 	add_flag(ret_request, own.nosuid, "nosuid", MOUNT_ATTR_NOSUID);
 	add_flag(ret_request, own.noexec, "noexec", MOUNT_ATTR_NOEXEC);
 	add_flag(ret_request, ret_request->skip_sync, SKIP_SYNC, 0);
+	if (own.user_namespace) {
+		char word[32];
+		struct stat st;
+
+		if (ovi_sys.fstatat(own.user_namespace, "", &st, AT_EMPTY_PATH) < 0)
+			return ovi_fail_errno(err, "look at the user namespace");
+		snprintf(word, sizeof(word), "userns:%llu", (unsigned long long)st.st_ino);
+		add_flag(ret_request, 1, word, 0);
+	}
 
 	return 0;
 }
@@ -119,17 +130,89 @@ static int settle_leftover(struct ovi_layer *layer, struct ovl2_error *err)
 
 /* -------------------------------------------------------------------- mount -- */
 
+/*
+ * A copy of the mount that the store is on, attached nowhere, with the ids of the
+ * namespace: layers that are opened in it have them too.
+ */
+static int map_ids(const struct ovl2_store *store, const struct request *request, int *ret_tree,
+                   struct ovl2_error *err)
+{
+	struct mount_attr attributes = {
+		.attr_set = MOUNT_ATTR_IDMAP,
+		.userns_fd = (uint64_t)request->user_namespace,
+	};
+	cleanup_fd int tree = -1;
+
+	if (request->method != OVL2_MOUNT_AUTO && request->method != OVL2_MOUNT_FD)
+		return ovi_fail(err, OVL2_E_INVALID,
+		                "only the mount method fd can give layers other ids");
+
+	tree = ovi_sys.open_tree(store->home, "",
+	                         OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	if (tree < 0)
+		return ovi_fail_errno(err, "copy the mount of '%s'", store->path);
+	if (ovi_sys.mount_setattr(tree, "", AT_EMPTY_PATH, &attributes, sizeof(attributes)) < 0) {
+		if (errno == EINVAL || errno == ENOSYS)
+			return ovi_fail(err, OVL2_E_UNSUPPORTED,
+			                "the filesystem of '%s' has no id-mapped mounts: apply the "
+			                "layers with an id map instead",
+			                store->path);
+		return ovi_fail_errno(err, "give the layers of '%s' other ids", store->path);
+	}
+	*ret_tree = steal_fd(&tree);
+
+	return 0;
+}
+
+/*
+ * The root of a new layer is owned as its parent's, and shows through: it has to be
+ * owned as the parent's root looks with mapped ids. Once is enough.
+ */
+static int map_root(struct ovi_layer *layer, int tree, struct ovl2_error *err)
+{
+	char parent[OVL2_ID_SIZE + 8];
+	struct stat own;
+	struct stat plain;
+	struct stat mapped;
+
+	snprintf(parent, sizeof(parent), "%s/diff",
+	         layer->chain.count ? layer->chain.parent : layer->id);
+	if (ovi_sys.fstatat(layer->dir, "diff", &own, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    ovi_sys.fstatat(layer->store->home, parent, &plain, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    ovi_sys.fstatat(tree, parent, &mapped, AT_SYMLINK_NOFOLLOW) < 0)
+		return ovi_fail_errno(err, "look at the root of '%s' or its parent", layer->id);
+	if (!layer->chain.count || own.st_uid != plain.st_uid || own.st_gid != plain.st_gid)
+		return 0;
+	if (ovi_sys.fchownat(layer->dir, "diff", mapped.st_uid, mapped.st_gid,
+	                     AT_SYMLINK_NOFOLLOW) < 0)
+		return ovi_fail_errno(err, "give the root of '%s' mapped ids", layer->id);
+
+	return 0;
+}
+
 static int attach(struct ovi_layer *layer, const struct request *request, int is_writable,
                   struct ovl2_error *err)
 {
 	cleanup_strbuf struct ovi_strbuf options = { 0 };
 	cleanup_view struct ovi_view view = { .lower = NULL };
+	enum ovl2_mount_method method = request->method;
 	char target[OVL2_ID_SIZE + 8];
+	cleanup_fd int tree = -1;
 	int r;
 
 	r = ovi_view_init(&view, layer, is_writable, request->label, err);
 	if (r < 0)
 		return r;
+	if (request->user_namespace) {
+		r = map_ids(layer->store, request, &tree, err);
+		if (r == 0 && is_writable)
+			r = map_root(layer, tree, err);
+		if (r < 0)
+			return r;
+		view.overlay.tree = tree;
+		view.overlay.lower_fds = NULL;
+		method = OVL2_MOUNT_FD;
+	}
 	if (request->skip_sync && is_writable) {
 		ovi_strbuf_addf(&options, "%s%svolatile", layer->store->mount_options,
 		                *layer->store->mount_options ? "," : "");
@@ -140,7 +223,7 @@ static int attach(struct ovi_layer *layer, const struct request *request, int is
 	view.overlay.attributes = request->attributes;
 	snprintf(target, sizeof(target), "%s/merged", layer->id);
 
-	return ovi_overlay_attach(&view.overlay, request->method, target, err);
+	return ovi_overlay_attach(&view.overlay, method, target, err);
 }
 
 static int mount_first(struct ovi_layer *layer, const struct request *request,

@@ -267,14 +267,15 @@ static int set_descriptor(int fs, const char *key, int fd, const char *name, str
 	return fail_context(err, fs, key, name);
 }
 
-static int set_directory(const struct ovi_overlay *overlay, int fs, int by_descriptor,
-                         const char *key, const char *name, struct ovl2_error *err)
+/* `dir`: where `name` is opened; -1 has the kernel walk the path. */
+static int set_directory(const struct ovi_overlay *overlay, int fs, int dir, const char *key,
+                         const char *name, struct ovl2_error *err)
 {
 	cleanup_strbuf struct ovi_strbuf path = { 0 };
 	cleanup_fd int fd = -1;
 
-	if (by_descriptor) {
-		fd = ovi_sys.openat(overlay->home, name, O_PATH | O_DIRECTORY, 0);
+	if (dir >= 0) {
+		fd = ovi_sys.openat(dir, name, O_PATH | O_DIRECTORY, 0);
 		if (fd < 0)
 			return ovi_fail_errno(err, "open '%s/%s'", overlay->home_path, name);
 		return set_descriptor(fs, key, fd, name, err);
@@ -294,16 +295,34 @@ static int set_directory(const struct ovi_overlay *overlay, int fs, int by_descr
 	return 0;
 }
 
-static int set_lower(const struct ovi_overlay *overlay, int fs, int by_descriptor, size_t i,
+static int set_lower(const struct ovi_overlay *overlay, int fs, int dir, size_t i,
                      struct ovl2_error *err)
 {
 	int fd = overlay->lower_fds ? overlay->lower_fds[i] : -1;
 
-	if (!by_descriptor || fd < 0)
-		return set_directory(overlay, fs, by_descriptor, "lowerdir+", overlay->lower[i],
-		                     err);
+	if (dir < 0 || fd < 0)
+		return set_directory(overlay, fs, dir, "lowerdir+", overlay->lower[i], err);
+	if (ovi_sys.fsconfig(fs, FSCONFIG_SET_FD, "lowerdir+", NULL, fd) < 0)
+		return fail_context(err, fs, "lowerdir+", overlay->lower[i]);
 
-	return set_descriptor(fs, "lowerdir+", fd, overlay->lower[i], err);
+	return 0;
+}
+
+static int set_layers(const struct ovi_overlay *overlay, int fs, int by_descriptor,
+                      struct ovl2_error *err)
+{
+	int home = by_descriptor ? overlay->home : -1;
+	int below = by_descriptor && overlay->tree > 0 ? overlay->tree : home;
+	int r = 0;
+
+	for (size_t i = 0; i < overlay->lower_count && r == 0; i++)
+		r = set_lower(overlay, fs, below, i, err);
+	if (r == 0 && overlay->upper)
+		r = set_directory(overlay, fs, home, "upperdir", overlay->upper, err);
+	if (r == 0 && overlay->upper)
+		r = set_directory(overlay, fs, home, "workdir", overlay->work, err);
+
+	return r;
 }
 
 static int set_options(const struct ovi_overlay *overlay, int fs, struct ovl2_error *err)
@@ -345,18 +364,13 @@ static int create_tree(const struct ovi_overlay *overlay, int by_descriptor, int
                        struct ovl2_error *err)
 {
 	cleanup_fd int fs = -1;
-	int r = 0;
+	int r;
 
 	fs = ovi_sys.fsopen("overlay", FSOPEN_CLOEXEC);
 	if (fs < 0)
 		return ovi_fail_errno(err, "open an overlay mount context");
 
-	for (size_t i = 0; i < overlay->lower_count && r == 0; i++)
-		r = set_lower(overlay, fs, by_descriptor, i, err);
-	if (r == 0 && overlay->upper)
-		r = set_directory(overlay, fs, by_descriptor, "upperdir", overlay->upper, err);
-	if (r == 0 && overlay->upper)
-		r = set_directory(overlay, fs, by_descriptor, "workdir", overlay->work, err);
+	r = set_layers(overlay, fs, by_descriptor, err);
 	if (r == 0)
 		r = set_options(overlay, fs, err);
 	if (r < 0)

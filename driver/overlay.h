@@ -32,6 +32,12 @@ struct ovi_overlay {
 	/* The same as O_PATH descriptors, -1 for what is not open; or NULL. */
 	const int *lower_fds;
 
+	/*
+	 * Where lowers are opened by method fd, if not in home: a copy of home's mount
+	 * with other ids. 0 for home.
+	 */
+	int tree;
+
 	/* Both, or neither for a read-only overlay. Same filesystem. */
 	const char *upper;
 	const char *work;

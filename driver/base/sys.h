@@ -18,6 +18,8 @@
 #include <sys/types.h>
 #include <sys/utsname.h>
 
+struct mount_attr;
+
 struct ovi_sys {
 	int (*openat)(int dir, const char *path, int flags, mode_t mode);
 	int (*openat2)(int dir, const char *path, const struct open_how *how);
@@ -57,6 +59,9 @@ struct ovi_sys {
 	int (*fsopen)(const char *type, unsigned int flags);
 	int (*fsconfig)(int fd, unsigned int command, const char *key, const void *value, int aux);
 	int (*fsmount)(int fd, unsigned int flags, unsigned int attributes);
+	int (*open_tree)(int dir, const char *path, unsigned int flags);
+	int (*mount_setattr)(int dir, const char *path, unsigned int flags,
+	                     struct mount_attr *attributes, size_t size);
 	int (*move_mount)(int from, const char *source, int to, const char *target,
 	                  unsigned int flags);
 	int (*mount)(const char *source, const char *target, const char *type, unsigned long flags,

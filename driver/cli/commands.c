@@ -181,6 +181,7 @@ static int run_remove(const struct command *command, struct context *context, in
 enum {
 	KEY_LABEL = KEY_OWN,
 	KEY_METHOD,
+	KEY_USERNS,
 	KEY_READ_ONLY,
 	KEY_NODEV,
 	KEY_NOSUID,
@@ -192,6 +193,7 @@ enum {
 static const struct cli_option mount_options[] = {
 	{ "label", KEY_LABEL, "LABEL", "SELinux label of all that is in the mount" },
 	{ "method", KEY_METHOD, "NAME", "auto, absolute, relative, append or fd" },
+	{ "userns", KEY_USERNS, "FILE", "map ids as this user namespace: /proc/PID/ns/user" },
 	{ "read-only", KEY_READ_ONLY, NULL, "mount without an upper" },
 	{ "nodev", KEY_NODEV, NULL, "device files in it cannot be opened" },
 	{ "nosuid", KEY_NOSUID, NULL, "set-id bits in it have no effect" },
@@ -283,6 +285,17 @@ static int take_mount_flag(struct ovl2_mount_options *options, int key)
 	return 0;
 }
 
+/* Open until the program ends. */
+static int open_namespace(const struct command *command, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		cli_usage_error(&command->program, "open '%s': %s", path, strerror(errno));
+
+	return fd;
+}
+
 static int run_mount(const struct command *command, struct context *context, int argc, char **argv)
 {
 	struct ovl2_mount_options options = { .size = sizeof(options) };
@@ -299,6 +312,8 @@ static int run_mount(const struct command *command, struct context *context, int
 			options.label = optarg;
 		else if (key == KEY_METHOD)
 			options.method = parse_method(command, optarg);
+		else if (key == KEY_USERNS)
+			options.user_namespace = open_namespace(command, optarg);
 		else
 			only_print |= take_mount_flag(&options, key);
 	}

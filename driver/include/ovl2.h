@@ -399,6 +399,16 @@ struct ovl2_mount_options {
 	 * layer cannot be trusted: mounting it is OVL2_E_CORRUPT, and it can only be removed.
 	 */
 	int skip_sync;
+
+	/*
+	 * Descriptor of the user namespace the mount is for (/proc/<pid>/ns/user), or 0:
+	 * uid 0 of a lower then is in the mount what that namespace maps 0 to. The lowers
+	 * stay as they are, for every namespace at once; what is written is on disk with
+	 * the ids of the namespace, and belongs to it from then on. Needs Linux >= 6.13 and a
+	 * filesystem with id-mapped mounts (ext4, xfs, btrfs; tmpfs since 6.3); elsewhere
+	 * OVL2_E_UNSUPPORTED, and layers have to be applied with an id map instead.
+	 */
+	int user_namespace;
 };
 
 /*

@@ -88,6 +88,10 @@ FAULT(int, fsopen, (const char *type, unsigned int flags), (type, flags))
 FAULT(int, fsconfig, (int fd, unsigned int command, const char *key, const void *value, int aux),
       (fd, command, key, value, aux))
 FAULT(int, fsmount, (int fd, unsigned int flags, unsigned int attributes), (fd, flags, attributes))
+FAULT(int, open_tree, (int dir, const char *path, unsigned int flags), (dir, path, flags))
+FAULT(int, mount_setattr,
+      (int dir, const char *path, unsigned int flags, struct mount_attr *attributes, size_t size),
+      (dir, path, flags, attributes, size))
 FAULT(int, move_mount,
       (int from, const char *source, int to, const char *target, unsigned int flags),
       (from, source, to, target, flags))
@@ -107,7 +111,7 @@ FAULT(int, ioctl, (int fd, unsigned long request, void *argument), (fd, request,
 /* NOLINTEND(bugprone-macro-parentheses) */
 
 /* A call that is added to the table has to be added here as well. */
-_Static_assert(sizeof(struct ovi_sys) == 40 * sizeof(void (*)(void)), "every call can fail");
+_Static_assert(sizeof(struct ovi_sys) == 42 * sizeof(void (*)(void)), "every call can fail");
 
 void test_fault_install(void)
 {
@@ -143,6 +147,8 @@ void test_fault_install(void)
 	ovi_sys.fsopen = fault_fsopen;
 	ovi_sys.fsconfig = fault_fsconfig;
 	ovi_sys.fsmount = fault_fsmount;
+	ovi_sys.open_tree = fault_open_tree;
+	ovi_sys.mount_setattr = fault_mount_setattr;
 	ovi_sys.move_mount = fault_move_mount;
 	ovi_sys.mount = fault_mount;
 	ovi_sys.umount2 = fault_umount2;
