@@ -467,20 +467,22 @@ static int check_unused(struct ovi_layer *layer, struct ovl2_error *err)
 	return r;
 }
 
-/* Out of sight by one rename, under the lock. `ret_trash` is then to be deleted. */
-static int discard(struct ovl2_store *store, const char *id, char ret_trash[TRASH_SIZE],
-                   uint32_t *ret_project, struct ovl2_error *err)
+/*
+ * Out of sight by one rename, under the lock. `ret_trash` is then to be deleted, and
+ * nobody else does that while `layer` is open: it stays locked.
+ */
+static int discard(struct ovl2_store *store, const char *id, struct ovi_layer *layer,
+                   char ret_trash[TRASH_SIZE], struct ovl2_error *err)
 {
-	cleanup_layer struct ovi_layer layer = OVI_LAYER_NONE;
 	char random[OVI_LINK_LENGTH + 1];
 	cleanup_fd int lock = -1;
 	int r;
 
 	r = ovi_store_lock(store, LOCK_EX, &lock, err);
 	if (r == 0)
-		r = ovi_layer_open_locked(store, id, &layer, err);
+		r = ovi_layer_open_locked(store, id, layer, err);
 	if (r == 0)
-		r = check_unused(&layer, err);
+		r = check_unused(layer, err);
 	if (r == 0)
 		r = ovi_random_name(random, err);
 	if (r < 0)
@@ -489,28 +491,27 @@ static int discard(struct ovl2_store *store, const char *id, char ret_trash[TRAS
 	snprintf(ret_trash, TRASH_SIZE, OVI_TRASH "/%s", random);
 	if (ovi_sys.renameat2(store->home, id, store->home, ret_trash, RENAME_NOREPLACE) < 0)
 		return ovi_fail_errno(err, "move it to the trash");
-	if (ovi_sys.unlinkat(store->home, layer.link, 0) < 0)
-		ovi_store_log(store, OVL2_LOG_WARNING, "link '%s' stayed: %s", layer.link,
+	if (ovi_sys.unlinkat(store->home, layer->link, 0) < 0)
+		ovi_store_log(store, OVL2_LOG_WARNING, "link '%s' stayed: %s", layer->link,
 		              strerrordesc_np(errno));
 	if (store->options.durability == OVL2_DURABILITY_ALWAYS && ovi_sys.fsync(store->home) < 0)
 		return ovi_fail_errno(err, "flush '%s'", store->path);
-	*ret_project = layer.record.project_id;
 
 	return 0;
 }
 
 int ovl2_layer_remove(struct ovl2_store *store, const char *id, struct ovl2_error *err)
 {
+	cleanup_layer struct ovi_layer layer = OVI_LAYER_NONE;
 	char trash[TRASH_SIZE];
-	uint32_t project = 0;
 	int r;
 
-	r = discard(store, id, trash, &project, err);
+	r = discard(store, id, &layer, trash, err);
 	if (r == 0)
 		r = ovi_tree_remove(store->home, trash, err);
 	/* The id is free for another when nothing uses it and nothing limits it. */
-	if (r == 0)
-		ovi_store_release_project(store, project);
+	if (r == 0 && layer.record.project_id)
+		ovi_store_release_project(store, layer.record.project_id);
 
 	return r < 0 ? ovi_fail_within(err, r, "remove layer '%s'", id ? id : "") : 0;
 }
