@@ -108,7 +108,7 @@ static int check_distinct(char (*ids)[OVL2_ID_SIZE], size_t count, const char *i
 	return 0;
 }
 
-static int parse(const char *text, struct ovi_chain *chain, struct ovl2_error *err)
+int ovi_chain_parse(const char *text, struct ovi_chain *chain, struct ovl2_error *err)
 {
 	const char *at = text;
 
@@ -174,7 +174,7 @@ int ovi_chain_read(struct ovl2_store *store, int layer, const char *id, struct o
 	if (r == 0 && length != strlen(text))
 		r = ovi_fail(&reason, OVL2_E_CORRUPT, "it has NUL bytes in it");
 	if (r == 0)
-		r = parse(text, &chain, &reason);
+		r = ovi_chain_parse(text, &chain, &reason);
 	if (r == 0)
 		r = resolve(store, chain.links[0], chain.parent, &reason);
 	if (r == 0)

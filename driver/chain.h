@@ -23,6 +23,9 @@ struct ovi_chain {
 
 void ovi_chain_release(struct ovi_chain *chain);
 
+/* The text of a `lower` file, which is not empty. Fills in the links only. */
+int ovi_chain_parse(const char *text, struct ovi_chain *chain, struct ovl2_error *err);
+
 /*
  * Reads the lowers of layer `id`, whose directory is `layer`: as many calls for a
  * hundred of them as for one.

@@ -12,20 +12,21 @@
 /* A count, its mode, flags and label. */
 #define HOLD_SIZE (OVI_LABEL_SIZE + OVI_FLAGS_SIZE + 32)
 
-static int is_mounted(const struct ovi_layer *layer, struct ovl2_error *err)
+/* statvfs(3) has it too, but asks the filesystem, which an overlay forwards. */
+int ovi_hold_is_mounted(int layer, const char *id, struct ovl2_error *err)
 {
 	struct statx merged;
 	struct statx parent;
 
-	if (ovi_sys.statx(layer->dir, "merged", AT_SYMLINK_NOFOLLOW, STATX_TYPE, &merged) < 0)
-		return errno == ENOENT ? 0 : ovi_fail_errno(err, "look at '%s/merged'", layer->id);
+	if (ovi_sys.statx(layer, "merged", AT_SYMLINK_NOFOLLOW, STATX_TYPE, &merged) < 0)
+		return errno == ENOENT ? 0 : ovi_fail_errno(err, "look at '%s/merged'", id);
 
 	/* Linux >= 5.8 */
 	if (merged.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT)
 		return (merged.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
 
-	if (ovi_sys.statx(layer->dir, "", AT_EMPTY_PATH, STATX_TYPE, &parent) < 0)
-		return ovi_fail_errno(err, "look at '%s'", layer->id);
+	if (ovi_sys.statx(layer, "", AT_EMPTY_PATH, STATX_TYPE, &parent) < 0)
+		return ovi_fail_errno(err, "look at '%s'", id);
 
 	return merged.stx_dev_major != parent.stx_dev_major ||
 	       merged.stx_dev_minor != parent.stx_dev_minor;
@@ -80,7 +81,7 @@ int ovi_hold_read(struct ovi_layer *layer, struct ovi_hold *ret_hold, struct ovl
 	struct ovi_hold hold = { .count = 0 };
 	int r;
 
-	r = is_mounted(layer, err);
+	r = ovi_hold_is_mounted(layer->dir, layer->id, err);
 	if (r > 0)
 		r = read_count(layer, &hold, err);
 	if (r < 0)

@@ -24,6 +24,9 @@ struct ovi_hold {
 	char label[OVI_LABEL_SIZE];
 };
 
+/* Is something mounted on `merged` of the layer with this directory? 1 or 0. */
+int ovi_hold_is_mounted(int layer, const char *id, struct ovl2_error *err);
+
 /* Errors: OVL2_E_CORRUPT for a damaged count. The layer must be locked. */
 int ovi_hold_read(struct ovi_layer *layer, struct ovi_hold *ret_hold, struct ovl2_error *err);
 

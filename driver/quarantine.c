@@ -4,6 +4,7 @@
 #include "cleanup.h"
 #include "dir.h"
 #include "fail.h"
+#include "file.h"
 #include "strbuf.h"
 #include "sys.h"
 
@@ -55,14 +56,22 @@ static int is_unflushed(const struct ovl2_store *store, const char *id)
 	return *record.boot && strcmp(record.boot, store->boot) != 0;
 }
 
-/* The link that leads to a layer in its place; "" for none. */
+/* The entry of `l` that is the layer's, whatever else is wrong with it; "" for none. */
 static void find_link(struct ovl2_store *store, const char *id, char ret_link[OVI_LINK_SIZE])
 {
+	char link[OVI_LINK_SIZE + 8];
+	char target[OVL2_ID_SIZE];
+	cleanup_free char *text = NULL;
 	cleanup_fd int dir = -1;
 
+	*ret_link = '\0';
 	if (ovi_dir_open(store->home, id, &dir, NULL) < 0 ||
-	    ovi_link_read(store, dir, id, ret_link, NULL) < 0)
-		*ret_link = '\0';
+	    ovi_file_read(dir, "link", OVI_LINK_SIZE, &text, NULL, NULL) < 0)
+		return;
+	snprintf(link, sizeof(link), "l/%s", text);
+	if (ovi_link_is_valid(link, strlen(link)) &&
+	    ovi_link_follow(store, link, target, NULL) == 0 && strcmp(target, id) == 0)
+		memcpy(ret_link, link, OVI_LINK_SIZE);
 }
 
 int ovi_quarantine_layer(struct ovl2_store *store, const char *id, const char *why,

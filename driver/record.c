@@ -12,9 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define RECORD_NAME "ovl2.json"
 #define RECORD_FORMAT 1
-#define RECORD_MAX_BYTES 4096
 
 #define cleanup_json __attribute__((cleanup(json_decrefp)))
 
@@ -62,7 +60,7 @@ int ovi_record_write(int layer, const struct ovi_record *record, int flush, stru
 	if (!text)
 		return ovi_fail_memory(err);
 
-	return ovi_file_replace(layer, RECORD_NAME, text, flush, err);
+	return ovi_file_replace(layer, OVI_RECORD_NAME, text, flush, err);
 }
 
 static int check_sum(json_t *json, struct ovl2_error *err)
@@ -167,7 +165,7 @@ int ovi_record_read(int layer, const char *id, struct ovi_record *ret_record,
 	struct ovl2_error reason = { 0 };
 	int r;
 
-	r = ovi_file_read(layer, RECORD_NAME, RECORD_MAX_BYTES, &text, NULL, &reason);
+	r = ovi_file_read(layer, OVI_RECORD_NAME, OVI_RECORD_MAX_BYTES, &text, NULL, &reason);
 	if (r == OVL2_E_NOT_FOUND)
 		r = describe_foreign(layer, id, &record, &reason);
 	else if (r == 0)
@@ -175,7 +173,7 @@ int ovi_record_read(int layer, const char *id, struct ovi_record *ret_record,
 	if (r < 0) {
 		if (err)
 			*err = reason;
-		return ovi_fail_within(err, r, "read '%s/" RECORD_NAME "'", id);
+		return ovi_fail_within(err, r, "read '%s/" OVI_RECORD_NAME "'", id);
 	}
 	*ret_record = record;
 

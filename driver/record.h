@@ -7,6 +7,9 @@
 
 #include <ovl2.h>
 
+#define OVI_RECORD_NAME "ovl2.json"
+#define OVI_RECORD_MAX_BYTES 4096
+
 /* A boot id of Linux, a UUID, and a NUL. */
 #define OVI_BOOT_SIZE 37
 

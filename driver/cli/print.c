@@ -51,6 +51,18 @@ int collect_fact(void *data, const struct ovl2_fact *fact)
 	return 0;
 }
 
+int collect_problem(void *data, const struct ovl2_problem *problem)
+{
+	json_array_append_new(
+		data, json_pack("{ss so so so sb}", "kind", problem->kind, "id",
+	                        problem->id ? json_string(problem->id) : json_null(), "text",
+	                        json_of_bytes(problem->text), "remedy",
+	                        problem->remedy ? json_of_bytes(problem->remedy) : json_null(),
+	                        "repaired", problem->is_repaired));
+
+	return 0;
+}
+
 static const char letters[] = {
 	[OVL2_CHANGE_MODIFY] = 'C',
 	[OVL2_CHANGE_ADD] = 'A',
@@ -166,6 +178,39 @@ void print_layers(json_t *layers)
 	add_lines(table, layers);
 	scols_print_table(table);
 	scols_unref_table(table);
+}
+
+/* ----------------------------------------------------------------- problems -- */
+
+/* Damaged files hold any bytes, and texts quote them. */
+static void print_text(const char *text)
+{
+	for (; *text; text++) {
+		unsigned char byte = (unsigned char)*text;
+
+		if (byte < ' ' || byte == 0x7f)
+			printf("\\%03o", byte);
+		else
+			putchar(byte);
+	}
+}
+
+void print_problems(json_t *problems)
+{
+	size_t i;
+	json_t *problem;
+
+	json_array_foreach(problems, i, problem)
+	{
+		const char *id = text_of(problem, "id");
+		const char *remedy = text_of(problem, "remedy");
+
+		printf("%s%s%s: ", *id ? "layer '" : "store", id, *id ? "'" : "");
+		print_text(text_of(problem, "text"));
+		printf("\n    %s: %s\n",
+		       json_is_true(json_object_get(problem, "repaired")) ? "repaired" : "to do",
+		       *remedy ? remedy : "nothing that repair could do; make the layer anew");
+	}
 }
 
 /* -------------------------------------------------------------------- facts -- */

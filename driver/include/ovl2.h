@@ -290,6 +290,77 @@ typedef int ovl2_layer_fn(void *data, const struct ovl2_layer_info *layer);
 OVL2_API int ovl2_store_list(struct ovl2_store *store, ovl2_layer_fn *each, void *data,
                              struct ovl2_error *err);
 
+/* ------------------------------------------------------ check and repair -- */
+
+/* Something that is wrong in a store, and what there is to do about it. */
+struct ovl2_problem {
+	/*
+	 * What it is about: "link", "entry" (of l), "lower", "record", "mark",
+	 * "content", "unflushed", "count" (of mounts), "stray", "mount", "attribute".
+	 */
+	const char *kind;
+
+	/* The layer; NULL for what belongs to none. */
+	const char *id;
+
+	/* One line each: what is wrong; what repair does, NULL if it can do nothing. */
+	const char *text;
+	const char *remedy;
+
+	/* Was it put right by this call? */
+	int is_repaired;
+};
+
+typedef int ovl2_problem_fn(void *data, const struct ovl2_problem *problem);
+
+struct ovl2_check_options {
+	size_t size;
+
+	/* Non-zero looks at the overlay attributes of every file as well. */
+	int deep;
+
+	/* Non-zero leaves out mounting: only the store's own files are looked at. */
+	int no_mount;
+};
+
+/*
+ * Looks for damage: links, entries, lowers, records and marks that do not fit
+ * together, content that is missing, layers that cannot be mounted, attributes that
+ * would show the wrong files. Changes nothing. Returns the number of problems.
+ */
+OVL2_API int ovl2_store_check(struct ovl2_store *store, const struct ovl2_check_options *options,
+                              ovl2_problem_fn *each, void *data, struct ovl2_error *err);
+
+struct ovl2_repair_options {
+	size_t size;
+
+	/* Non-zero only says what would be done. */
+	int dry_run;
+};
+
+/*
+ * Puts right what follows from the rest of the store, and moves what cannot be put
+ * right to the store's quarantine; deletes nothing. Layers that are mounted are left
+ * as they are. Can be interrupted at any point and run again. Returns the number of
+ * problems that remain.
+ */
+OVL2_API int ovl2_store_repair(struct ovl2_store *store, const struct ovl2_repair_options *options,
+                               ovl2_problem_fn *each, void *data, struct ovl2_error *err);
+
+struct ovl2_collect_options {
+	size_t size;
+
+	/* Non-zero deletes what is in the quarantine as well. */
+	int quarantine;
+};
+
+/*
+ * Deletes what nobody can use any more: leftovers of interrupted calls, entries of `l`
+ * that lead to no layer, mount counts of layers that are gone. Returns how many.
+ */
+OVL2_API int ovl2_store_collect(struct ovl2_store *store,
+                                const struct ovl2_collect_options *options, struct ovl2_error *err);
+
 /* ----------------------------------------------------------------- layer -- */
 
 struct ovl2_layer_options {
@@ -341,6 +412,13 @@ OVL2_API int ovl2_layer_create(struct ovl2_store *store, const char *id,
  * OVL2_E_NOT_FOUND.
  */
 OVL2_API int ovl2_layer_remove(struct ovl2_store *store, const char *id, struct ovl2_error *err);
+
+/*
+ * Gives a layer that Docker made a record of ours, from what its files say; flushes
+ * it first, since nobody knows that it ever was. Docker can still read it. Returns 1,
+ * or 0 when it has a record already.
+ */
+OVL2_API int ovl2_layer_adopt(struct ovl2_store *store, const char *id, struct ovl2_error *err);
 
 /* 1 when there is a layer `id`, 0 when not. */
 OVL2_API int ovl2_layer_exists(struct ovl2_store *store, const char *id, struct ovl2_error *err);

@@ -1,0 +1,238 @@
+/* Is the store whole? Its files, then whether each layer can be had. */
+
+#include <ovl2.h>
+
+#include "cleanup.h"
+#include "dir.h"
+#include "fail.h"
+#include "layer.h"
+#include "options.h"
+#include "survey.h"
+#include "sys.h"
+#include "view.h"
+#include "xattr.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+
+struct report {
+	ovl2_problem_fn *each;
+	void *data;
+	int count;
+	int is_stopped;
+};
+
+static int tell(struct report *report, const struct ovl2_problem *problem)
+{
+	report->count++;
+	if (report->each && report->each(report->data, problem))
+		report->is_stopped = 1;
+
+	return report->is_stopped;
+}
+
+static int tell_finding(void *data, const struct ovi_finding *finding, struct ovl2_error *err)
+{
+	const struct ovl2_problem problem = {
+		.kind = finding->kind,
+		.id = finding->layer ? finding->layer->id : NULL,
+		.text = finding->text,
+		.remedy = ovi_remedy_text(finding->remedy),
+	};
+
+	(void)err;
+
+	return tell(data, &problem);
+}
+
+/* --------------------------------------------------------------- mountability -- */
+
+static int try_mount(struct ovl2_store *store, struct ovi_found_layer *layer, struct report *report,
+                     struct ovl2_error *err)
+{
+	struct ovl2_error reason = { 0 };
+	const struct ovl2_problem problem = {
+		.kind = "mount",
+		.id = layer->id,
+		.text = reason.message,
+	};
+	cleanup_fd int root = -1;
+	int r = ovi_view_open(store, layer->id, &root, &reason);
+
+	/* Removed since it was seen; or this process may not, which is no one's damage. */
+	if (r >= 0 || r == OVL2_E_NOT_FOUND)
+		return 0;
+	if (r == OVL2_E_PERMISSION || r == OVL2_E_NO_MEMORY) {
+		if (err)
+			*err = reason;
+		return r;
+	}
+
+	return tell(report, &problem);
+}
+
+/* ----------------------------------------------------------------- attributes -- */
+
+struct walk {
+	const char *id;
+	struct report *report;
+	struct ovi_strbuf path;
+};
+
+/* Why this attribute would show the wrong files, or NULL. */
+static const char *judge_attribute(int dir, const char *name, const char *key, int is_directory)
+{
+	cleanup_free char *value = NULL;
+	size_t length = 0;
+
+	if (strcmp(key, "trusted.overlay.metacopy") == 0)
+		return "has its content in a layer below, which is not looked for (metacopy)";
+	if (strcmp(key, "trusted.overlay.redirect") == 0)
+		return "was renamed, and what is below its old name is not looked for (redirect_dir)";
+	if (strcmp(key, "trusted.overlay.opaque") != 0)
+		return NULL;
+	if (!is_directory)
+		return "is marked as opaque and is no directory";
+	if (ovi_xattr_read(dir, name, key, &value, &length, NULL) < 0)
+		return "has an opaque mark that cannot be read";
+	if (length != 1 || (*value != 'y' && *value != 'x'))
+		return "has an opaque mark that means nothing";
+
+	return NULL;
+}
+
+static int check_entry(struct walk *walk, int dir, const struct ovi_name *entry,
+                       struct ovl2_error *err)
+{
+	struct ovi_xattr_names names = { .text = NULL };
+	cleanup_free char *text = NULL;
+	int r;
+
+	r = ovi_xattr_list(dir, entry->name, &names, err);
+	text = names.text;
+	if (r < 0)
+		return ovi_fail_within(err, r, "layer '%s', '%s'", walk->id, walk->path.text);
+	for (size_t at = 0; at < names.length; at += strlen(names.text + at) + 1) {
+		const char *why =
+			judge_attribute(dir, entry->name, names.text + at, entry->type == DT_DIR);
+		cleanup_strbuf struct ovi_strbuf line = { 0 };
+		struct ovl2_problem problem = { .kind = "attribute", .id = walk->id };
+
+		if (!why)
+			continue;
+		ovi_strbuf_addf(&line, "'%s' %s", walk->path.text, why);
+		if (line.failed)
+			return ovi_fail_memory(err);
+		problem.text = line.text;
+		if (tell(walk->report, &problem))
+			return 1;
+	}
+
+	return 0;
+}
+
+static int check_directory(struct walk *walk, int parent, const char *name, struct ovl2_error *err)
+{
+	cleanup_listing struct ovi_listing listing = { 0 };
+	size_t length = walk->path.length;
+	cleanup_fd int dir = -1;
+	int r;
+
+	r = ovi_dir_open(parent, name, &dir, err);
+	if (r == 0)
+		r = ovi_dir_list(dir, name, &listing, err);
+	for (size_t i = 0; i < listing.count && r == 0; i++) {
+		const struct ovi_name *entry = &listing.names[i];
+
+		if (entry->type != DT_DIR && entry->type != DT_REG)
+			continue;
+		ovi_strbuf_addf(&walk->path, "/%s", entry->name);
+		if (walk->path.failed)
+			return ovi_fail_memory(err);
+		r = check_entry(walk, dir, entry, err);
+		if (r == 0 && entry->type == DT_DIR)
+			r = check_directory(walk, dir, entry->name, err);
+		ovi_strbuf_cut(&walk->path, length);
+	}
+
+	return r;
+}
+
+static int check_attributes(struct ovl2_store *store, const struct ovi_found_layer *layer,
+                            struct report *report, struct ovl2_error *err)
+{
+	struct walk walk = { .id = layer->id, .report = report };
+	cleanup_fd int dir = -1;
+	int r;
+
+	ovi_strbuf_add(&walk.path, "");
+	r = ovi_dir_open(store->home, layer->id, &dir, err);
+	if (r == OVL2_E_NOT_FOUND)
+		return 0;
+	if (r == 0)
+		r = check_directory(&walk, dir, "diff", err);
+	ovi_strbuf_release(&walk.path);
+
+	return r;
+}
+
+/* ---------------------------------------------------------------------- check -- */
+
+/* What stands on something damaged cannot be mounted, which is no news. */
+static int is_sound(const struct ovi_found_layer *layer)
+{
+	while (layer && !layer->is_judged)
+		layer = layer->parent;
+
+	return !layer;
+}
+
+/* Layers that stand under others are mounted with those. */
+static int check_layers(struct ovl2_store *store, const struct ovl2_check_options *options,
+                        const struct ovi_survey *survey, struct report *report,
+                        struct ovl2_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < survey->layer_count && r == 0; i++) {
+		struct ovi_found_layer *layer = &survey->layers[i];
+
+		if (!is_sound(layer))
+			continue;
+		if (!options->no_mount && !layer->has_children)
+			r = try_mount(store, layer, report, err);
+		if (r == 0 && options->deep)
+			r = check_attributes(store, layer, report, err);
+	}
+
+	return r;
+}
+
+int ovl2_store_check(struct ovl2_store *store, const struct ovl2_check_options *options,
+                     ovl2_problem_fn *each, void *data, struct ovl2_error *err)
+{
+	struct report report = { .each = each, .data = data };
+	cleanup_survey struct ovi_survey survey = { .layers = NULL };
+	struct ovl2_check_options own = { .size = 0 };
+	cleanup_fd int lock = -1;
+	int r;
+
+	r = ovi_options_read(options, &own, sizeof(own), err);
+	if (r == 0)
+		r = ovi_store_lock(store, LOCK_EX, &lock, err);
+	if (r == 0)
+		r = ovi_survey_take(store, &survey, err);
+	if (r == 0)
+		r = ovi_survey_judge(store, &survey, tell_finding, &report, err);
+	if (r < 0 || report.is_stopped)
+		return r < 0 ? r : report.count;
+
+	/* The rest takes long: others may go on, but nothing may be taken away. */
+	close(steal_fd(&lock));
+	r = ovi_store_lock(store, LOCK_SH, &lock, err);
+	if (r == 0)
+		r = check_layers(store, &own, &survey, &report, err);
+
+	return r < 0 ? r : report.count;
+}

@@ -1,0 +1,154 @@
+/* Deleting what nobody can use any more. */
+
+#include <ovl2.h>
+
+#include "chain.h"
+#include "cleanup.h"
+#include "dir.h"
+#include "fail.h"
+#include "options.h"
+#include "store.h"
+#include "strbuf.h"
+#include "sys.h"
+#include "tree.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+
+static int has_layer(struct ovl2_store *store, const char *id, struct ovl2_error *err)
+{
+	struct stat st;
+
+	if (ovi_sys.fstatat(store->home, id, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return 1;
+
+	return errno == ENOENT ? 0 : ovi_fail_errno(err, "look for layer '%s'", id);
+}
+
+/* Entries of `l` whose layer is gone. Others that are wrong are for repair. */
+static int collect_entries(struct ovl2_store *store, size_t *count, struct ovl2_error *err)
+{
+	cleanup_listing struct ovi_listing listing = { 0 };
+	cleanup_fd int dir = -1;
+	int r;
+
+	r = ovi_dir_open(store->home, "l", &dir, err);
+	if (r == 0)
+		r = ovi_dir_list(dir, "l", &listing, err);
+	for (size_t i = 0; i < listing.count && r >= 0; i++) {
+		char link[OVI_LINK_SIZE];
+		char id[OVL2_ID_SIZE];
+
+		if (strlen(listing.names[i].name) != OVI_LINK_LENGTH)
+			continue;
+		snprintf(link, sizeof(link), "l/%s", listing.names[i].name);
+		if (!ovi_link_is_valid(link, strlen(link)) ||
+		    ovi_link_follow(store, link, id, NULL) < 0)
+			continue;
+		r = has_layer(store, id, err);
+		if (r == 0 && ovi_sys.unlinkat(store->home, link, 0) < 0)
+			r = ovi_fail_errno(err, "delete '%s'", link);
+		else if (r == 0)
+			++*count;
+	}
+
+	return r < 0 ? r : 0;
+}
+
+static int collect_counts(struct ovl2_store *store, size_t *count, struct ovl2_error *err)
+{
+	cleanup_listing struct ovi_listing listing = { 0 };
+	int r;
+
+	r = ovi_dir_list(store->run, "run directory", &listing, err);
+	for (size_t i = 0; i < listing.count && r >= 0; i++) {
+		const char *name = listing.names[i].name;
+
+		r = ovi_id_is_valid(name) ? has_layer(store, name, err) : 1;
+		if (r == 0 && ovi_sys.unlinkat(store->run, name, 0) < 0)
+			r = ovi_fail_errno(err, "delete the mount count of '%s'", name);
+		else if (r == 0)
+			++*count;
+	}
+
+	return r < 0 ? r : 0;
+}
+
+static int count_in(struct ovl2_store *store, const char *path, size_t *count,
+                    struct ovl2_error *err)
+{
+	cleanup_listing struct ovi_listing listing = { 0 };
+	cleanup_fd int dir = -1;
+	int r;
+
+	r = ovi_dir_open(store->home, path, &dir, err);
+	if (r == 0)
+		r = ovi_dir_list(dir, path, &listing, err);
+	*count += listing.count;
+
+	return r;
+}
+
+static int collect_quarantine(struct ovl2_store *store, size_t *count, struct ovl2_error *err)
+{
+	cleanup_listing struct ovi_listing listing = { 0 };
+	cleanup_fd int dir = -1;
+	int r;
+
+	r = ovi_dir_open(store->home, OVI_QUARANTINE, &dir, err);
+	if (r == 0)
+		r = ovi_dir_list(dir, OVI_QUARANTINE, &listing, err);
+	for (size_t i = 0; i < listing.count && r == 0; i++) {
+		r = ovi_tree_remove(dir, listing.names[i].name, err);
+		*count += r == 0;
+	}
+
+	return r;
+}
+
+/* Stages that are worked on stay: what is gone afterwards was collected. */
+static int collect_leftovers(struct ovl2_store *store, size_t *count, struct ovl2_error *err)
+{
+	size_t before = 0;
+	size_t after = 0;
+	int r;
+
+	r = count_in(store, OVI_STAGING, &before, err);
+	if (r == 0)
+		r = count_in(store, OVI_TRASH, &before, err);
+	if (r == 0)
+		r = ovi_store_collect(store, err);
+	if (r == 0)
+		r = count_in(store, OVI_STAGING, &after, err);
+	if (r == 0)
+		r = count_in(store, OVI_TRASH, &after, err);
+	if (r == 0 && before > after)
+		*count += before - after;
+
+	return r;
+}
+
+int ovl2_store_collect(struct ovl2_store *store, const struct ovl2_collect_options *options,
+                       struct ovl2_error *err)
+{
+	struct ovl2_collect_options own = { .size = 0 };
+	cleanup_fd int lock = -1;
+	size_t count = 0;
+	int r;
+
+	r = ovi_options_read(options, &own, sizeof(own), err);
+	if (r == 0)
+		r = ovi_store_lock(store, LOCK_EX, &lock, err);
+	if (r == 0)
+		r = collect_leftovers(store, &count, err);
+	if (r == 0)
+		r = collect_entries(store, &count, err);
+	if (r == 0)
+		r = collect_counts(store, &count, err);
+	if (r == 0 && own.quarantine)
+		r = collect_quarantine(store, &count, err);
+
+	return r < 0 ? ovi_fail_within(err, r, "collect in '%s'", store->path) : (int)count;
+}
