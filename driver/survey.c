@@ -150,21 +150,30 @@ static int read_record(int dir, struct ovi_found_layer *layer, struct ovl2_error
 	return r == OVL2_E_CORRUPT ? 0 : r;
 }
 
-static int read_layer(struct ovl2_store *store, const char *id, struct ovi_found_layer *layer,
-                      struct ovl2_error *err)
+/* 1 and what it is, 0 when it is not there; a disk that cannot tell is a failure. */
+static int look_at(int dir, const char *name, mode_t *ret_mode, struct ovl2_error *err)
 {
-	cleanup_fd int dir = -1;
 	struct stat st;
+
+	if (ovi_sys.fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : ovi_fail_errno(err, "look at '%s'", name);
+	*ret_mode = st.st_mode;
+
+	return 1;
+}
+
+static int read_parts(int dir, struct ovi_found_layer *layer, struct ovl2_error *err)
+{
+	mode_t mode = 0;
 	int r;
 
-	snprintf(layer->id, sizeof(layer->id), "%s", id);
-	r = ovi_dir_open(store->home, id, &dir, err);
-	if (r < 0)
-		return r;
-	layer->has_content =
-		ovi_sys.fstatat(dir, "diff", &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
-	layer->has_mark = ovi_sys.fstatat(dir, OVI_COMMITTED_NAME, &st, AT_SYMLINK_NOFOLLOW) == 0;
-	r = ovi_hold_is_mounted(dir, id, err);
+	r = look_at(dir, "diff", &mode, err);
+	layer->has_content = r == 1 && S_ISDIR(mode);
+	if (r >= 0)
+		r = look_at(dir, OVI_COMMITTED_NAME, &mode, err);
+	layer->has_mark = r == 1;
+	if (r >= 0)
+		r = ovi_hold_is_mounted(dir, layer->id, err);
 	layer->is_mounted = r == 1;
 	if (r >= 0)
 		r = read_link(dir, layer, err);
@@ -174,6 +183,20 @@ static int read_layer(struct ovl2_store *store, const char *id, struct ovi_found
 		r = read_record(dir, layer, err);
 
 	return r;
+}
+
+static int read_layer(struct ovl2_store *store, const char *id, struct ovi_found_layer *layer,
+                      struct ovl2_error *err)
+{
+	cleanup_fd int dir = -1;
+	int r;
+
+	snprintf(layer->id, sizeof(layer->id), "%s", id);
+	r = ovi_dir_open(store->home, id, &dir, err);
+	if (r == 0)
+		r = read_parts(dir, layer, err);
+
+	return r < 0 ? ovi_fail_within(err, r, "layer '%s'", id) : 0;
 }
 
 static int read_layers(struct ovl2_store *store, struct ovi_survey *survey, struct ovl2_error *err)

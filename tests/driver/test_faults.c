@@ -4,6 +4,7 @@
 #include "support/fault.h"
 #include "support/filesystem.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -21,6 +22,13 @@
 struct operation {
 	const char *name;
 	int (*run)(struct ovl2_store *store, struct ovl2_error *err);
+
+	/*
+	 * Done to the store before, in its directory; and what then brings it from
+	 * wherever the call got to the one state that it may end in. NULL for most.
+	 */
+	void (*damage)(int home);
+	int (*settle)(struct ovl2_store *store, struct ovl2_error *err);
 };
 
 /* "base" with content, "child" of it with changes, "empty", "held" mounted. */
@@ -111,10 +119,64 @@ static int run_cleanup(struct ovl2_store *store, struct ovl2_error *err)
 	return ovl2_store_cleanup(store, err);
 }
 
+static int run_repair(struct ovl2_store *store, struct ovl2_error *err)
+{
+	return ovl2_store_repair(store, NULL, NULL, NULL, err);
+}
+
+static int run_check(struct ovl2_store *store, struct ovl2_error *err)
+{
+	const struct ovl2_check_options options = { .size = sizeof(options), .deep = 1 };
+
+	return ovl2_store_check(store, &options, NULL, NULL, err);
+}
+
+static int run_collect(struct ovl2_store *store, struct ovl2_error *err)
+{
+	return ovl2_store_collect(store, NULL, err);
+}
+
+static int run_sync(struct ovl2_store *store, struct ovl2_error *err)
+{
+	return ovl2_store_sync(store, err);
+}
+
+/* Of each kind of remedy one. */
+static void damage(int home)
+{
+	static const struct test_entry entries[] = {
+		{ '-', "child/link", NULL, 0, 0, 0, 0, NULL },
+		{ 'd', "child/link", NULL, 0, 0, 0, 0, NULL },
+		{ 'f', "child/lower", "l/", 0, 0, 0, 0, NULL },
+		{ 'f', "base/ovl2.json", "{", 0, 0, 0, 0, NULL },
+		{ '-', "base/committed", NULL, 0, 0, 0, 0, NULL },
+		{ '-', "empty/diff", NULL, 0, 0, 0, 0, NULL },
+		{ 'l', "l/AAAAAAAAAAAAAAAAAAAAAAAAAA", "../gone/diff", 0, 0, 0, 0, NULL },
+	};
+
+	test_tree_make(home, entries, ARRAY_SIZE(entries));
+}
+
+static int settle(struct ovl2_store *store, struct ovl2_error *err)
+{
+	int r = ovl2_store_repair(store, NULL, NULL, NULL, err);
+
+	return r == 0 ? ovl2_store_check(store, NULL, NULL, NULL, err) : r;
+}
+
 static const struct operation operations[] = {
-	{ "create", run_create },   { "remove", run_remove },   { "mount", run_mount },
-	{ "unmount", run_unmount }, { "apply", run_apply },     { "diff", run_diff },
-	{ "compare", run_compare }, { "cleanup", run_cleanup },
+	{ .name = "create", .run = run_create },
+	{ .name = "remove", .run = run_remove },
+	{ .name = "mount", .run = run_mount },
+	{ .name = "unmount", .run = run_unmount },
+	{ .name = "apply", .run = run_apply },
+	{ .name = "diff", .run = run_diff },
+	{ .name = "compare", .run = run_compare },
+	{ .name = "cleanup", .run = run_cleanup },
+	{ .name = "check", .run = run_check },
+	{ .name = "collect", .run = run_collect },
+	{ .name = "sync", .run = run_sync },
+	{ .name = "repair", .run = run_repair, .damage = damage, .settle = settle },
 };
 
 /* ------------------------------------------------------------------ state -- */
@@ -139,9 +201,26 @@ static char *describe_store(struct ovl2_store *store)
 	return ovi_strbuf_steal(&text);
 }
 
-/* Each run starts in a directory of its own, from the same store. */
-static void start(const struct test_place *place, struct test_place *ret_run)
+static char *describe_settled(const struct operation *operation, struct ovl2_store *store)
 {
+	struct ovl2_error err = { 0 };
+
+	if (operation->settle) {
+		int left = operation->settle(store, &err);
+
+		assert_ok(left, &err);
+		assert_int_equal(left, 0);
+	}
+
+	return describe_store(store);
+}
+
+/* Each run starts in a directory of its own, from the same store. */
+static void start(const struct test_place *place, const struct operation *operation,
+                  struct test_place *ret_run)
+{
+	cleanup_free char *home = NULL;
+	cleanup_fd int fd = -1;
 	struct ovl2_store *store;
 
 	*ret_run = *place;
@@ -150,6 +229,12 @@ static void start(const struct test_place *place, struct test_place *ret_run)
 	store = open_store(ret_run);
 	prepare(store);
 	ovl2_store_close(store);
+	if (!operation->damage)
+		return;
+	home = store_path(ret_run);
+	fd = open(home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	operation->damage(fd);
 }
 
 static void finish(struct test_place *run)
@@ -178,13 +263,16 @@ static void learn(struct sweep *sweep)
 	struct test_place run;
 	struct ovl2_store *store;
 
-	start(sweep->place, &run);
+	start(sweep->place, sweep->operation, &run);
 	store = open_store(&run);
-	sweep->before = describe_store(store);
+	if (!sweep->operation->settle)
+		sweep->before = describe_store(store);
 	test_fault_arm(TEST_FAULT_NONE, 0, 0);
 	assert_ok(sweep->operation->run(store, &err), &err);
 	sweep->calls = test_fault_disarm();
-	sweep->after = describe_store(store);
+	sweep->after = describe_settled(sweep->operation, store);
+	if (!sweep->before)
+		sweep->before = test_path("%s", sweep->after);
 	ovl2_store_close(store);
 	finish(&run);
 	assert_in_range(sweep->calls, 3, MAX_CALLS);
@@ -198,7 +286,7 @@ static void check_state(const struct sweep *sweep, const struct test_place *run,
                         const char *call, int result)
 {
 	struct ovl2_store *store = open_store(run);
-	cleanup_free char *now = describe_store(store);
+	cleanup_free char *now = describe_settled(sweep->operation, store);
 
 	ovl2_store_close(store);
 	if (!strcmp(now, sweep->before) && (result < 0 || !strcmp(sweep->before, sweep->after)))
@@ -220,7 +308,7 @@ static void check_call(const struct sweep *sweep, size_t at)
 	struct test_place run;
 	int r;
 
-	start(sweep->place, &run);
+	start(sweep->place, sweep->operation, &run);
 	store = open_store(&run);
 	before = test_resources_count();
 	test_fault_arm(sweep->kind, at, sweep->sys);
@@ -245,7 +333,7 @@ static void check_crash(const struct sweep *sweep, size_t at)
 	pid_t child;
 	int status;
 
-	start(sweep->place, &run);
+	start(sweep->place, sweep->operation, &run);
 	child = fork();
 	if (child == 0) {
 		struct ovl2_store *store = open_store(&run);
@@ -293,6 +381,7 @@ static void check_row(void **state)
 
 	use_memory(place);
 	learn(&sweep);
+	print_message("%zu calls\n", sweep.calls);
 	for (size_t at = 1; at <= sweep.calls; at++)
 		if (row->kind == TEST_FAULT_CRASH)
 			check_crash(&sweep, at);
@@ -311,7 +400,10 @@ int main(int argc, char **argv)
 	} faults[] = {
 		{ "EIO", TEST_FAULT_ONCE, EIO },
 		{ "EPERM", TEST_FAULT_ONCE, EPERM },
+		{ "ENOMEM", TEST_FAULT_ONCE, ENOMEM },
 		{ "ENOSPC for good", TEST_FAULT_STICKY, ENOSPC },
+		{ "EROFS for good", TEST_FAULT_STICKY, EROFS },
+		{ "short counts", TEST_FAULT_SHORT, 0 },
 		{ "the end of the process", TEST_FAULT_CRASH, 0 },
 	};
 	struct row rows[ARRAY_SIZE(operations) * ARRAY_SIZE(faults)];

@@ -30,7 +30,14 @@ static int fails_now(const char *name)
 	failed_name = name;
 	errno = armed_sys;
 
-	return 1;
+	return armed != TEST_FAULT_SHORT;
+}
+
+/* What call number `armed_at` is to move; it was counted just now. */
+static size_t shorten(size_t size)
+{
+	return armed == TEST_FAULT_SHORT && atomic_load(&calls) == armed_at && size > 1 ? size / 2
+	                                                                                : size;
 }
 
 /* NOLINTBEGIN(bugprone-macro-parentheses): parameters are types and lists. */
@@ -44,8 +51,8 @@ static int fails_now(const char *name)
 
 FAULT(int, openat, (int dir, const char *path, int flags, mode_t mode), (dir, path, flags, mode))
 FAULT(int, openat2, (int dir, const char *path, const struct open_how *how), (dir, path, how))
-FAULT(ssize_t, read, (int fd, void *buffer, size_t size), (fd, buffer, size))
-FAULT(ssize_t, write, (int fd, const void *buffer, size_t size), (fd, buffer, size))
+FAULT(ssize_t, read, (int fd, void *buffer, size_t size), (fd, buffer, shorten(size)))
+FAULT(ssize_t, write, (int fd, const void *buffer, size_t size), (fd, buffer, shorten(size)))
 FAULT(ssize_t, readlinkat, (int dir, const char *path, char *buffer, size_t size),
       (dir, path, buffer, size))
 FAULT(ssize_t, getdents, (int dir, void *buffer, size_t size), (dir, buffer, size))

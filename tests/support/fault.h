@@ -20,6 +20,9 @@ enum test_fault_kind {
 	/* The call and all later ones of the same name fail: a disk that is full. */
 	TEST_FAULT_STICKY,
 
+	/* A read or write moves half of what it was asked to; other calls work. */
+	TEST_FAULT_SHORT,
+
 	/* The process ends instead of the call: _exit(TEST_FAULT_EXIT). */
 	TEST_FAULT_CRASH,
 };
