@@ -403,7 +403,10 @@ static void choose_mount_options(struct ovl2_store *store)
 	}
 }
 
-/* One option of a caller: nothing that would bring in other directories or labels. */
+/*
+ * One option of a caller: nothing that would bring in other directories or labels, and
+ * nothing that is to be asked for at each mount (fsync=volatile is skip_sync).
+ */
 static int check_mount_option(const char *option, size_t length, struct ovl2_error *err)
 {
 	static const char *const allowed[] = {
@@ -413,12 +416,13 @@ static int check_mount_option(const char *option, size_t length, struct ovl2_err
 
 	for (size_t i = 0; i < ARRAY_SIZE(allowed); i++)
 		if (strncmp(option, allowed[i], strlen(allowed[i])) == 0 &&
-		    strspn(option, characters) >= length)
+		    length > strlen(allowed[i]) && strspn(option, characters) >= length &&
+		    strncmp(option, "fsync=volatile", length) != 0)
 			return 0;
 
 	return ovi_fail(err, OVL2_E_INVALID,
 	                "mount option '%.*s' is none of index, redirect_dir, metacopy, xino, "
-	                "nfs_export, uuid and fsync, with a value",
+	                "nfs_export, uuid and fsync, with a value (for fsync=volatile: skip_sync)",
 	                (int)length, option);
 }
 
