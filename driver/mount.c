@@ -64,13 +64,12 @@ static int read_request(const struct ovl2_store *store, const struct ovl2_mount_
 		.method = own.method ? own.method : store->options.mount_method,
 		.label = own.label && *own.label ? own.label : NULL,
 		.read_only = own.read_only,
-		.skip_sync = own.skip_sync && !own.read_only,
+		.skip_sync = own.skip_sync != 0 && !own.read_only,
 		.user_namespace = own.user_namespace,
 	};
 	add_flag(ret_request, own.nodev, "nodev", MOUNT_ATTR_NODEV);
 	add_flag(ret_request, own.nosuid, "nosuid", MOUNT_ATTR_NOSUID);
 	add_flag(ret_request, own.noexec, "noexec", MOUNT_ATTR_NOEXEC);
-	add_flag(ret_request, ret_request->skip_sync, SKIP_SYNC, 0);
 	if (own.user_namespace) {
 		char word[32];
 		struct stat st;
@@ -82,6 +81,13 @@ static int read_request(const struct ovl2_store *store, const struct ovl2_mount_
 	}
 
 	return 0;
+}
+
+/* What is never written has nothing to sync: to its mount that makes no difference. */
+static void fit_to_layer(struct request *request, const struct ovi_layer *layer)
+{
+	request->skip_sync &= !layer->record.is_committed;
+	add_flag(request, request->skip_sync, SKIP_SYNC, 0);
 }
 
 static int make_target(struct ovi_layer *layer, const char *name, struct ovl2_error *err)
@@ -190,8 +196,29 @@ static int map_root(struct ovi_layer *layer, int tree, struct ovl2_error *err)
 	return 0;
 }
 
-static int attach(struct ovi_layer *layer, const struct request *request, int is_writable,
-                  struct ovl2_error *err)
+/* The view as it was asked for; `options` is the memory of what it borrows. */
+static int make_view(struct ovi_view *view, struct ovi_layer *layer, const struct request *request,
+                     struct ovi_strbuf *options, struct ovl2_error *err)
+{
+	int is_writable = !request->read_only && !layer->record.is_committed;
+	int r;
+
+	r = ovi_view_init(view, layer, is_writable, request->label, err);
+	if (r < 0)
+		return r;
+	if (request->skip_sync) {
+		ovi_strbuf_addf(options, "%s%svolatile", layer->store->mount_options,
+		                *layer->store->mount_options ? "," : "");
+		if (options->failed)
+			return ovi_fail_memory(err);
+		view->overlay.options = options->text;
+	}
+	view->overlay.attributes = request->attributes;
+
+	return 0;
+}
+
+static int attach(struct ovi_layer *layer, const struct request *request, struct ovl2_error *err)
 {
 	cleanup_strbuf struct ovi_strbuf options = { 0 };
 	cleanup_view struct ovi_view view = { .lower = NULL };
@@ -200,12 +227,12 @@ static int attach(struct ovi_layer *layer, const struct request *request, int is
 	cleanup_fd int tree = -1;
 	int r;
 
-	r = ovi_view_init(&view, layer, is_writable, request->label, err);
+	r = make_view(&view, layer, request, &options, err);
 	if (r < 0)
 		return r;
 	if (request->user_namespace) {
 		r = map_ids(layer->store, request, &tree, err);
-		if (r == 0 && is_writable)
+		if (r == 0 && view.overlay.upper)
 			r = map_root(layer, tree, err);
 		if (r < 0)
 			return r;
@@ -213,14 +240,6 @@ static int attach(struct ovi_layer *layer, const struct request *request, int is
 		view.overlay.lower_fds = NULL;
 		method = OVL2_MOUNT_FD;
 	}
-	if (request->skip_sync && is_writable) {
-		ovi_strbuf_addf(&options, "%s%svolatile", layer->store->mount_options,
-		                *layer->store->mount_options ? "," : "");
-		if (options.failed)
-			return ovi_fail_memory(err);
-		view.overlay.options = options.text;
-	}
-	view.overlay.attributes = request->attributes;
 	snprintf(target, sizeof(target), "%s/merged", layer->id);
 
 	return ovi_overlay_attach(&view.overlay, method, target, err);
@@ -243,10 +262,10 @@ static int mount_first(struct ovi_layer *layer, const struct request *request,
 		r = make_target(layer, "work", err);
 	if (r == 0 && !layer->record.is_committed)
 		r = settle_leftover(layer, err);
-	if (r == 0 && request->skip_sync && hold.is_writable)
+	if (r == 0 && request->skip_sync)
 		r = ovi_volatile_mark(layer->store, layer->dir, layer->id, err);
 	if (r == 0)
-		r = attach(layer, request, hold.is_writable, err);
+		r = attach(layer, request, err);
 	if (r < 0)
 		return r;
 
@@ -257,7 +276,7 @@ static int mount_first(struct ovi_layer *layer, const struct request *request,
 	return r;
 }
 
-static int mount_layer(struct ovl2_store *store, const char *id, const struct request *request,
+static int mount_layer(struct ovl2_store *store, const char *id, struct request *request,
                        struct ovl2_error *err)
 {
 	cleanup_layer struct ovi_layer layer = OVI_LAYER_NONE;
@@ -272,6 +291,7 @@ static int mount_layer(struct ovl2_store *store, const char *id, const struct re
 		r = ovi_hold_read(&layer, &hold, err);
 	if (r < 0)
 		return r;
+	fit_to_layer(request, &layer);
 
 	return hold.count ? join(&layer, &hold, request, err) : mount_first(&layer, request, err);
 }
@@ -410,7 +430,26 @@ static const char *const *last_kept(const struct spec *spec, size_t count)
 	return (const char *const *)spec->texts + spec->count - count;
 }
 
-/* The same text as for mount(2) by absolute paths, and cut at its commas. */
+/* What mount(2) takes as flags, in the words of mount(8). */
+static void add_flags(struct ovi_strbuf *text, const struct ovi_overlay *overlay)
+{
+	static const struct {
+		unsigned int attribute;
+		const char *word;
+	} flags[] = {
+		{ MOUNT_ATTR_NODEV, ",nodev" },
+		{ MOUNT_ATTR_NOSUID, ",nosuid" },
+		{ MOUNT_ATTR_NOEXEC, ",noexec" },
+	};
+
+	if (!overlay->upper)
+		ovi_strbuf_add(text, ",ro");
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
+		if (overlay->attributes & flags[i].attribute)
+			ovi_strbuf_add(text, flags[i].word);
+}
+
+/* The same text as for mount(2) by absolute paths with its flags; and cut at its commas. */
 static int add_options(struct spec *spec, const struct ovi_overlay *overlay)
 {
 	struct ovl2_mount_spec *public = &spec->public;
@@ -418,6 +457,7 @@ static int add_options(struct spec *spec, const struct ovi_overlay *overlay)
 	size_t before;
 
 	ovi_overlay_data(overlay, OVL2_MOUNT_ABSOLUTE, &text);
+	add_flags(&text, overlay);
 	public->text = keep(spec, &text);
 	if (!public->text)
 		return -1;
@@ -479,6 +519,7 @@ int ovl2_layer_mount_spec(struct ovl2_store *store, const char *id,
                           struct ovl2_mount_spec **ret_spec, struct ovl2_error *err)
 {
 	cleanup_layer struct ovi_layer layer = OVI_LAYER_NONE;
+	cleanup_strbuf struct ovi_strbuf more = { 0 };
 	cleanup_view struct ovi_view view = { .lower = NULL };
 	struct request request = { 0 };
 	enum ovl2_mount_method method = OVL2_MOUNT_AUTO;
@@ -488,9 +529,10 @@ int ovl2_layer_mount_spec(struct ovl2_store *store, const char *id,
 	r = read_request(store, options, &request, err);
 	if (r == 0)
 		r = ovi_layer_open(store, id, &layer, err);
-	if (r == 0)
-		r = ovi_view_init(&view, &layer, !request.read_only && !layer.record.is_committed,
-		                  request.label, err);
+	if (r < 0)
+		return r;
+	fit_to_layer(&request, &layer);
+	r = make_view(&view, &layer, &request, &more, err);
 	if (r == 0)
 		r = ovi_overlay_choose(&view.overlay, request.method, &method, err);
 	if (r < 0)
