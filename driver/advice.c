@@ -30,6 +30,7 @@ static const struct advice table[] = {
 	  "another mount has this upper: unmount it (grep overlay /proc/*/mountinfo)" },
 	{ "Unknown parameter 'context'", 0, "no SELinux here: leave the label out" },
 	{ "Unknown parameter", 0, "this kernel does not know it: leave it out" },
+	{ "Bad value for", 0, "this kernel does not take that value: leave it out" },
 	{ NULL, ELOOP, "a lower is there twice or inside another: ovl2 check" },
 	{ NULL, EBUSY,
 	  "another mount has this upper: unmount it (grep overlay /proc/*/mountinfo)" },
