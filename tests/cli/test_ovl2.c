@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -183,6 +184,67 @@ static void mount_prints_where_and_counts(void **state)
 	assert_true(test_is_mounted(expected));
 	must(ovl2(place, "umount", "web"));
 	assert_false(test_is_mounted(expected));
+}
+
+/* What it prints is a command that makes the same mount. */
+static void printed_mount_command_mounts(void **state)
+{
+	struct test_place *place = *state;
+	cleanup_free char *merged = test_path("%s/store/web/merged", place->path);
+	cleanup_free char *file = test_path("%s/etc/new", merged);
+	cleanup_output struct test_output printed = { 0 };
+	const char *argv[] = { "sh", "-c", NULL, NULL };
+
+	prepare(place);
+	printed = ovl2(place, "mount", "--print", "--nodev", "web");
+	assert_int_equal(printed.status, EXIT_OK);
+	assert_true(strncmp(printed.out, "mount -t overlay overlay -o '", 29) == 0);
+	assert_contains(printed.out, ",nodev'");
+	assert_false(test_is_mounted(merged));
+
+	argv[2] = printed.out;
+	must(test_spawn(argv));
+	assert_true(test_is_mounted(merged));
+	assert_int_equal(access(file, F_OK), 0);
+	assert_sys(umount2(merged, 0));
+}
+
+/* As containerd has it: every option as a word of its own. */
+static void printed_mount_in_json_has_every_option(void **state)
+{
+	struct test_place *place = *state;
+	cleanup_free char *upper = test_path("upperdir=%s/store/web/diff", place->path);
+	int has_upper = 0;
+	size_t index;
+	json_t *option;
+	json_t *spec;
+
+	prepare(place);
+	spec = answer(ovl2(place, "mount", "--print", "--method", "fd", "--json", "web"));
+	assert_string_equal(text_of(spec, "type"), "overlay");
+	assert_string_equal(text_of(spec, "method"), "fd");
+	json_array_foreach(json_object_get(spec, "options"), index, option) has_upper |=
+		strcmp(json_string_value(option), upper) == 0;
+	assert_true(has_upper);
+	json_decref(spec);
+}
+
+static void flags_of_a_mount_are_told_when_they_differ(void **state)
+{
+	struct test_place *place = *state;
+	cleanup_output struct test_output first = { 0 };
+	cleanup_output struct test_output second = { 0 };
+	cleanup_output struct test_output third = { 0 };
+
+	prepare(place);
+	first = ovl2(place, "mount", "--nodev", "--nosuid", "--noexec", "--skip-sync", "web");
+	assert_int_equal(first.status, EXIT_OK);
+	second = ovl2(place, "mount", "web");
+	assert_int_equal(second.status, EXIT_FAILED);
+	assert_contains(second.err, "nodev,nosuid,noexec,skip_sync");
+	third = ovl2(place, "mount", "--read-only", "web");
+	assert_int_equal(third.status, EXIT_FAILED);
+	must(ovl2(place, "umount", "web"));
 }
 
 static void cleanup_undoes_every_mount(void **state)
@@ -492,6 +554,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(diff_of_one_layer_fills_another),
 		cmocka_unit_test(diff_to_standard_output_is_the_same_tar),
 		cmocka_unit_test(mount_prints_where_and_counts),
+		cmocka_unit_test(printed_mount_command_mounts),
+		cmocka_unit_test(printed_mount_in_json_has_every_option),
+		cmocka_unit_test(flags_of_a_mount_are_told_when_they_differ),
 		cmocka_unit_test(cleanup_undoes_every_mount),
 		cmocka_unit_test(list_shows_layers_under_their_parents),
 		cmocka_unit_test(inspect_and_status_show_their_keys),
