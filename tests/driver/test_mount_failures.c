@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: MIT
+#include "mounted.h"
+
+#include "support/filesystem.h"
+
+#include "overlay.h"
+#include "sys.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+/*
+ * Mounts that fail, for real: the message must have the kernel's own words and the
+ * cure. The words come from the kernel log, which others write to at the same time,
+ * so that a failure that lacks them is tried again.
+ */
+
+#define ATTEMPTS 20
+
+/* Two lowers, an upper and a work directory straight in the place. */
+struct stack {
+	const char *lower[2];
+	const char *upper;
+	const char *work;
+	const char *options;
+};
+
+struct row {
+	const char *title;
+	struct stack stack;
+
+	/* Entries made before; NULL ends. */
+	const char *const *directories;
+
+	/* What else must be as it is, or NULL; it may skip the case. */
+	void (*prepare)(const struct test_place *place);
+
+	const char *words;
+	const char *cure;
+};
+
+static const char *const plain[] = { "one", "two", "upper", "work", "merged", NULL };
+static const char *const nested[] = { "one", "one/in", "upper", "work", "merged", NULL };
+static const char *const volatiles[] = {
+	"one",
+	"two",
+	"upper",
+	"work",
+	"merged",
+	"work/work",
+	"work/work/incompat",
+	"work/work/incompat/volatile",
+	NULL,
+};
+
+#define PLAIN                                           \
+	{                                               \
+		{ "two", "one" }, "upper", "work", NULL \
+	}
+
+static void make_directories(const struct test_place *place, const char *const *names)
+{
+	for (; *names; names++)
+		assert_true(mkdirat(place->fd, *names, 0755) == 0 || errno == EEXIST);
+}
+
+static int attach(const struct test_place *place, const struct stack *stack,
+                  enum ovl2_mount_method method, struct ovl2_error *err)
+{
+	const struct ovi_overlay overlay = {
+		.home = place->fd,
+		.home_path = place->path,
+		.lower = stack->lower,
+		.lower_count = 2,
+		.upper = stack->upper,
+		.work = stack->work,
+		.options = stack->options,
+	};
+
+	return ovi_overlay_attach(&overlay, method, "merged", err);
+}
+
+/* The upper is that of another mount. */
+static void use_upper(const struct test_place *place)
+{
+	const struct stack stack = {
+		.lower = { "two", "one" }, .upper = "upper", .work = "other", .options = "index=off"
+	};
+	cleanup_free char *merged = test_path("%s/merged", place->path);
+	cleanup_free char *elsewhere = test_path("%s/elsewhere", place->path);
+	struct ovl2_error err = { 0 };
+
+	assert_sys(mkdirat(place->fd, "other", 0755));
+	assert_sys(mkdirat(place->fd, "elsewhere", 0755));
+	assert_ok(attach(place, &stack, OVL2_MOUNT_AUTO, &err), &err);
+	assert_sys(mount(merged, elsewhere, NULL, MS_MOVE, NULL));
+}
+
+/* The upper was made on other lowers, and an index remembers which. */
+static void use_other_lowers(const struct test_place *place)
+{
+	const struct stack stack = { .lower = { "three", "four" },
+		                     .upper = "upper",
+		                     .work = "work",
+		                     .options = "index=on" };
+	cleanup_free char *merged = test_path("%s/merged", place->path);
+	struct ovl2_error err = { 0 };
+
+	assert_sys(mkdirat(place->fd, "three", 0755));
+	assert_sys(mkdirat(place->fd, "four", 0755));
+	assert_ok(attach(place, &stack, OVL2_MOUNT_AUTO, &err), &err);
+	assert_sys(umount2(merged, 0));
+}
+
+static void mount_over_work(const struct test_place *place)
+{
+	cleanup_free char *work = test_path("%s/work", place->path);
+
+	assert_sys(mount("tmpfs", work, "tmpfs", 0, NULL));
+}
+
+/* "upper" is itself the root of an overlay. */
+static void mount_overlay_on_upper(const struct test_place *place)
+{
+	const struct stack stack = { .lower = { "two", "one" }, .upper = "below", .work = "aside" };
+	cleanup_free char *merged = test_path("%s/merged", place->path);
+	cleanup_free char *deep = test_path("%s/deep", place->path);
+	cleanup_free char *work = test_path("%s/deep/work", place->path);
+	cleanup_free char *upper = test_path("%s/deep/upper", place->path);
+	struct ovl2_error err = { 0 };
+
+	assert_sys(mkdirat(place->fd, "below", 0755));
+	assert_sys(mkdirat(place->fd, "aside", 0755));
+	assert_sys(mkdirat(place->fd, "deep", 0755));
+	assert_ok(attach(place, &stack, OVL2_MOUNT_AUTO, &err), &err);
+	assert_sys(mount(merged, deep, NULL, MS_MOVE, NULL));
+	assert_sys(mkdir(work, 0755));
+	assert_sys(mkdir(upper, 0755));
+}
+
+/* "two" is an overlay on an overlay: as many as the kernel stacks. */
+static void mount_overlay_twice(const struct test_place *place)
+{
+	static const struct {
+		const char *one;
+		const char *other;
+		const char *name;
+	} steps[] = { { "one", "three", "first" }, { "first", "three", "two" } };
+	cleanup_free char *merged = test_path("%s/merged", place->path);
+	struct ovl2_error err = { 0 };
+
+	assert_sys(mkdirat(place->fd, "three", 0755));
+	assert_sys(mkdirat(place->fd, "first", 0755));
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		const struct stack stack = { .lower = { steps[i].one, steps[i].other } };
+		cleanup_free char *to = test_path("%s/%s", place->path, steps[i].name);
+
+		assert_ok(attach(place, &stack, OVL2_MOUNT_AUTO, &err), &err);
+		assert_sys(mount(merged, to, NULL, MS_MOVE, NULL));
+	}
+}
+
+static const struct row rows[] = {
+	{ "same lower twice",
+	  { { "one", "one" }, "upper", "work", NULL },
+	  plain,
+	  NULL,
+	  "conflicting lowerdir path",
+	  "a lower is there twice or inside another" },
+	{ "lower inside another",
+	  { { "one/in", "one" }, "upper", "work", NULL },
+	  nested,
+	  NULL,
+	  "lowerdir path",
+	  "a lower is there twice or inside another" },
+	{ "upper in use, with an index",
+	  { { "two", "one" }, "upper", "work", "index=on" },
+	  plain,
+	  use_upper,
+	  "is in-use",
+	  "another mount has this upper: unmount it" },
+	{ "upper of other lowers, with an index",
+	  { { "two", "one" }, "upper", "work", "index=on" },
+	  plain,
+	  use_other_lowers,
+	  "Stale file handle",
+	  "the layers changed under an index" },
+	{ "work on another filesystem", PLAIN, plain, mount_over_work,
+	  "must reside under the same mount", "nothing may be mounted inside a layer" },
+	{ "volatile before", PLAIN, volatiles, NULL, "incompat feature 'volatile'",
+	  "delete work/work/incompat" },
+	{ "metacopy without redirects",
+	  { { "two", "one" }, "upper", "work", "metacopy=on,redirect_dir=off" },
+	  plain,
+	  NULL,
+	  "conflicting options",
+	  "leave one of these mount_options out" },
+	{ "export without an index",
+	  { { "two", "one" }, "upper", "work", "index=off,nfs_export=on" },
+	  plain,
+	  NULL,
+	  "conflicting options",
+	  "leave one of these mount_options out" },
+	{ "option of another kernel",
+	  { { "two", "one" }, "upper", "work", "nosuch=on" },
+	  plain,
+	  NULL,
+	  "Unknown parameter 'nosuch'",
+	  "this kernel does not know it: leave it out" },
+	{ "value of another kernel",
+	  { { "two", "one" }, "upper", "work", "xino=nosuch" },
+	  plain,
+	  NULL,
+	  "Bad value for 'xino'",
+	  "this kernel does not take that value: leave it out" },
+	{ "upper on an overlay",
+	  { { "two", "one" }, "deep/upper", "deep/work", NULL },
+	  plain,
+	  mount_overlay_on_upper,
+	  "not supported as upperdir",
+	  "put the store on ext4, xfs, btrfs or tmpfs" },
+	{ "overlays upon overlays", PLAIN, plain, mount_overlay_twice, "maximum fs stacking depth",
+	  "put the store on a filesystem that is not an overlay" },
+};
+
+static int has_words(const struct row *row, const struct ovl2_error *err)
+{
+	return strstr(err->message, row->words) && strstr(err->message, row->cure);
+}
+
+static void check_method(const struct test_place *place, const struct row *row,
+                         enum ovl2_mount_method method)
+{
+	cleanup_free char *merged = test_path("%s/merged", place->path);
+	struct test_resources before = test_resources_count();
+	struct ovl2_error err = { 0 };
+
+	for (int i = 0; i < ATTEMPTS; i++) {
+		int r = attach(place, &row->stack, method, &err);
+
+		if (r == 0)
+			fail_msg("%s: it mounts", ovl2_mount_method_name(method));
+		assert_fails(r, err.code, &err);
+		assert_false(test_is_mounted(merged));
+		if (has_words(row, &err))
+			break;
+	}
+	if (!has_words(row, &err))
+		fail_msg("'%s: %s' is not in: %s", row->words, row->cure, err.message);
+	test_resources_assert_same(before);
+}
+
+static void check_row(void **state)
+{
+	struct test_place *place = *state;
+	const struct row *row = place->row;
+
+	if (access("/dev/kmsg", R_OK) < 0)
+		test_skip("the kernel log cannot be read here");
+	make_directories(place, row->directories);
+	if (row->prepare)
+		row->prepare(place);
+	for (int method = OVL2_MOUNT_AUTO; method <= OVL2_MOUNT_FD; method++)
+		if (has_method(place, method))
+			check_method(place, row, method);
+}
+
+/* ------------------------------------------------------- before the kernel -- */
+
+static size_t call_count;
+
+static int count_fsopen(const char *type, unsigned int flags)
+{
+	(void)type;
+	(void)flags;
+	call_count++;
+	errno = ENODEV;
+
+	return -1;
+}
+
+static int count_mount(const char *source, const char *target, const char *type,
+                       unsigned long flags, const void *data)
+{
+	(void)source;
+	(void)target;
+	(void)type;
+	(void)flags;
+	(void)data;
+	call_count++;
+	errno = ENODEV;
+
+	return -1;
+}
+
+static void without_overlayfs(struct ovi_sys *ret_saved)
+{
+	*ret_saved = ovi_sys;
+	ovi_sys.fsopen = count_fsopen;
+	ovi_sys.mount = count_mount;
+	call_count = 0;
+}
+
+static void kernel_without_overlayfs_is_told_of_modprobe(void **state)
+{
+	const struct stack stack = PLAIN;
+	struct test_place *place = *state;
+	struct ovl2_error err = { 0 };
+	struct ovi_sys saved;
+
+	make_directories(place, plain);
+	for (int method = OVL2_MOUNT_ABSOLUTE; method <= OVL2_MOUNT_FD; method++) {
+		int r;
+
+		without_overlayfs(&saved);
+		r = attach(place, &stack, method, &err);
+		ovi_sys = saved;
+		assert_fails(r, err.code, &err);
+		assert_int_equal(err.sys, ENODEV);
+		assert_contains(err.message, "modprobe overlay");
+		assert_true(call_count > 0);
+	}
+}
+
+static void lower_501_makes_no_call(void **state)
+{
+	struct test_place *place = *state;
+	const char *lower[501];
+	struct ovi_overlay overlay = {
+		.home = place->fd,
+		.home_path = place->path,
+		.lower = lower,
+		.lower_count = ARRAY_SIZE(lower),
+	};
+	struct ovl2_error err = { 0 };
+	struct ovi_sys saved;
+
+	for (size_t i = 0; i < ARRAY_SIZE(lower); i++)
+		lower[i] = "one";
+	for (int method = OVL2_MOUNT_AUTO; method <= OVL2_MOUNT_FD; method++) {
+		int r;
+
+		without_overlayfs(&saved);
+		r = ovi_overlay_attach(&overlay, method, "merged", &err);
+		ovi_sys = saved;
+		assert_fails(r, OVL2_E_UNSUPPORTED, &err);
+		assert_contains(err.message, "501");
+		assert_contains(err.message, "500");
+		assert_int_equal(call_count, 0);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct CMUnitTest tests[2 + ARRAY_SIZE(rows)] = {
+		cmocka_unit_test(kernel_without_overlayfs_is_told_of_modprobe),
+		cmocka_unit_test(lower_501_makes_no_call),
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		tests[2 + i] = test_case(rows[i].title, check_row, &rows[i]);
+
+	test_enter_namespace();
+	return test_run_everywhere("mount_failures", tests, ARRAY_SIZE(tests), argc, argv);
+}
