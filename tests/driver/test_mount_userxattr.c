@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+#include "mounted.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+/*
+ * Stores whose marks are user.overlay.*: what a store in a user namespace has to use,
+ * and root may. Mounts have to read and write those.
+ */
+
+static struct ovl2_store *open_user_store(const struct test_place *place)
+{
+	cleanup_free char *run = run_path(place);
+	struct ovl2_store_options options = store_options(run);
+
+	options.attributes = OVL2_ATTRIBUTES_USER;
+	return open_store_with(place, &options);
+}
+
+static const struct test_entry base_entries[] = {
+	{ 'd', "dir", NULL, 0, 0, 0, 1000000000, NULL },
+	{ 'f', "dir/one", "one", 0, 0, 0, 1000000000, NULL },
+	{ 'f', "dir/two", "two", 0, 0, 0, 1000000000, NULL },
+	{ 'd', "remade", NULL, 0, 0, 0, 1000000000, NULL },
+	{ 'f', "remade/old", "old", 0, 0, 0, 1000000000, NULL },
+	{ 'f', "file", "file", 0, 0, 0, 1000000000, "user.mine=1" },
+};
+
+/* A whiteout, an opaque directory, a copy-up. */
+static const struct test_entry box_entries[] = {
+	{ '-', "dir/one", NULL, 0, 0, 0, 0, NULL },
+	{ '-', "remade", NULL, 0, 0, 0, 0, NULL },
+	{ 'd', "remade", NULL, 0, 0, 0, 1100000000, NULL },
+	{ 'f', "remade/new", "new", 0, 0, 0, 1100000000, NULL },
+	{ 'f', "file", "changed", 0, 0, 0, 1100000000, "user.mine=2" },
+};
+
+static void create_stack(struct ovl2_store *store)
+{
+	create_layer(store, "base", NULL);
+	change_layer(store, "base", base_entries, ARRAY_SIZE(base_entries));
+	create_container(store, "box", "base");
+	change_layer(store, "box", box_entries, ARRAY_SIZE(box_entries));
+}
+
+static int has_mark(const struct test_place *place, const char *name, const char *mark)
+{
+	cleanup_free char *path = test_path("%s/store/box/diff/%s", place->path, name);
+
+	return lgetxattr(path, mark, NULL, 0) >= 0;
+}
+
+static void option_is_in_the_mount_table(void **state)
+{
+	struct test_place *place = *state;
+	cleanup_store struct ovl2_store *store = open_user_store(place);
+
+	create_layer(store, "base", NULL);
+	create_layer(store, "middle", "base");
+	create_container(store, "box", "middle");
+	for (int method = OVL2_MOUNT_AUTO; method <= OVL2_MOUNT_FD; method++) {
+		struct ovl2_mount_options options = { .size = sizeof(options), .method = method };
+
+		if (!has_method(place, method))
+			continue;
+		for (options.read_only = 0; options.read_only < 2; options.read_only++) {
+			cleanup_free char *path = mount_layer_with(store, "box", &options);
+			cleanup_free char *shown = mounted_options(path);
+
+			assert_contains(shown, ",userxattr,");
+			unmount_layer(store, "box");
+		}
+	}
+}
+
+static void marks_are_in_the_user_namespace(void **state)
+{
+	struct test_place *place = *state;
+	cleanup_store struct ovl2_store *store = open_user_store(place);
+	cleanup_free char *shown = NULL;
+
+	create_stack(store);
+	assert_true(has_mark(place, "remade", "user.overlay.opaque"));
+	assert_false(has_mark(place, "remade", "trusted.overlay.opaque"));
+
+	shown = describe_layer(store, "box", TEST_TREE_NAMES);
+	assert_string_equal(shown, "d dir\nf dir/two\nf file\nd remade\nf remade/new\n");
+}
+
+static void names_are_told(void **state)
+{
+	cleanup_store struct ovl2_store *store = open_user_store(*state);
+	cleanup_free char *fact = store_fact(store, "userxattr");
+	cleanup_free char *options = store_fact(store, "Mount Options");
+
+	assert_string_equal(fact, "true");
+	assert_contains(options, "userxattr");
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(option_is_in_the_mount_table),
+		cmocka_unit_test(marks_are_in_the_user_namespace),
+		cmocka_unit_test(names_are_told),
+	};
+
+	test_enter_namespace();
+	return test_run_everywhere("mount_userxattr", tests, ARRAY_SIZE(tests), argc, argv);
+}
