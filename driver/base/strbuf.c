@@ -72,6 +72,17 @@ void ovi_strbuf_addf(struct ovi_strbuf *buf, const char *format, ...)
 	buf->length += (size_t)length;
 }
 
+char *ovi_strbuf_reserve(struct ovi_strbuf *buf, size_t length)
+{
+	return reserve(buf, length) ? buf->text + buf->length : NULL;
+}
+
+void ovi_strbuf_filled(struct ovi_strbuf *buf, size_t length)
+{
+	buf->length += length;
+	buf->text[buf->length] = '\0';
+}
+
 void ovi_strbuf_cut(struct ovi_strbuf *buf, size_t length)
 {
 	if (!buf->text || length > buf->length)

@@ -25,6 +25,13 @@ void ovi_strbuf_add_bytes(struct ovi_strbuf *buf, const void *bytes, size_t leng
 void ovi_strbuf_addf(struct ovi_strbuf *buf, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/*
+ * Room for `length` bytes behind what is there, to be filled in by the caller and
+ * then counted with ovi_strbuf_filled(). NULL when out of memory.
+ */
+char *ovi_strbuf_reserve(struct ovi_strbuf *buf, size_t length);
+void ovi_strbuf_filled(struct ovi_strbuf *buf, size_t length);
+
 /* Cuts back to `length`, which must not exceed the current one. */
 void ovi_strbuf_cut(struct ovi_strbuf *buf, size_t length);
 

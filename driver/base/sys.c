@@ -27,6 +27,16 @@ static ssize_t sys_getdents(int dir, void *buffer, size_t size)
 	return syscall(SYS_getdents64, dir, buffer, size);
 }
 
+static ssize_t sys_splice(int from, int to, size_t size)
+{
+	return splice(from, NULL, to, NULL, size, 0);
+}
+
+static ssize_t sys_copy_file_range(int from, int to, size_t size)
+{
+	return copy_file_range(from, NULL, to, NULL, size, 0);
+}
+
 static int sys_fchmodat(int dir, const char *path, mode_t mode)
 {
 	return fchmodat(dir, path, mode, 0);
@@ -73,6 +83,10 @@ struct ovi_sys ovi_sys = {
 	.lremovexattr = lremovexattr,
 	.lgetxattr = lgetxattr,
 	.llistxattr = llistxattr,
+	.fgetxattr = fgetxattr,
+	.flistxattr = flistxattr,
+	.splice = sys_splice,
+	.copy_file_range = sys_copy_file_range,
 	.fsync = fsync,
 	.syncfs = syncfs,
 	.flock = flock,

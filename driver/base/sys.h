@@ -51,6 +51,12 @@ struct ovi_sys {
 	int (*lremovexattr)(const char *path, const char *name);
 	ssize_t (*lgetxattr)(const char *path, const char *name, void *value, size_t size);
 	ssize_t (*llistxattr)(const char *path, char *list, size_t size);
+	ssize_t (*fgetxattr)(int fd, const char *name, void *value, size_t size);
+	ssize_t (*flistxattr)(int fd, char *list, size_t size);
+
+	/* Both offsets are those of the files: their positions move. */
+	ssize_t (*splice)(int from, int to, size_t size);
+	ssize_t (*copy_file_range)(int from, int to, size_t size);
 
 	int (*fsync)(int fd);
 	int (*syncfs)(int fd);

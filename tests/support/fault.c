@@ -88,6 +88,11 @@ FAULT(int, lremovexattr, (const char *path, const char *name), (path, name))
 FAULT(ssize_t, lgetxattr, (const char *path, const char *name, void *value, size_t size),
       (path, name, value, size))
 FAULT(ssize_t, llistxattr, (const char *path, char *list, size_t size), (path, list, size))
+FAULT(ssize_t, fgetxattr, (int fd, const char *name, void *value, size_t size),
+      (fd, name, value, size))
+FAULT(ssize_t, flistxattr, (int fd, char *list, size_t size), (fd, list, size))
+FAULT(ssize_t, splice, (int from, int to, size_t size), (from, to, size))
+FAULT(ssize_t, copy_file_range, (int from, int to, size_t size), (from, to, size))
 FAULT(int, fsync, (int fd), (fd))
 FAULT(int, syncfs, (int fd), (fd))
 FAULT(int, flock, (int fd, int operation), (fd, operation))
@@ -118,7 +123,7 @@ FAULT(int, ioctl, (int fd, unsigned long request, void *argument), (fd, request,
 /* NOLINTEND(bugprone-macro-parentheses) */
 
 /* A call that is added to the table has to be added here as well. */
-_Static_assert(sizeof(struct ovi_sys) == 42 * sizeof(void (*)(void)), "every call can fail");
+_Static_assert(sizeof(struct ovi_sys) == 46 * sizeof(void (*)(void)), "every call can fail");
 
 void test_fault_install(void)
 {
@@ -148,6 +153,10 @@ void test_fault_install(void)
 	ovi_sys.lremovexattr = fault_lremovexattr;
 	ovi_sys.lgetxattr = fault_lgetxattr;
 	ovi_sys.llistxattr = fault_llistxattr;
+	ovi_sys.fgetxattr = fault_fgetxattr;
+	ovi_sys.flistxattr = fault_flistxattr;
+	ovi_sys.splice = fault_splice;
+	ovi_sys.copy_file_range = fault_copy_file_range;
 	ovi_sys.fsync = fault_fsync;
 	ovi_sys.syncfs = fault_syncfs;
 	ovi_sys.flock = fault_flock;
