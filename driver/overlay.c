@@ -487,16 +487,39 @@ static void *run_aside(void *data)
 }
 
 /*
+ * The caller waits, so its own processor is free for the thread and has all that it
+ * needs in its caches; on another one it may wait for its turn, 2 ms on a busy machine.
+ */
+static void stay_on_processor(pthread_attr_t *attributes)
+{
+	int processor = sched_getcpu();
+	cpu_set_t set;
+
+	if (processor < 0)
+		return;
+	CPU_ZERO(&set);
+	CPU_SET((size_t)processor, &set);
+	pthread_attr_setaffinity_np(attributes, sizeof(set), &set);
+}
+
+/*
  * Threads share one working directory until one of them unshares it, so the
  * caller's is never touched. A thread costs some 30 us, the seed's fork and exec
  * of itself 2.5 ms.
  */
 static int wait_aside(struct aside *job)
 {
+	pthread_attr_t attributes;
 	pthread_t thread;
 	int sys;
 
-	sys = pthread_create(&thread, NULL, run_aside, job);
+	pthread_attr_init(&attributes);
+	stay_on_processor(&attributes);
+	sys = pthread_create(&thread, &attributes, run_aside, job);
+	/* The processor was taken away from us meanwhile, or we are not told which it is. */
+	if (sys == EINVAL)
+		sys = pthread_create(&thread, NULL, run_aside, job);
+	pthread_attr_destroy(&attributes);
 	if (sys) {
 		errno = sys;
 		return ovi_fail_errno(job->err, "start a thread to mount in");
