@@ -80,8 +80,9 @@ static int double_layer(const struct ovi_layer *layer, const struct ovi_stage *s
 	return r;
 }
 
+/* `ret_link` tells this layer from any other that has its id later. */
 static int prepare(struct ovl2_store *store, const char *id, struct ovi_stage *stage,
-                   struct ovi_place *place, struct ovl2_error *err)
+                   struct ovi_place *place, char ret_link[OVI_LINK_SIZE], struct ovl2_error *err)
 {
 	cleanup_layer struct ovi_layer layer = OVI_LAYER_NONE;
 	cleanup_fd int lock = -1;
@@ -98,6 +99,7 @@ static int prepare(struct ovl2_store *store, const char *id, struct ovi_stage *s
 		r = double_layer(&layer, stage, &place->root, err);
 	if (r == 0 && layer.chain.count)
 		r = ovi_view_open(store, layer.record.parent, &place->below, err);
+	memcpy(ret_link, layer.link, OVI_LINK_SIZE);
 
 	return r;
 }
@@ -122,8 +124,8 @@ static int settle_parents(struct ovl2_store *store, const char *id, struct ovl2_
  * The layer and its double change places in one step: content, record and mark
  * together. What was the layer, empty, is what the stage then holds.
  */
-static int publish(struct ovl2_store *store, const char *id, const struct ovi_stage *stage,
-                   struct ovl2_error *err)
+static int publish(struct ovl2_store *store, const char *id, const char *link,
+                   const struct ovi_stage *stage, struct ovl2_error *err)
 {
 	cleanup_layer struct ovi_layer layer = OVI_LAYER_NONE;
 	cleanup_fd int lock = -1;
@@ -134,6 +136,9 @@ static int publish(struct ovl2_store *store, const char *id, const struct ovi_st
 		r = ovi_layer_open_locked(store, id, &layer, err);
 	if (r == 0)
 		r = check_ready(&layer, err);
+	if (r == 0 && strcmp(layer.link, link) != 0)
+		r = ovi_fail(err, OVL2_E_NOT_FOUND,
+		             "it was removed meanwhile, and another has its id");
 	if (r < 0)
 		return r;
 
@@ -166,10 +171,11 @@ int ovl2_layer_apply(struct ovl2_store *store, const char *id, int fd, uint64_t 
 	cleanup_utf8 struct ovi_utf8 utf8 = ovi_utf8_enter();
 	cleanup_stage struct ovi_stage stage = { .dir = -1 };
 	struct ovi_place place = OVI_PLACE_NONE;
+	char link[OVI_LINK_SIZE];
 	uint64_t bytes = 0;
 	int r;
 
-	r = prepare(store, id, &stage, &place, err);
+	r = prepare(store, id, &stage, &place, link, err);
 	if (r == 0)
 		r = unpack(store, &stage, &place, fd, err);
 	if (r == 0 && ret_bytes)
@@ -179,7 +185,7 @@ int ovl2_layer_apply(struct ovl2_store *store, const char *id, int fd, uint64_t 
 	if (r == 0)
 		r = settle_parents(store, id, err);
 	if (r == 0)
-		r = publish(store, id, &stage, err);
+		r = publish(store, id, link, &stage, err);
 	ovi_place_release(&place);
 
 	if (r < 0)
