@@ -2,18 +2,16 @@
 
 #include <ovl2.h>
 
-#include "chain.h"
 #include "cleanup.h"
 #include "dir.h"
 #include "fail.h"
 #include "options.h"
 #include "store.h"
-#include "strbuf.h"
+#include "survey.h"
 #include "sys.h"
 #include "tree.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 
@@ -27,34 +25,38 @@ static int has_layer(struct ovl2_store *store, const char *id, struct ovl2_error
 	return errno == ENOENT ? 0 : ovi_fail_errno(err, "look for layer '%s'", id);
 }
 
-/* Entries of `l` whose layer is gone. Others that are wrong are for repair. */
+static int is_referred_to(const struct ovi_survey *survey, const char *link)
+{
+	for (size_t i = 0; i < survey->layer_count; i++)
+		if (strstr(survey->layers[i].lower, link))
+			return 1;
+
+	return 0;
+}
+
+/*
+ * Entries of `l` that lead to a layer that is gone, or to one that has another: what a
+ * call leaves that ended before it published its layer. Others that are wrong are for
+ * repair, since they may be all there is left of something.
+ */
 static int collect_entries(struct ovl2_store *store, size_t *count, struct ovl2_error *err)
 {
-	cleanup_listing struct ovi_listing listing = { 0 };
-	cleanup_fd int dir = -1;
+	cleanup_survey struct ovi_survey survey = { .layers = NULL };
 	int r;
 
-	r = ovi_dir_open(store->home, "l", &dir, err);
-	if (r == 0)
-		r = ovi_dir_list(dir, "l", &listing, err);
-	for (size_t i = 0; i < listing.count && r >= 0; i++) {
-		char link[OVI_LINK_SIZE];
-		char id[OVL2_ID_SIZE];
+	r = ovi_survey_take(store, &survey, err);
+	for (size_t i = 0; i < survey.link_count && r == 0; i++) {
+		const struct ovi_found_link *link = &survey.links[i];
 
-		if (strlen(listing.names[i].name) != OVI_LINK_LENGTH)
+		if (link->owner || !*link->target || is_referred_to(&survey, link->name))
 			continue;
-		snprintf(link, sizeof(link), "l/%s", listing.names[i].name);
-		if (!ovi_link_is_valid(link, strlen(link)) ||
-		    ovi_link_follow(store, link, id, NULL) < 0)
-			continue;
-		r = has_layer(store, id, err);
-		if (r == 0 && ovi_sys.unlinkat(store->home, link, 0) < 0)
-			r = ovi_fail_errno(err, "delete '%s'", link);
-		else if (r == 0)
+		if (ovi_sys.unlinkat(store->home, link->name, 0) < 0)
+			r = ovi_fail_errno(err, "delete '%s'", link->name);
+		else
 			++*count;
 	}
 
-	return r < 0 ? r : 0;
+	return r;
 }
 
 static int collect_counts(struct ovl2_store *store, size_t *count, struct ovl2_error *err)

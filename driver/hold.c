@@ -5,9 +5,9 @@
 #include "sys.h"
 
 #include <fcntl.h>
-#include <linux/mount.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 
 /* A count, its mode, flags and label. */
 #define HOLD_SIZE (OVI_LABEL_SIZE + OVI_FLAGS_SIZE + 32)
@@ -102,6 +102,49 @@ static int replace_count(struct ovi_layer *layer, const char *text, struct ovl2_
 	    ovi_sys.symlinkat(text, run, aside) < 0 ||
 	    ovi_sys.renameat2(run, aside, run, layer->id, 0) < 0)
 		return ovi_fail_errno(err, "write the mount count of layer '%s'", layer->id);
+
+	return 0;
+}
+
+/*
+ * With index=on the kernel refuses an upper that is in use (EBUSY); with index=off it
+ * only warns. An upper that is its own work directory is refused as well, but later and
+ * with another error, before anything is written: so this asks without mounting.
+ */
+static int is_in_use(int diff)
+{
+	char path[64];
+	cleanup_fd int fs = -1;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", diff);
+	fs = ovi_sys.fsopen("overlay", FSOPEN_CLOEXEC);
+	if (fs < 0)
+		return 0;
+	if (ovi_sys.fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir", path, 0) < 0 ||
+	    ovi_sys.fsconfig(fs, FSCONFIG_SET_STRING, "upperdir", path, 0) < 0 ||
+	    ovi_sys.fsconfig(fs, FSCONFIG_SET_STRING, "workdir", path, 0) < 0 ||
+	    ovi_sys.fsconfig(fs, FSCONFIG_SET_STRING, "index", "on", 0) < 0)
+		return errno == EBUSY;
+
+	return ovi_sys.fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0 && errno == EBUSY;
+}
+
+int ovi_hold_check_detached(struct ovi_layer *layer, struct ovl2_error *err)
+{
+	cleanup_fd int diff = -1;
+	struct stat st;
+
+	if (ovi_sys.fstatat(layer->store->run, layer->id, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT
+		               ? 0
+		               : ovi_fail_errno(err, "look at the mount count of '%s'", layer->id);
+	diff = ovi_sys.openat(layer->dir, "diff", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	if (diff < 0)
+		return ovi_fail_errno(err, "open '%s/diff'", layer->id);
+	if (is_in_use(diff))
+		return ovi_fail(err, OVL2_E_BUSY,
+		                "its last mount was detached (umount -l) and is still in use: end "
+		                "what uses it first");
 
 	return 0;
 }

@@ -30,5 +30,13 @@ int ovi_hold_is_mounted(int layer, const char *id, struct ovl2_error *err);
 /* Errors: OVL2_E_CORRUPT for a damaged count. The layer must be locked. */
 int ovi_hold_read(struct ovi_layer *layer, struct ovi_hold *ret_hold, struct ovl2_error *err);
 
+/*
+ * Fails with OVL2_E_BUSY when the layer's upper is still that of a mount which was
+ * detached behind our back and lives on in the processes that use it: of two mounts
+ * of one upper neither sees what the other does. Costs one look at the run directory
+ * where there was no such mount. For a layer that is not mounted.
+ */
+int ovi_hold_check_detached(struct ovi_layer *layer, struct ovl2_error *err);
+
 /* Sets the count and what goes with it; 0 forgets the layer. */
 int ovi_hold_write(struct ovi_layer *layer, const struct ovi_hold *hold, struct ovl2_error *err);

@@ -152,7 +152,21 @@ static int open_layer(struct ovl2_store *store, const char *id, int locked,
 int ovi_layer_open(struct ovl2_store *store, const char *id, struct ovi_layer *ret_layer,
                    struct ovl2_error *err)
 {
-	return open_layer(store, id, 0, ret_layer, err);
+	struct ovl2_error reason = { 0 };
+	cleanup_fd int lock = -1;
+	int r;
+
+	r = open_layer(store, id, 0, ret_layer, &reason);
+	/* Or it was taken away while it was read: that the lock would have kept off. */
+	if (r == OVL2_E_CORRUPT) {
+		r = ovi_store_lock(store, LOCK_SH, &lock, &reason);
+		if (r == 0)
+			r = open_layer(store, id, 0, ret_layer, &reason);
+	}
+	if (r < 0 && err)
+		*err = reason;
+
+	return r;
 }
 
 int ovi_layer_open_locked(struct ovl2_store *store, const char *id, struct ovi_layer *ret_layer,

@@ -29,7 +29,8 @@ struct ovi_layer {
 #define cleanup_layer __attribute__((cleanup(ovi_layer_close)))
 
 /*
- * Opens layer `id` and reads what its files say of it.
+ * Opens layer `id` and reads what its files say of it. Not for who has the store
+ * locked exclusively: where the files make no sense they are read again under a lock.
  *
  * Errors: OVL2_E_INVALID for an id, OVL2_E_NOT_FOUND, OVL2_E_CORRUPT.
  */

@@ -5,6 +5,7 @@
 #include "cleanup.h"
 #include "fail.h"
 #include "hold.h"
+#include "holders.h"
 #include "layer.h"
 #include "options.h"
 #include "strbuf.h"
@@ -253,6 +254,9 @@ static int mount_first(struct ovi_layer *layer, const struct request *request,
 
 	hold.is_writable = !request->read_only && !layer->record.is_committed;
 	memcpy(hold.flags, request->flags, sizeof(hold.flags));
+	r = hold.is_writable ? ovi_hold_check_detached(layer, err) : 0;
+	if (r < 0)
+		return r;
 	snprintf(hold.label, sizeof(hold.label), "%s", request->label ? request->label : "");
 
 	/* Docker makes these when it needs them; a layer of ours has them from the start. */
@@ -336,8 +340,7 @@ static int unmount_last(struct ovi_layer *layer, const struct ovi_hold *hold,
 		return ovi_fail_memory(err);
 	if (ovi_sys.umount2(path.text, UMOUNT_NOFOLLOW) < 0) {
 		if (errno == EBUSY)
-			return ovi_fail_errno(err, "files under '%s' are in use (fuser -vm '%s')",
-			                      path.text, path.text);
+			return ovi_holders_fail(path.text, err);
 		return ovi_fail_errno(err, "unmount '%s'", path.text);
 	}
 

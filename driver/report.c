@@ -6,6 +6,7 @@
 #include "dir.h"
 #include "fail.h"
 #include "hold.h"
+#include "holders.h"
 #include "layer.h"
 #include "overlay.h"
 #include "quota.h"
@@ -256,9 +257,12 @@ int ovl2_layer_metadata(struct ovl2_store *store, const char *id, ovl2_fact_fn *
 	cleanup_strbuf struct ovi_strbuf lowers = { 0 };
 	struct teller teller = { .each = each, .data = data };
 	struct ovi_hold hold = { 0 };
+	cleanup_fd int lock = -1;
 	int r;
 
-	r = ovi_layer_open(store, id, &layer, err);
+	r = ovi_store_lock(store, LOCK_SH, &lock, err);
+	if (r == 0)
+		r = ovi_layer_open(store, id, &layer, err);
 	if (r == 0)
 		r = ovi_hold_read(&layer, &hold, err);
 	if (r == 0)
@@ -310,7 +314,8 @@ static int unmount_one(struct ovl2_store *store, const char *target, const char 
 	int r;
 
 	if (ovi_sys.umount2(target, UMOUNT_NOFOLLOW) < 0)
-		return ovi_fail_errno(err, "unmount '%s'", target);
+		return errno == EBUSY ? ovi_holders_fail(target, err)
+		                      : ovi_fail_errno(err, "unmount '%s'", target);
 	r = ovi_dir_open(store->home, id, &layer, err);
 	if (r == 0)
 		r = ovi_volatile_check(store, layer, err);
