@@ -1,38 +1,13 @@
 // SPDX-License-Identifier: MIT
+#include "boot.h"
 #include "fixture.h"
 
 #include "strbuf.h"
-#include "sys.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
 
-/*
- * Which layers are trusted after the machine went down. A boot is its id, and a run
- * directory that is empty again: both are replaced here.
- */
-
-static struct ovi_sys real;
-static char boot_path[4096];
-
-static int open_other_boot(int dir, const char *path, int flags, mode_t mode)
-{
-	if (!strcmp(path, "/proc/sys/kernel/random/boot_id"))
-		path = boot_path;
-
-	return real.openat(dir, path, flags, mode);
-}
-
-/* From here on this is boot number `number`. */
-static void boot(const struct test_place *place, int number)
-{
-	cleanup_free char *run = run_path(place);
-	cleanup_free char *id = test_path("00000000-0000-0000-0000-%012d\n", number);
-
-	test_remove_tree(run, 0);
-	(void)snprintf(boot_path, sizeof(boot_path), "%s/boot", place->path);
-	test_file_write(boot_path, id);
-}
+/* Which layers are trusted after the machine went down. */
 
 struct warnings {
 	struct ovi_strbuf text;
@@ -78,7 +53,7 @@ static void unflushed_layers_of_an_earlier_boot_are_put_aside(void **state)
 	cleanup_free char *links = test_path("%s/store/l", place->path);
 	cleanup_free char *text = NULL;
 
-	boot(place, 1);
+	test_boot(place, 1);
 	store = open_with(place, OVL2_DURABILITY_COMMIT, NULL);
 	create_layer(store, "kept", NULL);
 	apply_entries(store, "kept", one_file, ARRAY_SIZE(one_file));
@@ -94,7 +69,7 @@ static void unflushed_layers_of_an_earlier_boot_are_put_aside(void **state)
 	assert_int_equal(ovl2_layer_exists(store, "lost", NULL), 1);
 	ovl2_store_close(store);
 
-	boot(place, 2);
+	test_boot(place, 2);
 	store = open_with(place, OVL2_DURABILITY_COMMIT, &warnings);
 	assert_quarantined(place, store, "lost");
 	assert_quarantined(place, store, "lost-too");
@@ -116,7 +91,7 @@ static void synced_layers_survive(void **state)
 	struct ovl2_error err = { 0 };
 	struct ovl2_store *store;
 
-	boot(place, 1);
+	test_boot(place, 1);
 	store = open_with(place, OVL2_DURABILITY_NONE, NULL);
 	create_layer(store, "base", NULL);
 	create_container(store, "child", "base");
@@ -125,7 +100,7 @@ static void synced_layers_survive(void **state)
 	create_container(store, "late", "base");
 	ovl2_store_close(store);
 
-	boot(place, 2);
+	test_boot(place, 2);
 	store = open_with(place, OVL2_DURABILITY_NONE, NULL);
 	assert_int_equal(ovl2_layer_exists(store, "base", NULL), 1);
 	assert_int_equal(ovl2_layer_exists(store, "child", NULL), 1);
@@ -140,7 +115,7 @@ static void flushed_child_takes_its_parents_along(void **state)
 	struct test_place *place = *state;
 	struct ovl2_store *store;
 
-	boot(place, 1);
+	test_boot(place, 1);
 	store = open_with(place, OVL2_DURABILITY_NONE, NULL);
 	create_layer(store, "base", NULL);
 	create_layer(store, "middle", "base");
@@ -153,7 +128,7 @@ static void flushed_child_takes_its_parents_along(void **state)
 	apply_entries(store, "filled", one_file, ARRAY_SIZE(one_file));
 	ovl2_store_close(store);
 
-	boot(place, 2);
+	test_boot(place, 2);
 	store = open_with(place, OVL2_DURABILITY_COMMIT, NULL);
 	assert_quarantined(place, store, "other");
 	free(mount_layer(store, "child"));
@@ -169,7 +144,7 @@ static void unflushed_content_makes_a_layer_unflushed(void **state)
 	struct test_place *place = *state;
 	struct ovl2_store *store;
 
-	boot(place, 1);
+	test_boot(place, 1);
 	store = open_with(place, OVL2_DURABILITY_COMMIT, NULL);
 	create_layer(store, "base", NULL);
 	ovl2_store_close(store);
@@ -177,7 +152,7 @@ static void unflushed_content_makes_a_layer_unflushed(void **state)
 	apply_entries(store, "base", one_file, ARRAY_SIZE(one_file));
 	ovl2_store_close(store);
 
-	boot(place, 2);
+	test_boot(place, 2);
 	store = open_with(place, OVL2_DURABILITY_COMMIT, NULL);
 	assert_quarantined(place, store, "base");
 	ovl2_store_close(store);
@@ -193,8 +168,5 @@ int main(int argc, char **argv)
 	};
 
 	test_enter_namespace();
-	real = ovi_sys;
-	ovi_sys.openat = open_other_boot;
-
 	return test_run_everywhere("durability", tests, ARRAY_SIZE(tests), argc, argv);
 }

@@ -77,7 +77,7 @@ static int attach_once(int control, int image, char *ret_path, size_t size)
 	return steal_fd(&loop);
 }
 
-static int attach(int image, char *ret_path, size_t size, struct ovl2_error *err)
+int test_loop_attach(int image, char *ret_path, size_t size, struct ovl2_error *err)
 {
 	cleanup_fd int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
 
@@ -109,7 +109,7 @@ static int mount_image(const struct test_filesystem *filesystem, const char *tar
 		return image;
 	if ((r = make(filesystem, image, err)) < 0)
 		return r;
-	if ((loop = attach(image, device, sizeof(device), err)) < 0)
+	if ((loop = test_loop_attach(image, device, sizeof(device), err)) < 0)
 		return loop;
 
 	if (mount(device, target, filesystem->type, 0, filesystem->options) == 0)

@@ -8,6 +8,7 @@
 
 #include <ovl2.h>
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct test_filesystem {
@@ -32,6 +33,12 @@ struct test_filesystem {
  */
 int test_filesystem_mount(const struct test_filesystem *filesystem, const char *target,
                           struct ovl2_error *err);
+
+/*
+ * Makes file `image` a block device, `ret_path` with room for 32 bytes. The descriptor
+ * returned keeps it until something is mounted; then the mount does.
+ */
+int test_loop_attach(int image, char *ret_path, size_t size, struct ovl2_error *err);
 
 /* The types tests run on, NULL at the end. */
 extern const char *const test_filesystem_types[];
