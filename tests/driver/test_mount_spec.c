@@ -64,8 +64,10 @@ static void check_parts(const struct ovl2_mount_spec *spec)
 {
 	cleanup_strbuf struct ovi_strbuf joined = { 0 };
 
+	ovi_strbuf_add(&joined, "");
 	for (size_t i = 0; i < spec->option_count; i++)
 		ovi_strbuf_addf(&joined, "%s%s", i ? "," : "", spec->options[i]);
+	assert_non_null(joined.text);
 	assert_string_equal(joined.text, spec->text);
 	assert_true(strncmp(spec->options[0], "lowerdir=", strlen("lowerdir=")) == 0);
 	for (size_t i = 0; i < spec->lower_count; i++)

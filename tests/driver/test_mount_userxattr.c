@@ -53,6 +53,20 @@ static int has_mark(const struct test_place *place, const char *name, const char
 	return lgetxattr(path, mark, NULL, 0) >= 0;
 }
 
+static void check_shown(struct ovl2_store *store, int method, int read_only)
+{
+	const struct ovl2_mount_options options = {
+		.size = sizeof(options),
+		.method = method,
+		.read_only = read_only,
+	};
+	cleanup_free char *path = mount_layer_with(store, "box", &options);
+	cleanup_free char *shown = mounted_options(path);
+
+	assert_contains(shown, ",userxattr,");
+	unmount_layer(store, "box");
+}
+
 static void option_is_in_the_mount_table(void **state)
 {
 	struct test_place *place = *state;
@@ -62,17 +76,10 @@ static void option_is_in_the_mount_table(void **state)
 	create_layer(store, "middle", "base");
 	create_container(store, "box", "middle");
 	for (int method = OVL2_MOUNT_AUTO; method <= OVL2_MOUNT_FD; method++) {
-		struct ovl2_mount_options options = { .size = sizeof(options), .method = method };
-
 		if (!has_method(place, method))
 			continue;
-		for (options.read_only = 0; options.read_only < 2; options.read_only++) {
-			cleanup_free char *path = mount_layer_with(store, "box", &options);
-			cleanup_free char *shown = mounted_options(path);
-
-			assert_contains(shown, ",userxattr,");
-			unmount_layer(store, "box");
-		}
+		check_shown(store, method, 0);
+		check_shown(store, method, 1);
 	}
 }
 
