@@ -7,6 +7,7 @@
 #include "document.h"
 #include "fail.h"
 #include "figures.h"
+#include "matrix.h"
 #include "output.h"
 #include "page.h"
 #include "summary.h"
@@ -31,10 +32,11 @@ static const struct cli_option options[] = {
 
 static const struct cli_program program = {
 	.name = "ovl2-report",
-	.usage = "[OPTION...] FILE.json...",
+	.usage = "[OPTION...] FILE.json...\n       ovl2-report matrix [OPTION...] FILE.json...",
 	.about = "Makes one report of what ovl2-probe and ovl2-bench wrote: one document of each,\n"
 		 "or either, in any order; '-' is standard input. Prints a summary.\n"
-		 "Draws with gnuplot; where there is none the page has tables only.",
+		 "Draws with gnuplot; where there is none the page has tables only.\n"
+		 "'matrix' lays many probe documents side by side; see its own --help.",
 	.options = options,
 	.exit_codes = "  0   the report was made, whatever its verdict\n"
 		      "  1   a document was refused or the page could not be written\n"
@@ -119,6 +121,8 @@ int main(int argc, char **argv)
 
 	/* For the width of letters; figures keep their decimal points. */
 	setlocale(LC_CTYPE, "");
+	if (argc > 1 && strcmp(argv[1], "matrix") == 0)
+		return report_matrix_main(argc - 1, argv + 1);
 	read_options(&settings, argc, argv);
 	for (int i = optind; i < argc; i++)
 		if (report_document_read(argv[i], &documents, &err) < 0)

@@ -44,7 +44,7 @@ static const struct banner *banner_of(const json_t *probe)
 	return banner;
 }
 
-static void add_head(struct ovi_strbuf *page, const char *title)
+void report_add_head(struct ovi_strbuf *page, const char *title)
 {
 	ovi_strbuf_add(page, "<!DOCTYPE html>\n"
 	                     "<html lang=\"en\" xmlns=\"http://www.w3.org/1999/xhtml\">\n<head>\n"
@@ -231,7 +231,7 @@ static void add_reproduce(struct ovi_strbuf *page, const struct report_documents
 	ovi_strbuf_add(page, "</ul>\n</section>\n");
 }
 
-static void add_foot(struct ovi_strbuf *page)
+void report_add_foot(struct ovi_strbuf *page)
 {
 	html(page,
 	     "</main>\n<footer>Made by ovl2-report %. This page loads nothing and runs "
@@ -266,7 +266,7 @@ int report_add_page(struct ovi_strbuf *page, const struct report_documents *docu
 	if (ovi_strbuf_failed(&title))
 		return ovi_fail_memory(err);
 
-	add_head(page, title.text);
+	report_add_head(page, title.text);
 	add_title(page, main_document, title.text);
 	add_banner(page, documents->probe, options);
 	add_tiles(page, figures);
@@ -277,7 +277,7 @@ int report_add_page(struct ovi_strbuf *page, const struct report_documents *docu
 		report_add_bench_section(page, documents->bench, figures, ret_without_plots);
 	report_add_environment_section(page, documents);
 	add_reproduce(page, documents);
-	add_foot(page);
+	report_add_foot(page);
 
 	return ovi_strbuf_failed(page) ? ovi_fail_memory(err) : 0;
 }

@@ -31,6 +31,10 @@ int report_add_page(struct ovi_strbuf *page, const struct report_documents *docu
                     const struct report_figures *figures, const struct report_page_options *options,
                     struct ovl2_error *ret_without_plots, struct ovl2_error *err);
 
+/* What every page begins and ends with; "<main>" is opened in between. */
+void report_add_head(struct ovi_strbuf *page, const char *title);
+void report_add_foot(struct ovi_strbuf *page);
+
 /* Its sections. */
 void report_add_probe_section(struct ovi_strbuf *page, const json_t *probe);
 void report_add_bench_section(struct ovi_strbuf *page, const json_t *bench,
