@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 /*
@@ -34,6 +35,20 @@ static void finish(const struct test_place *place, int answer, int expected,
 	assert_null(strchr(evidence->text, '\n'));
 	assert_int_equal(ovi_dir_is_empty(place->fd, "place", NULL), 1);
 	assert_nothing_left(before);
+}
+
+/* Asked without the driver: does "lowerdir+" exist, and take what we have? */
+static int kernel_knows(const struct test_place *place, enum ovl2_mount_method method)
+{
+	cleanup_fd int fs = fsopen("overlay", FSOPEN_CLOEXEC);
+	cleanup_fd int path = open(place->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (method == OVL2_MOUNT_APPEND)
+		return fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir+", place->path, 0) == 0;
+	if (method == OVL2_MOUNT_FD)
+		return fsconfig(fs, FSCONFIG_SET_FD, "lowerdir+", NULL, path) == 0;
+
+	return 1;
 }
 
 static void every_type_is_told(void **state)
@@ -86,8 +101,10 @@ static void copied_opaque_mark_is_seen(void **state)
 	struct ovl2_error err = { 0 };
 
 	start();
-	finish(place, ovi_opaque_copy_up(place->fd, "trusted.overlay.opaque", "userxattr", &evidence, &err), 1, &evidence,
-	       &err);
+	finish(place,
+	       ovi_opaque_copy_up(place->fd, "trusted.overlay.opaque", "userxattr", &evidence,
+	                          &err),
+	       1, &evidence, &err);
 	assert_contains(evidence.text, "trusted.overlay.opaque=y");
 }
 
@@ -99,8 +116,8 @@ static void method_mounts(void **state)
 	struct ovl2_error err = { 0 };
 
 	start();
-	finish(place, ovl2_probe_mount_method(place->fd, method, &evidence, &err), 1, &evidence,
-	       &err);
+	finish(place, ovl2_probe_mount_method(place->fd, method, &evidence, &err),
+	       kernel_knows(place, method), &evidence, &err);
 }
 
 /* Mount data separates by these characters; each method has its own way round. */
@@ -113,6 +130,8 @@ static void method_mounts_below_any_name(void **state)
 	struct ovl2_evidence evidence = { 0 };
 	struct ovl2_error err = { 0 };
 
+	if (!kernel_knows(place, method))
+		test_skip("this kernel has no such method");
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		cleanup_fd int fd = -1;
 		int r;
@@ -136,7 +155,7 @@ static void auto_is_not_a_question(void **state)
 	assert_fails(ovl2_probe_mount_method(place->fd, 99, NULL, &err), OVL2_E_INVALID, &err);
 }
 
-static void five_hundred_lowers_mount(void **state)
+static void as_many_lowers_as_the_kernel_takes_mount(void **state)
 {
 	struct test_place *place = *state;
 	struct ovl2_evidence evidence = { 0 };
@@ -144,9 +163,14 @@ static void five_hundred_lowers_mount(void **state)
 
 	start();
 	finish(place, ovl2_probe_max_depth(place->fd, &evidence, &err), 1, &evidence, &err);
-	assert_int_equal(evidence.value, 500);
-	assert_contains(evidence.text, "501 are refused");
-	assert_contains(evidence.text, "135 by mount(2)");
+	if (kernel_knows(place, OVL2_MOUNT_APPEND)) {
+		assert_int_equal(evidence.value, 500);
+		assert_contains(evidence.text, "501 are refused");
+		assert_contains(evidence.text, "135 by mount(2)");
+	} else {
+		assert_int_equal(evidence.value, 135);
+		assert_contains(evidence.text, "135 lowers by mount(2)");
+	}
 }
 
 static void unquoted_filesystem_has_no_quota(void **state)
@@ -199,7 +223,7 @@ int main(int argc, char **argv)
 		          &append),
 		test_case("descriptors mount below any name", method_mounts_below_any_name, &fd),
 		cmocka_unit_test(auto_is_not_a_question),
-		cmocka_unit_test(five_hundred_lowers_mount),
+		cmocka_unit_test(as_many_lowers_as_the_kernel_takes_mount),
 		cmocka_unit_test(unquoted_filesystem_has_no_quota),
 		cmocka_unit_test(answers_may_be_ignored),
 	};

@@ -3,6 +3,8 @@
 
 #include "filesystem.h"
 
+#include "fail.h"
+
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <libmount/libmount.h>
@@ -11,6 +13,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 /* Of the running program: to tell "all skipped" from "some skipped". */
 static size_t case_count;
@@ -165,6 +168,8 @@ static int run_on(const char *type, const char *name, const struct CMUnitTest *t
 	char *area = test_scratch_create();
 	int r = test_filesystem_mount(&filesystem, area, &err);
 
+	if (r == 0 && !test_has_attributes(area))
+		r = ovi_fail(&err, OVL2_E_UNSUPPORTED, "files have no attributes here");
 	if (r == OVL2_E_UNSUPPORTED) {
 		print_message("skipped: %s: %s\n", type, err.message);
 		skipped_count += count;
@@ -239,6 +244,15 @@ void test_unmount_below(const char *path)
 			umount2(mnt_fs_get_target(fs), MNT_DETACH);
 	mnt_free_iter(iter);
 	mnt_unref_table(table);
+}
+
+int test_has_attributes(const char *path)
+{
+	if (setxattr(path, "user.ovl2-test", "", 0, 0) < 0)
+		return errno != EOPNOTSUPP;
+	removexattr(path, "user.ovl2-test");
+
+	return 1;
 }
 
 int test_is_mounted(const char *path)

@@ -150,6 +150,12 @@ struct test_resources test_resources_count(void);
 /* Asserts that there is as much of everything as there was. */
 void test_resources_assert_same(struct test_resources before);
 
+/*
+ * Can files in directory `path` have attributes of users? tmpfs has them since Linux
+ * 6.6.
+ */
+int test_has_attributes(const char *path);
+
 /* Is something mounted exactly on `path`? */
 int test_is_mounted(const char *path);
 
