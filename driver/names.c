@@ -1,0 +1,194 @@
+#include "names.h"
+
+#include "fail.h"
+#include "sys.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BUFFER_BYTES 32768
+
+/* getdents64(2) */
+struct entry {
+	uint64_t inode;
+	int64_t offset;
+	unsigned short length;
+	unsigned char type;
+	char name[];
+};
+
+void ovi_names_init(struct ovi_names *names, int dir)
+{
+	*names = (struct ovi_names){ .dir = dir, .limit = OVI_NAMES_BYTES };
+}
+
+void ovi_names_release(struct ovi_names *names)
+{
+	int saved = errno;
+
+	free(names->text);
+	free(names->order);
+	names->text = NULL;
+	names->order = NULL;
+	errno = saved;
+}
+
+static int compare(const void *a, const void *b, void *text)
+{
+	const char *one = (const char *)text + *(const uint32_t *)a + 1;
+	const char *other = (const char *)text + *(const uint32_t *)b + 1;
+
+	return strcmp(one, other);
+}
+
+/* Some filesystems list in this order already, and a copy of a sorted tree may. */
+static void sort(struct ovi_names *names)
+{
+	for (size_t i = 1; i < names->count; i++)
+		if (compare(&names->order[i - 1], &names->order[i], names->text) > 0) {
+			qsort_r(names->order, names->count, sizeof(*names->order), compare,
+			        names->text);
+			return;
+		}
+}
+
+static int grow(struct ovi_names *names, size_t length)
+{
+	if (names->length + length > names->room) {
+		size_t room = names->room ? names->room * 2 : 2048;
+		char *text = realloc(names->text, room);
+
+		if (!text)
+			return -1;
+		names->text = text;
+		names->room = room;
+	}
+	if (names->count == names->order_room) {
+		size_t room = names->order_room ? names->order_room * 2 : 128;
+		uint32_t *order = realloc(names->order, room * sizeof(*order));
+
+		if (!order)
+			return -1;
+		names->order = order;
+		names->order_room = room;
+	}
+
+	return 0;
+}
+
+/* Keeps the first half; what comes from there on is for the next listing. */
+static int drop_half(struct ovi_names *names)
+{
+	size_t kept = names->count / 2;
+	size_t length = 0;
+	char *text = malloc(names->room);
+
+	if (!text)
+		return -1;
+	sort(names);
+	strcpy(names->ceiling, names->text + names->order[kept] + 1);
+	names->has_ceiling = 1;
+	for (size_t i = 0; i < kept; i++) {
+		const char *name = names->text + names->order[i];
+		size_t size = 1 + strlen(name + 1) + 1;
+
+		memcpy(text + length, name, size);
+		names->order[i] = (uint32_t)length;
+		length += size;
+	}
+	free(names->text);
+	names->text = text;
+	names->length = length;
+	names->count = kept;
+
+	return 0;
+}
+
+static int add(struct ovi_names *names, const struct entry *entry)
+{
+	size_t size = 1 + strlen(entry->name) + 1;
+
+	if (entry->name[0] == '.' &&
+	    (!entry->name[1] || (entry->name[1] == '.' && !entry->name[2])))
+		return 0;
+	if (*names->after && strcmp(entry->name, names->after) <= 0)
+		return 0;
+	if (names->has_ceiling && strcmp(entry->name, names->ceiling) >= 0)
+		return 0;
+	if (names->count > 1 && names->length + size > names->limit && drop_half(names) < 0)
+		return -1;
+	if (names->has_ceiling && strcmp(entry->name, names->ceiling) >= 0)
+		return 0;
+	if (grow(names, size) < 0)
+		return -1;
+
+	names->order[names->count++] = (uint32_t)names->length;
+	names->text[names->length] = (char)entry->type;
+	memcpy(names->text + names->length + 1, entry->name, size - 1);
+	names->length += size;
+
+	return 0;
+}
+
+static int list(struct ovi_names *names, struct ovl2_error *err)
+{
+	_Alignas(struct entry) char buffer[BUFFER_BYTES];
+	ssize_t length;
+
+	names->length = 0;
+	names->count = 0;
+	names->at = 0;
+	names->has_ceiling = 0;
+	if (lseek(names->dir, 0, SEEK_SET) < 0)
+		return ovi_fail_errno(err, "rewind a directory");
+
+	while ((length = ovi_sys.getdents(names->dir, buffer, sizeof(buffer))) > 0)
+		for (ssize_t at = 0; at < length;) {
+			const struct entry *entry = (const struct entry *)(buffer + at);
+
+			if (add(names, entry) < 0)
+				return ovi_fail_memory(err);
+			at += entry->length;
+		}
+	if (length < 0)
+		return ovi_fail_errno(err, "list a directory");
+	sort(names);
+
+	return 0;
+}
+
+int ovi_names_peek(struct ovi_names *names, const char **ret_name, unsigned char *ret_type,
+                   struct ovl2_error *err)
+{
+	const char *text;
+	int r;
+
+	*ret_name = NULL;
+	if (names->dir < 0)
+		return 0;
+	if (!names->is_listed || (names->at == names->count && names->has_ceiling)) {
+		names->is_listed = 1;
+		r = list(names, err);
+		if (r < 0)
+			return r;
+	}
+	if (names->at == names->count)
+		return 0;
+
+	text = names->text + names->order[names->at];
+	*ret_type = (unsigned char)*text;
+	*ret_name = text + 1;
+
+	return 1;
+}
+
+void ovi_names_next(struct ovi_names *names)
+{
+	/* The last one of several listings: where the next one begins. */
+	if (names->at + 1 == names->count && names->has_ceiling)
+		strcpy(names->after, names->text + names->order[names->at] + 1);
+	names->at++;
+}

@@ -1,0 +1,50 @@
+#pragma once
+
+/*
+ * The names in a directory, in the order of their bytes, within bounded memory: a
+ * directory that has more of them than that is listed again for what did not fit.
+ */
+
+#include <ovl2.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Some 500,000 names of 12 characters: larger directories are listed more than once. */
+#define OVI_NAMES_BYTES (8u << 20)
+
+struct ovi_names {
+	int dir;      /* borrowed */
+	size_t limit; /* bytes of names at a time */
+
+	/* A type byte, the name and its NUL, one after the other; and where, sorted. */
+	char *text;
+	size_t length;
+	size_t room;
+	uint32_t *order;
+	size_t count;
+	size_t order_room;
+	size_t at;
+
+	/* Only names behind `after` are of interest; those from `ceiling` on came too late. */
+	char after[256];
+	char ceiling[256];
+	int has_ceiling;
+	int is_listed;
+};
+
+#define cleanup_names __attribute__((cleanup(ovi_names_release)))
+
+/* Begins; reads nothing yet. `dir` -1 is a directory without names. */
+void ovi_names_init(struct ovi_names *names, int dir);
+
+void ovi_names_release(struct ovi_names *names);
+
+/*
+ * 1 and the first name not yet passed by, valid until ovi_names_next(), with its DT_*
+ * type; 0 when there is none.
+ */
+int ovi_names_peek(struct ovi_names *names, const char **ret_name, unsigned char *ret_type,
+                   struct ovl2_error *err);
+
+void ovi_names_next(struct ovi_names *names);
