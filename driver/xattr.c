@@ -103,3 +103,131 @@ int ovi_xattr_is_content(const char *key)
 	return strcmp(key, "security.capability") == 0 || begins_with(key, "user.") ||
 	       begins_with(key, "system.posix_acl_");
 }
+
+/* --------------------------------------------------------------- all of a file -- */
+
+/* Where attributes are read: by descriptor where there is one. */
+struct source {
+	int fd;
+	struct ovi_xattr_path path;
+};
+
+static ssize_t list_from(const struct source *source, char *list, size_t size)
+{
+	return source->fd >= 0 ? ovi_sys.flistxattr(source->fd, list, size)
+	                       : ovi_sys.llistxattr(source->path.text, list, size);
+}
+
+static ssize_t get_from(const struct source *source, const char *key, void *value, size_t size)
+{
+	return source->fd >= 0 ? ovi_sys.fgetxattr(source->fd, key, value, size)
+	                       : ovi_sys.lgetxattr(source->path.text, key, value, size);
+}
+
+void ovi_xattrs_release(struct ovi_xattrs *xattrs)
+{
+	int saved = errno;
+
+	for (size_t i = 0; i < xattrs->count; i++) {
+		free(xattrs->list[i].key);
+		free(xattrs->list[i].value);
+	}
+	free(xattrs->list);
+	*xattrs = (struct ovi_xattrs){ 0 };
+	errno = saved;
+}
+
+static int add_xattr(struct ovi_xattrs *xattrs, const char *key, const char *value, size_t length)
+{
+	struct ovi_xattr *xattr;
+
+	if (xattrs->count == xattrs->room) {
+		size_t room = xattrs->room ? xattrs->room * 2 : 4;
+		struct ovi_xattr *list = realloc(xattrs->list, room * sizeof(*list));
+
+		if (!list)
+			return -1;
+		xattrs->list = list;
+		xattrs->room = room;
+	}
+
+	xattr = &xattrs->list[xattrs->count++];
+	xattr->key = strdup(key);
+	xattr->value = malloc(length + 1);
+	xattr->length = length;
+	if (!xattr->key || !xattr->value)
+		return -1;
+	memcpy(xattr->value, value, length);
+
+	return 0;
+}
+
+static int read_value(const struct source *source, const char *key, struct ovi_xattrs *xattrs,
+                      struct ovl2_error *err)
+{
+	cleanup_free char *large = NULL;
+	char small[512];
+	const char *value = small;
+	ssize_t length = get_from(source, key, small, sizeof(small));
+
+	if (length < 0 && errno == ERANGE) {
+		large = malloc(MAX_BYTES);
+		if (!large)
+			return ovi_fail_memory(err);
+		value = large;
+		length = get_from(source, key, large, MAX_BYTES);
+	}
+	/* Removed just now. */
+	if (length < 0 && errno == ENODATA)
+		return 0;
+	if (length < 0)
+		return ovi_fail_errno(err, "read attribute '%s'", key);
+	if (add_xattr(xattrs, key, value, (size_t)length) < 0)
+		return ovi_fail_memory(err);
+
+	return 0;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+	return strcmp(((const struct ovi_xattr *)a)->key, ((const struct ovi_xattr *)b)->key);
+}
+
+int ovi_xattrs_read(int fd, int dir, const char *name, struct ovi_xattrs *ret_xattrs,
+                    struct ovl2_error *err)
+{
+	struct source source = { .fd = fd };
+	cleanup_free char *large = NULL;
+	char small[512];
+	const char *list = small;
+	ssize_t length;
+	int r = 0;
+
+	if (fd < 0)
+		source.path = ovi_xattr_path(dir, name);
+	length = list_from(&source, small, sizeof(small));
+	if (length == 0)
+		return 0;
+	if (length < 0 && errno == ERANGE) {
+		large = malloc(MAX_BYTES);
+		if (!large)
+			return ovi_fail_memory(err);
+		list = large;
+		length = list_from(&source, large, MAX_BYTES);
+	}
+	if (length < 0 && errno == EOPNOTSUPP)
+		return 0;
+	if (length < 0)
+		return ovi_fail_errno(err, "list the attributes of '%s'", name);
+
+	for (const char *key = list; key < list + length && r == 0; key += strlen(key) + 1) {
+		if (strcmp(key, "trusted.overlay.metacopy") == 0)
+			ret_xattrs->is_metacopy = 1;
+		if (ovi_xattr_is_content(key))
+			r = read_value(&source, key, ret_xattrs, err);
+	}
+	if (r == 0 && ret_xattrs->count > 1)
+		qsort(ret_xattrs->list, ret_xattrs->count, sizeof(*ret_xattrs->list), compare_keys);
+
+	return r;
+}

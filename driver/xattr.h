@@ -42,3 +42,27 @@ int ovi_xattr_is_content(const char *key);
 
 /* Is it one that overlayfs gives a meaning? Never to be taken from a tar. */
 int ovi_xattr_is_overlay(const char *key);
+
+struct ovi_xattr {
+	char *key;
+	char *value;
+	size_t length;
+};
+
+/* Those of one file that are content, sorted. Start from all zeroes. */
+struct ovi_xattrs {
+	struct ovi_xattr *list;
+	size_t count;
+	size_t room;
+
+	/* overlayfs keeps the file's data in a layer below. */
+	int is_metacopy;
+};
+
+#define cleanup_xattrs __attribute__((cleanup(ovi_xattrs_release)))
+
+void ovi_xattrs_release(struct ovi_xattrs *xattrs);
+
+/* Of the open file `fd`, or where that is -1 of `name` in `dir`, not followed. */
+int ovi_xattrs_read(int fd, int dir, const char *name, struct ovi_xattrs *ret_xattrs,
+                    struct ovl2_error *err);
