@@ -85,7 +85,10 @@ enum ovl2_code {
 	OVL2_E_NO_MEMORY = -8,
 
 	/* Anything else, a full disk included; ovl2_error.sys says what. */
-	OVL2_E_SYSTEM = -9
+	OVL2_E_SYSTEM = -9,
+
+	/* The caller's own callback asked for it. */
+	OVL2_E_CANCELLED = -11
 };
 
 /*
@@ -577,6 +580,21 @@ enum ovl2_diff_method {
 	OVL2_DIFF_COMPARE
 };
 
+enum ovl2_compression {
+	OVL2_COMPRESSION_NONE,
+	OVL2_COMPRESSION_GZIP,
+	OVL2_COMPRESSION_ZSTD
+};
+
+/* Room for a sha256 in hexadecimal and its terminating NUL. */
+#define OVL2_DIGEST_SIZE 65
+
+/* How far a diff has come. */
+struct ovl2_diff_progress {
+	uint64_t entries;
+	uint64_t bytes; /* of the tar, before compression */
+};
+
 struct ovl2_diff_options {
 	size_t size;
 
@@ -585,12 +603,46 @@ struct ovl2_diff_options {
 
 	/* enum ovl2_diff_method. */
 	int method;
+
+	/* The rest is about ovl2_layer_diff() alone. */
+
+	/* enum ovl2_compression; and its level, 0 means the library's default. */
+	int compression;
+	int compression_level;
+
+	/*
+	 * Threads to read and compress with, the caller's included; 0 means as many as
+	 * pay. The bytes do not depend on it.
+	 */
+	uint32_t threads;
+
+	/*
+	 * Takes the tar in place of the descriptor, which must be -1 then: blocks of any
+	 * length. Non-zero ends the diff with OVL2_E_CANCELLED.
+	 */
+	int (*write)(void *write_data, const void *bytes, size_t length);
+	void *write_data;
+
+	/* Told now and then how far it is. Non-zero: as above. */
+	int (*progress)(void *progress_data, const struct ovl2_diff_progress *progress);
+	void *progress_data;
+
+	/*
+	 * Room for OVL2_DIGEST_SIZE characters, or NULL: receives the sha256 of the tar
+	 * before compression, the DiffID of OCI images, when the diff is complete.
+	 */
+	char *digest;
 };
 
 /*
- * Writes what layer `id` changed as an uncompressed pax tar to `fd`, with
- * whiteouts as ".wh.NAME" files. The same tree gives the same bytes. A file that
- * cannot be read fails the call: a stream that ended well is complete.
+ * Writes what layer `id` changed as a pax tar to `fd`, with whiteouts as ".wh.NAME"
+ * files. The same tree gives the same bytes. A file that cannot be read fails the
+ * call: a stream that ended well is complete.
+ *
+ * Uppers made under any mount option are understood: what redirect_dir and metacopy
+ * left below is read from there.
+ *
+ * Errors: OVL2_E_BUSY for a file that changed while it was read; OVL2_E_CANCELLED.
  */
 OVL2_API int ovl2_layer_diff(struct ovl2_store *store, const char *id,
                              const struct ovl2_diff_options *options, int fd,
