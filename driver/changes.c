@@ -5,13 +5,13 @@
 #include "fail.h"
 #include "inodes.h"
 #include "layer.h"
+#include "marks.h"
+#include "names.h"
 #include "options.h"
-#include "strbuf.h"
 #include "sys.h"
 #include "view.h"
 #include "volatile.h"
 #include "whiteout.h"
-#include "xattr.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -19,68 +19,101 @@
 /* ------------------------------------------------------------ the upper walk -- */
 
 /*
- * One directory on the way down, and the same one in the view of the layers below.
- * That view is opened, and the directory found in it, only when something must be
- * looked up there: most layers add files where nothing was.
+ * The same directory in a view. The view is opened, and the directory found in it,
+ * only when something must be looked up there: most layers add files where nothing
+ * was.
  */
+struct look {
+	int fd; /* -1: there is none */
+	int is_found;
+};
+
+enum { BELOW, MERGED, VIEWS };
+
+/* One directory on the way down. */
 struct level {
 	struct level *above; /* NULL for the root */
 	const char *name;
-	int below; /* -1: there is none */
-	int is_found;
+	struct ovi_folder *folder;
+	struct ovi_marks marks;
+	struct look looks[VIEWS];
 };
 
 struct walk {
 	const struct ovi_audience *audience;
 	struct ovl2_error *err;
 
-	/* The layer whose view is below; "" for nothing. */
+	/* The layers whose views those are; "" for nothing. */
 	struct ovl2_store *store;
-	const char *parent;
+	const char *views[VIEWS];
+	int are_user_marks;
 
 	/* Path of the directory being walked, "a/b/" or "". */
 	struct ovi_strbuf path;
 };
 
-static int emit(struct walk *walk, enum ovl2_change_kind kind, int dir, const char *name,
-                const struct stat *st)
+static struct level new_level(struct level *above, const char *name)
 {
-	struct ovi_change change = { .kind = kind, .dir = dir, .name = name };
+	return (struct level){
+		.above = above,
+		.name = name,
+		.looks = { { .fd = -1 }, { .fd = -1 } },
+	};
+}
+
+static void close_level(struct level *level)
+{
+	for (size_t i = 0; i < VIEWS; i++)
+		ovi_close_fd(&level->looks[i].fd);
+	ovi_folder_drop(level->folder);
+}
+
+/* Adds name and path to `change`, and tells it. */
+static int emit(struct walk *walk, struct ovi_change *change, const char *name)
+{
 	size_t length = walk->path.length;
 	int r;
 
 	ovi_strbuf_add(&walk->path, name);
 	if (walk->path.failed)
 		return ovi_fail_memory(walk->err);
-	if (st)
-		change.st = *st;
-	change.path = walk->path.text;
-	r = walk->audience->each(walk->audience->data, &change, walk->err);
+	change->path = walk->path.text;
+	change->name = name;
+	r = walk->audience->each(walk->audience->data, change, walk->err);
 	ovi_strbuf_cut(&walk->path, length);
 
 	return r;
 }
 
-/* Fills in level->below. */
-static int find_below(struct walk *walk, struct level *level)
+static int emit_deletion(struct walk *walk, const char *name)
 {
+	struct ovi_change change = { .kind = OVL2_CHANGE_DELETE };
+
+	return emit(walk, &change, name);
+}
+
+/* Fills in level->looks[view]. */
+static int find(struct walk *walk, struct level *level, size_t view)
+{
+	struct look *look = &level->looks[view];
 	int r;
 
-	if (level->is_found)
+	if (look->is_found)
 		return 0;
-	level->is_found = 1;
+	look->is_found = 1;
 	if (!level->above)
-		return *walk->parent
-		               ? ovi_view_open(walk->store, walk->parent, &level->below, walk->err)
+		return *walk->views[view]
+		               ? ovi_view_open_content(walk->store, walk->views[view],
+		                                       walk->are_user_marks, &look->fd, walk->err)
 		               : 0;
 
-	r = find_below(walk, level->above);
-	if (r < 0 || level->above->below < 0)
+	r = find(walk, level->above, view);
+	if (r < 0 || level->above->looks[view].fd < 0)
 		return r;
-	level->below = ovi_sys.openat(level->above->below, level->name,
-	                              O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-	if (level->below < 0 && errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
-		return ovi_fail_errno(walk->err, "open '/%s' below", walk->path.text);
+	look->fd = ovi_sys.openat(level->above->looks[view].fd, level->name,
+	                          O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	if (look->fd < 0 && errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
+		return ovi_fail_errno(walk->err, "open '/%s' in a view", walk->path.text);
 
 	return 0;
 }
@@ -91,86 +124,15 @@ static int exists_below(struct walk *walk, struct level *level, const char *name
 	struct stat st;
 	int r;
 
-	r = find_below(walk, level);
-	if (r < 0 || level->below < 0)
+	r = find(walk, level, BELOW);
+	if (r < 0 || level->looks[BELOW].fd < 0)
 		return r;
-	if (ovi_sys.fstatat(level->below, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+	if (ovi_sys.fstatat(level->looks[BELOW].fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return 1;
 	if (errno == ENOENT)
 		return 0;
 
 	return ovi_fail_errno(walk->err, "look for '/%s%s' below", walk->path.text, name);
-}
-
-/* Of one directory of an upper. */
-struct marks {
-	int is_opaque;    /* "y": nothing below shows through */
-	int has_xattr_wh; /* "x": whiteouts may be files with an attribute (Linux >= 6.7) */
-};
-
-static int read_marks(struct walk *walk, int dir, struct marks *ret_marks)
-{
-	cleanup_free char *opaque = NULL;
-	cleanup_free char *redirect = NULL;
-	size_t length;
-	int r;
-
-	r = ovi_xattr_read(dir, ".", OVI_OPAQUE_XATTR, &opaque, &length, walk->err);
-	if (r == 0)
-		r = ovi_xattr_read(dir, ".", "trusted.overlay.redirect", &redirect, &length,
-		                   walk->err);
-	if (r < 0)
-		return r;
-	if (redirect)
-		return ovi_fail(
-			walk->err, OVL2_E_UNSUPPORTED,
-			"directory '/%s' was renamed with redirect_dir=on: its content is "
-			"elsewhere and cannot be told from the upper: use the method compare",
-			walk->path.text ? walk->path.text : "");
-
-	*ret_marks = (struct marks){
-		.is_opaque = opaque && strcmp(opaque, "y") == 0,
-		.has_xattr_wh = opaque && strcmp(opaque, "x") == 0,
-	};
-
-	return 0;
-}
-
-static int is_xattr_whiteout(struct walk *walk, int dir, const char *name, const struct stat *st)
-{
-	cleanup_free char *value = NULL;
-	size_t length;
-	int r;
-
-	if (!S_ISREG(st->st_mode) || st->st_size != 0)
-		return 0;
-	r = ovi_xattr_read(dir, name, "trusted.overlay.whiteout", &value, &length, walk->err);
-
-	return r < 0 ? r : value != NULL;
-}
-
-static int walk_upper(struct walk *walk, struct level *level, int dir, int is_hidden);
-
-static int walk_upper_directory(struct walk *walk, struct level *above, int parent,
-                                const char *name, int is_hidden)
-{
-	struct level level = { .above = above, .name = name, .below = -1 };
-	size_t length = walk->path.length;
-	cleanup_fd int dir = -1;
-	int r;
-
-	r = ovi_dir_open(parent, name, &dir, walk->err);
-	if (r < 0)
-		return r;
-
-	ovi_strbuf_addf(&walk->path, "%s/", name);
-	r = walk->path.failed ? ovi_fail_memory(walk->err)
-	                      : walk_upper(walk, &level, dir, is_hidden);
-	ovi_strbuf_cut(&walk->path, length);
-	if (level.below >= 0)
-		close(level.below);
-
-	return r;
 }
 
 /* A whiteout over nothing deletes nothing. */
@@ -182,50 +144,145 @@ static int emit_whiteout(struct walk *walk, struct level *level, const char *nam
 		return 0;
 	existed = exists_below(walk, level, name);
 
-	return existed > 0 ? emit(walk, OVL2_CHANGE_DELETE, -1, name, NULL) : existed;
+	return existed > 0 ? emit_deletion(walk, name) : existed;
 }
 
-static int walk_upper_entry(struct walk *walk, struct level *level, int dir,
-                            const struct marks *marks, const char *name)
+static int walk_directory(struct walk *walk, struct level *level);
+
+/*
+ * What a renamed directory shows is the layers' below, under the name it had there:
+ * only the views can tell. None of what lies below under its present name shows
+ * through, so all that differs between the two is a change.
+ */
+static int compare_redirected(struct walk *walk, struct level *level)
 {
-	struct stat st;
-	int is_whiteout;
-	int existed = 1;
+	cleanup_folder struct ovi_folder *merged = NULL;
 	int r;
 
-	if (ovi_sys.fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return ovi_fail_errno(walk->err, "look at '/%s%s'", walk->path.text, name);
-	is_whiteout = ovi_is_whiteout(&st);
-	if (!is_whiteout && marks->has_xattr_wh)
-		is_whiteout = is_xattr_whiteout(walk, dir, name, &st);
-	if (is_whiteout < 0)
-		return is_whiteout;
-	if (is_whiteout)
-		return emit_whiteout(walk, level, name);
+	if (!*walk->views[MERGED])
+		return ovi_fail(walk->err, OVL2_E_CORRUPT, "'/%s' refers to a layer below",
+		                walk->path.text);
+	r = find(walk, level, MERGED);
+	if (r == 0)
+		r = find(walk, level, BELOW);
+	if (r < 0)
+		return r;
+	if (level->looks[MERGED].fd < 0)
+		return ovi_fail(walk->err, OVL2_E_BUSY, "'/%s' was replaced while it was read",
+		                walk->path.text);
+	merged = ovi_folder_new(steal_fd(&level->looks[MERGED].fd));
+	if (!merged)
+		return ovi_fail_memory(walk->err);
 
-	if (walk->audience->wants_kind)
-		existed = exists_below(walk, level, name);
-	if (existed < 0)
-		return existed;
-	r = emit(walk, existed ? OVL2_CHANGE_MODIFY : OVL2_CHANGE_ADD, dir, name, &st);
-	if (r == 0 && S_ISDIR(st.st_mode))
-		r = walk_upper_directory(walk, level, dir, name, marks->is_opaque);
+	return ovi_changes_between(level->looks[BELOW].fd, merged, &walk->path, walk->audience,
+	                           walk->err);
+}
+
+static int enter_directory(struct walk *walk, struct level *level)
+{
+	size_t length = walk->path.length;
+	int r;
+
+	ovi_strbuf_addf(&walk->path, "%s/", level->name);
+	if (walk->path.failed)
+		return ovi_fail_memory(walk->err);
+	r = level->marks.is_redirected ? compare_redirected(walk, level)
+	                               : walk_directory(walk, level);
+	ovi_strbuf_cut(&walk->path, length);
 
 	return r;
 }
 
-/* What an opaque directory hides; nothing where nobody wants to know. */
-static int list_hidden(struct walk *walk, struct level *level, struct ovi_listing *ret_hidden)
+/* Of everything but a directory, `change` is emitted as it is. */
+static int walk_child(struct walk *walk, struct level *above, struct ovi_change *change,
+                      const char *name)
 {
+	struct level level = new_level(above, name);
 	int r;
 
-	if (!walk->audience->wants_deletions)
-		return 0;
-	r = find_below(walk, level);
-	if (r < 0 || level->below < 0)
-		return r;
+	if (change->type != DT_DIR)
+		return emit(walk, change, name);
 
-	return ovi_dir_list(level->below, walk->path.text, ret_hidden, walk->err);
+	r = ovi_folder_open(above->folder, name, &level.folder, walk->err);
+	if (r == 0)
+		r = ovi_marks_read(level.folder->fd, walk->are_user_marks, &level.marks, walk->err);
+	if (r < 0)
+		r = ovi_fail_within(walk->err, r, "'/%s%s'", walk->path.text, name);
+	level.marks.is_opaque |= above->marks.is_opaque;
+	change->self = level.folder;
+	if (r == 0)
+		r = emit(walk, change, name);
+	if (r == 0)
+		r = enter_directory(walk, &level);
+	close_level(&level);
+
+	return r;
+}
+
+static int is_whiteout(struct walk *walk, const struct level *level, const char *name,
+                       const struct stat *st)
+{
+	if (ovi_is_whiteout(st))
+		return 1;
+	if (!level->marks.has_whiteouts || !S_ISREG(st->st_mode) || st->st_size != 0)
+		return 0;
+
+	return ovi_marks_are_whiteout(level->folder->fd, name, walk->are_user_marks, walk->err);
+}
+
+/* Can only a look tell what to emit of such a file? */
+static int needs_stat(const struct walk *walk, const struct level *level, unsigned char type)
+{
+	if (type == DT_CHR || type == DT_UNKNOWN)
+		return 1;
+
+	return type != DT_DIR && (walk->audience->wants_stat || level->marks.has_whiteouts);
+}
+
+static int walk_entry(struct walk *walk, struct level *level, const char *name, unsigned char type)
+{
+	struct ovi_change change = {
+		.kind = OVL2_CHANGE_MODIFY,
+		.parent = level->folder,
+		.type = type,
+	};
+	struct stat st;
+	int r = 0;
+
+	if (needs_stat(walk, level, type)) {
+		if (ovi_sys.fstatat(level->folder->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			return ovi_fail_errno(walk->err, "look at '/%s%s'", walk->path.text, name);
+		change.type = IFTODT(st.st_mode);
+		change.st = &st;
+		r = is_whiteout(walk, level, name, &st);
+	}
+	if (r < 0)
+		return r;
+	if (r > 0)
+		return emit_whiteout(walk, level, name);
+
+	if (walk->audience->wants_kind)
+		r = exists_below(walk, level, name);
+	if (r < 0)
+		return r;
+	if (r == 0)
+		change.kind = OVL2_CHANGE_ADD;
+
+	return walk_child(walk, level, &change, name);
+}
+
+/* What an opaque directory hides; nothing where nobody wants to know. */
+static int begin_hidden(struct walk *walk, struct level *level, struct ovi_names *hidden)
+{
+	int r = 0;
+
+	ovi_names_init(hidden, -1);
+	if (!level->marks.is_opaque || !walk->audience->wants_deletions)
+		return 0;
+	r = find(walk, level, BELOW);
+	ovi_names_init(hidden, level->looks[BELOW].fd);
+
+	return r;
 }
 
 /*
@@ -233,67 +290,89 @@ static int list_hidden(struct walk *walk, struct level *level, struct ovi_listin
  * lies below does not show through: then all names below that are not here are
  * deletions as well.
  */
-static int walk_upper(struct walk *walk, struct level *level, int dir, int is_hidden)
+static int walk_directory(struct walk *walk, struct level *level)
 {
-	cleanup_listing struct ovi_listing hidden = { 0 };
-	cleanup_listing struct ovi_listing listing = { 0 };
-	struct marks marks = { 0 };
-	size_t h = 0;
+	cleanup_names struct ovi_names hidden;
+	cleanup_names struct ovi_names names;
 	int r;
 
-	r = read_marks(walk, dir, &marks);
-	if (r == 0)
-		r = ovi_dir_list(dir, walk->path.text, &listing, walk->err);
-	/* The roots of layers are merged whatever their marks (kernel: ovl_get_root). */
-	marks.is_opaque = (level->above && marks.is_opaque) || is_hidden;
-	if (r == 0 && marks.is_opaque)
-		r = list_hidden(walk, level, &hidden);
+	ovi_names_init(&names, level->folder->fd);
+	r = begin_hidden(walk, level, &hidden);
 
-	for (size_t i = 0; i <= listing.count && r == 0; i++) {
-		const char *name = i < listing.count ? listing.names[i].name : NULL;
+	while (r == 0) {
+		const char *name;
+		const char *below;
+		unsigned char type;
+		unsigned char below_type;
+		int order;
 
-		while (h < hidden.count && r == 0 &&
-		       (!name || strcmp(hidden.names[h].name, name) < 0))
-			r = emit(walk, OVL2_CHANGE_DELETE, -1, hidden.names[h++].name, NULL);
-		if (h < hidden.count && name && strcmp(hidden.names[h].name, name) == 0)
-			h++;
-		if (name && r == 0)
-			r = walk_upper_entry(walk, level, dir, &marks, name);
+		r = ovi_names_peek(&names, &name, &type, walk->err);
+		if (r >= 0)
+			r = ovi_names_peek(&hidden, &below, &below_type, walk->err);
+		if (r < 0)
+			return ovi_fail_within(walk->err, r, "'/%s'", walk->path.text);
+		if (!name && !below)
+			return 0;
+
+		order = !below ? -1 : !name ? 1 : strcmp(name, below);
+		r = order > 0 ? emit_deletion(walk, below) : walk_entry(walk, level, name, type);
+		if (order >= 0)
+			ovi_names_next(&hidden);
+		if (order <= 0)
+			ovi_names_next(&names);
 	}
 
 	return r;
 }
 
 /* The root is an entry as well: its mode and owner are those of the mount's root. */
-static int emit_root(struct walk *walk, int dir)
+static int walk_root(struct walk *walk, struct level *root)
 {
 	struct ovi_change change = {
-		.kind = *walk->parent ? OVL2_CHANGE_MODIFY : OVL2_CHANGE_ADD,
+		.kind = *walk->views[BELOW] ? OVL2_CHANGE_MODIFY : OVL2_CHANGE_ADD,
 		.path = "",
-		.dir = dir,
 		.name = ".",
+		.self = root->folder,
+		.type = DT_DIR,
 	};
-
-	if (ovi_sys.fstatat(dir, ".", &change.st, 0) < 0)
-		return ovi_fail_errno(walk->err, "look at the layer's root");
-
-	return walk->audience->each(walk->audience->data, &change, walk->err);
-}
-
-/* `upper` is a diff directory; `parent` the id of the layer below, or "". */
-static int changes_of_upper(struct ovl2_store *store, int upper, const char *parent,
-                            const struct ovi_audience *audience, struct ovl2_error *err)
-{
-	struct walk walk = { .audience = audience, .err = err, .store = store, .parent = parent };
-	struct level root = { .below = -1 };
 	int r;
 
-	ovi_strbuf_add(&walk.path, "");
-	r = walk.path.failed ? ovi_fail_memory(err) : emit_root(&walk, upper);
+	r = ovi_marks_read(root->folder->fd, walk->are_user_marks, &root->marks, walk->err);
+	/* The roots of layers are merged whatever their marks (kernel: ovl_get_root). */
+	root->marks.is_opaque = 0;
 	if (r == 0)
-		r = walk_upper(&walk, &root, upper, 0);
-	if (root.below >= 0)
-		close(root.below);
+		r = walk->audience->each(walk->audience->data, &change, walk->err);
+
+	return r == 0 ? walk_directory(walk, root) : r;
+}
+
+/*
+ * `upper` is a diff directory, taken over; of layer `id`, or "" when that is not to
+ * be looked at otherwise. `parent` is the id of the layer below, or "".
+ */
+static int changes_of_upper(struct ovl2_store *store, int upper, const char *id, const char *parent,
+                            const struct ovi_audience *audience, struct ovl2_error *err)
+{
+	struct walk walk = {
+		.audience = audience,
+		.err = err,
+		.store = store,
+		.views = { [BELOW] = parent, [MERGED] = id },
+	};
+	struct level root = new_level(NULL, "");
+	int r = 0;
+
+	root.folder = ovi_folder_new(upper);
+	ovi_strbuf_add(&walk.path, "");
+	if (!root.folder || walk.path.failed)
+		r = ovi_fail_memory(err);
+	if (r == 0)
+		r = ovi_marks_are_user(root.folder->fd, err);
+	if (r >= 0) {
+		walk.are_user_marks = r;
+		r = walk_root(&walk, &root);
+	}
+	close_level(&root);
 	ovi_strbuf_release(&walk.path);
 
 	return r;
@@ -318,26 +397,40 @@ static int open_diff(struct ovl2_store *store, const char *id, int *ret_dir, str
 static int walk_by_upper(struct ovl2_store *store, const char *id, const char *parent,
                          const struct ovi_audience *audience, struct ovl2_error *err)
 {
-	cleanup_fd int upper = -1;
+	int upper;
 	int r;
 
 	r = open_diff(store, id, &upper, err);
 
-	return r < 0 ? r : changes_of_upper(store, upper, parent, audience, err);
+	return r < 0 ? r : changes_of_upper(store, upper, id, parent, audience, err);
 }
 
 static int walk_by_comparing(struct ovl2_store *store, const char *id, const char *parent,
                              const struct ovi_audience *audience, struct ovl2_error *err)
 {
+	cleanup_folder struct ovi_folder *merged = NULL;
+	cleanup_strbuf struct ovi_strbuf path = { 0 };
 	cleanup_fd int before = -1;
+	cleanup_fd int upper = -1;
 	cleanup_fd int after = -1;
+	int are_user;
 	int r;
 
-	r = ovi_view_open(store, parent, &before, err);
+	r = open_diff(store, id, &upper, err);
+	are_user = r < 0 ? r : ovi_marks_are_user(upper, err);
+	if (are_user < 0)
+		return are_user;
+	r = ovi_view_open_content(store, parent, are_user, &before, err);
 	if (r == 0)
-		r = ovi_view_open(store, id, &after, err);
+		r = ovi_view_open_content(store, id, are_user, &after, err);
+	if (r < 0)
+		return r;
 
-	return r < 0 ? r : ovi_changes_between(before, after, audience, err);
+	merged = ovi_folder_new(steal_fd(&after));
+	ovi_strbuf_add(&path, "");
+
+	return merged && !path.failed ? ovi_changes_between(before, merged, &path, audience, err)
+	                              : ovi_fail_memory(err);
 }
 
 int ovi_changes_walk(struct ovl2_store *store, const char *id,
@@ -428,11 +521,11 @@ static int add_size(void *data, const struct ovi_change *change, struct ovl2_err
 	struct size_job *job = data;
 	int failed = 0;
 
-	if (change->kind == OVL2_CHANGE_DELETE || S_ISDIR(change->st.st_mode))
+	if (change->kind == OVL2_CHANGE_DELETE || change->type == DT_DIR)
 		return 0;
-	if (ovi_inodes_meet(&job->seen, &change->st, change->path, &failed))
+	if (ovi_inodes_meet(&job->seen, change->st, change->path, &failed))
 		return 0;
-	job->bytes += (uint64_t)change->st.st_size;
+	job->bytes += (uint64_t)change->st->st_size;
 
 	return failed ? ovi_fail_memory(err) : 0;
 }
@@ -440,10 +533,13 @@ static int add_size(void *data, const struct ovi_change *change, struct ovl2_err
 int ovi_changes_size_of_upper(int upper, uint64_t *ret_bytes, struct ovl2_error *err)
 {
 	struct size_job job = { .bytes = 0 };
-	const struct ovi_audience audience = { .each = add_size, .data = &job };
+	const struct ovi_audience audience = { .each = add_size, .data = &job, .wants_stat = 1 };
 	int r;
 
-	r = changes_of_upper(NULL, upper, "", &audience, err);
+	upper = fcntl(upper, F_DUPFD_CLOEXEC, 0);
+	if (upper < 0)
+		return ovi_fail_errno(err, "keep a directory open");
+	r = changes_of_upper(NULL, upper, "", "", &audience, err);
 	ovi_inodes_release(&job.seen);
 	if (r == 0)
 		*ret_bytes = job.bytes;
@@ -456,7 +552,7 @@ int ovl2_layer_diff_size(struct ovl2_store *store, const char *id,
                          struct ovl2_error *err)
 {
 	struct size_job job = { .bytes = 0 };
-	const struct ovi_audience audience = { .each = add_size, .data = &job };
+	const struct ovi_audience audience = { .each = add_size, .data = &job, .wants_stat = 1 };
 	int r;
 
 	r = ovi_changes_walk(store, id, options, &audience, err);

@@ -3,10 +3,14 @@
 /*
  * What a layer changed, as a stream of entries: the one source of diff, changes
  * and diff size. Two walks make it, of the layer's own directory (upper) and of
- * two mounted views (compare); they agree on what they emit.
+ * two mounted views (compare); they agree on what they emit. What an upper only
+ * refers to, it changes over to comparing for: a directory that was renamed with
+ * redirect_dir=on has its content below, under another name.
  */
 
+#include "folder.h"
 #include "store.h"
+#include "strbuf.h"
 
 #include <ovl2.h>
 
@@ -18,12 +22,20 @@ struct ovi_change {
 	/* From the root of the layer, no leading slash; "" for the root itself. */
 	const char *path;
 
-	/* Where to read it, unless deleted: `name` ("." for the root) in `dir`. */
-	int dir;
+	/*
+	 * Where it is, unless deleted: `name` in `parent`. A directory is open as `self`;
+	 * of the root there is only that.
+	 */
+	struct ovi_folder *parent;
 	const char *name;
-	struct stat st;
+	struct ovi_folder *self;
+	unsigned char type; /* DT_*, never unknown */
+
+	/* Of what is no directory, where the audience asked for it. */
+	const struct stat *st;
 };
 
+/* Non-zero ends the walk and becomes its result. */
 typedef int ovi_change_fn(void *data, const struct ovi_change *change, struct ovl2_error *err);
 
 /* Who is told, and how much. */
@@ -36,22 +48,26 @@ struct ovi_audience {
 
 	/* Tell what was deleted: costs a look below for each whiteout. */
 	int wants_deletions;
+
+	/* Tell sizes and the like: costs a look at each. */
+	int wants_stat;
 };
 
 /*
  * Calls `each` for everything that changed, sorted, directories before what is in
  * them; stops at the first non-zero result and returns it.
- *
- * Errors: OVL2_E_UNSUPPORTED for an upper with redirects, whose content is
- * elsewhere.
  */
 int ovi_changes_walk(struct ovl2_store *store, const char *id,
                      const struct ovl2_diff_options *options, const struct ovi_audience *audience,
                      struct ovl2_error *err);
 
-/* The roots of two views, descriptors opened for reading, compared. */
-int ovi_changes_between(int before, int after, const struct ovi_audience *audience,
-                        struct ovl2_error *err);
+/*
+ * The same directory of two views, compared; `before` -1 where there is none. `path`
+ * is where it is, "" for the roots, or with a slash at its end; the directory itself
+ * is emitted for the roots only.
+ */
+int ovi_changes_between(int before, struct ovi_folder *after, struct ovi_strbuf *path,
+                        const struct ovi_audience *audience, struct ovl2_error *err);
 
 /* Sums up the files of a diff directory: see ovl2_layer_diff_size(). */
 int ovi_changes_size_of_upper(int upper, uint64_t *ret_bytes, struct ovl2_error *err);

@@ -9,6 +9,7 @@
 #include "cleanup.h"
 #include "dir.h"
 #include "fail.h"
+#include "names.h"
 #include "strbuf.h"
 #include "sys.h"
 #include "xattr.h"
@@ -21,40 +22,44 @@ struct compare {
 	const struct ovi_audience *audience;
 	struct ovl2_error *err;
 
-	/* Path of the directory being compared, "a/b/" or "". */
-	struct ovi_strbuf path;
+	/* Path of the directory being compared, "a/b/" or "". Borrowed. */
+	struct ovi_strbuf *path;
 };
 
 /* One directory on the way down. Said to be modified when the first thing in it is. */
 struct level {
 	struct level *above;
-	int dir; /* of its parent, in the view after */
+	struct ovi_folder *parent; /* in the view after; NULL for the root */
+	struct ovi_folder *self;
 	const char *name;
 	size_t path_length;
 	int is_emitted;
 };
 
-static int call(struct compare *job, enum ovl2_change_kind kind, size_t path_length, int dir,
-                const char *name)
+/* `path_length`: of the directory that it is in. */
+static int call(struct compare *job, struct ovi_change *change, size_t path_length)
 {
-	struct ovi_change change = { .kind = kind, .dir = dir, .name = name };
 	cleanup_strbuf struct ovi_strbuf path = { 0 };
+	struct stat st;
 
-	ovi_strbuf_add_bytes(&path, job->path.text, path_length);
-	if (strcmp(name, ".") != 0)
-		ovi_strbuf_add(&path, name);
+	ovi_strbuf_add_bytes(&path, job->path->text, path_length);
+	if (change->parent || change->kind == OVL2_CHANGE_DELETE)
+		ovi_strbuf_add(&path, change->name);
 	if (path.failed)
 		return ovi_fail_memory(job->err);
-	change.path = path.text;
-	if (kind != OVL2_CHANGE_DELETE &&
-	    ovi_sys.fstatat(dir, name, &change.st, AT_SYMLINK_NOFOLLOW) < 0)
-		return ovi_fail_errno(job->err, "look at '/%s'", path.text);
+	change->path = path.text;
+	if (job->audience->wants_stat && change->kind != OVL2_CHANGE_DELETE && !change->self) {
+		if (ovi_sys.fstatat(change->parent->fd, change->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			return ovi_fail_errno(job->err, "look at '/%s'", path.text);
+		change->st = &st;
+	}
 
-	return job->audience->each(job->audience->data, &change, job->err);
+	return job->audience->each(job->audience->data, change, job->err);
 }
 
 static int emit_level(struct compare *job, struct level *level)
 {
+	struct ovi_change change = { .kind = OVL2_CHANGE_MODIFY, .type = DT_DIR };
 	int r;
 
 	if (!level || level->is_emitted)
@@ -63,16 +68,18 @@ static int emit_level(struct compare *job, struct level *level)
 	if (r != 0)
 		return r;
 	level->is_emitted = 1;
+	change.parent = level->parent;
+	change.self = level->self;
+	change.name = level->name;
 
-	return call(job, OVL2_CHANGE_MODIFY, level->path_length, level->dir, level->name);
+	return call(job, &change, level->path_length);
 }
 
-static int emit(struct compare *job, struct level *level, enum ovl2_change_kind kind, int dir,
-                const char *name)
+static int emit(struct compare *job, struct level *level, struct ovi_change *change)
 {
 	int r = emit_level(job, level);
 
-	return r != 0 ? r : call(job, kind, job->path.length, dir, name);
+	return r != 0 ? r : call(job, change, job->path->length);
 }
 
 /* --------------------------------------------------------- are two the same? -- */
@@ -142,14 +149,14 @@ static int differs_in_content(struct compare *job, int before, int after, const 
 	old = ovi_sys.openat(before, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
 	new = ovi_sys.openat(after, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
 	if (old < 0 || new < 0)
-		return ovi_fail_errno(job->err, "open '/%s%s'", job->path.text, name);
+		return ovi_fail_errno(job->err, "open '/%s%s'", job->path->text, name);
 
 	for (;;) {
 		int a = read_block(old, buffer, half);
 		int b = read_block(new, buffer + half, half);
 
 		if (a < 0 || b < 0)
-			return ovi_fail_errno(job->err, "read '/%s%s'", job->path.text, name);
+			return ovi_fail_errno(job->err, "read '/%s%s'", job->path->text, name);
 		if (a != b || memcmp(buffer, buffer + half, (size_t)a) != 0)
 			return 1;
 		if (a < (int)half)
@@ -165,7 +172,7 @@ static int differs_in_target(struct compare *job, int before, int after, const c
 	ssize_t b = ovi_sys.readlinkat(after, name, new, sizeof(new));
 
 	if (a < 0 || b < 0)
-		return ovi_fail_errno(job->err, "read link '/%s%s'", job->path.text, name);
+		return ovi_fail_errno(job->err, "read link '/%s%s'", job->path->text, name);
 
 	return a != b || memcmp(old, new, (size_t)a) != 0;
 }
@@ -211,116 +218,152 @@ static int differs(struct compare *job, int before, int after, const char *name,
 
 /* ------------------------------------------------------------------ the walk -- */
 
-static int compare_directories(struct compare *job, struct level *level, int before, int after);
+static int compare_directories(struct compare *job, struct level *level, int before);
 
 /* `before` -1: all in it is new. */
-static int descend(struct compare *job, struct level *level, int before, int after,
-                   const char *name)
+static int descend(struct compare *job, struct level *level, int before)
 {
-	size_t length = job->path.length;
+	size_t length = job->path->length;
 	cleanup_fd int old = -1;
-	cleanup_fd int new = -1;
-	int r;
+	int r = 0;
 
-	r = ovi_dir_open(after, name, &new, job->err);
-	if (r == 0 && before >= 0)
-		r = ovi_dir_open(before, name, &old, job->err);
+	if (before >= 0)
+		r = ovi_dir_open(before, level->name, &old, job->err);
 	if (r < 0)
 		return r;
 
-	ovi_strbuf_addf(&job->path, "%s/", name);
-	r = job->path.failed ? ovi_fail_memory(job->err)
-	                     : compare_directories(job, level, old, new);
-	ovi_strbuf_cut(&job->path, length);
+	ovi_strbuf_addf(job->path, "%s/", level->name);
+	r = job->path->failed ? ovi_fail_memory(job->err) : compare_directories(job, level, old);
+	ovi_strbuf_cut(job->path, length);
 
 	return r;
 }
 
-static int added(struct compare *job, struct level *level, int after, const char *name)
+static int emit_file(struct compare *job, struct level *above, enum ovl2_change_kind kind,
+                     const char *name, const struct stat *st)
 {
-	struct level own = { .above = level, .is_emitted = 1 };
-	struct stat st;
-	int r;
+	struct ovi_change change = {
+		.kind = kind,
+		.parent = above->self,
+		.name = name,
+		.type = IFTODT(st->st_mode),
+	};
 
-	r = emit(job, level, OVL2_CHANGE_ADD, after, name);
-	if (r != 0)
-		return r;
-	if (ovi_sys.fstatat(after, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return ovi_fail_errno(job->err, "look at '/%s%s'", job->path.text, name);
-
-	return S_ISDIR(st.st_mode) ? descend(job, &own, -1, after, name) : 0;
+	return emit(job, above, &change);
 }
 
-static int both(struct compare *job, struct level *level, int before, int after, const char *name)
+static int added(struct compare *job, struct level *above, const char *name, const struct stat *st)
 {
-	struct level own = {
-		.above = level,
-		.dir = after,
+	cleanup_folder struct ovi_folder *self = NULL;
+	struct level level = { .above = above, .name = name, .is_emitted = 1 };
+	struct ovi_change change = {
+		.kind = OVL2_CHANGE_ADD,
+		.parent = above->self,
 		.name = name,
-		.path_length = job->path.length,
+		.type = DT_DIR,
+	};
+	int r;
+
+	if (!S_ISDIR(st->st_mode))
+		return emit_file(job, above, OVL2_CHANGE_ADD, name, st);
+
+	r = ovi_folder_open(above->self, name, &self, job->err);
+	change.self = self;
+	level.self = self;
+	if (r == 0)
+		r = emit(job, above, &change);
+
+	return r == 0 ? descend(job, &level, -1) : r;
+}
+
+static int both(struct compare *job, struct level *above, int before, const char *name,
+                const struct stat *new)
+{
+	cleanup_folder struct ovi_folder *self = NULL;
+	struct level level = {
+		.above = above,
+		.parent = above->self,
+		.name = name,
+		.path_length = job->path->length,
 	};
 	struct stat old;
-	struct stat new;
+	int is_different;
 	int r;
 
-	if (ovi_sys.fstatat(before, name, &old, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    ovi_sys.fstatat(after, name, &new, AT_SYMLINK_NOFOLLOW) < 0)
-		return ovi_fail_errno(job->err, "look at '/%s%s'", job->path.text, name);
+	if (ovi_sys.fstatat(before, name, &old, AT_SYMLINK_NOFOLLOW) < 0)
+		return ovi_fail_errno(job->err, "look at '/%s%s'", job->path->text, name);
 
-	r = differs(job, before, after, name, &old, &new);
-	if (r < 0)
-		return r;
-	if (!S_ISDIR(new.st_mode))
-		return r ? emit(job, level, OVL2_CHANGE_MODIFY, after, name) : 0;
+	is_different = differs(job, before, above->self->fd, name, &old, new);
+	if (is_different < 0)
+		return is_different;
+	if (!S_ISDIR(new->st_mode))
+		return is_different ? emit_file(job, above, OVL2_CHANGE_MODIFY, name, new) : 0;
 
-	if (r > 0)
-		r = emit_level(job, &own);
+	r = ovi_folder_open(above->self, name, &self, job->err);
+	level.self = self;
+	if (r == 0 && is_different)
+		r = emit_level(job, &level);
 
-	return r != 0 ? r : descend(job, &own, S_ISDIR(old.st_mode) ? before : -1, after, name);
+	return r == 0 ? descend(job, &level, S_ISDIR(old.st_mode) ? before : -1) : r;
 }
 
-static int compare_directories(struct compare *job, struct level *level, int before, int after)
+static int compare_one(struct compare *job, struct level *level, int before, const char *was,
+                       const char *is)
 {
-	cleanup_listing struct ovi_listing old = { 0 };
-	cleanup_listing struct ovi_listing new = { 0 };
-	size_t o = 0;
-	size_t n = 0;
-	int r;
+	struct ovi_change deletion = { .kind = OVL2_CHANGE_DELETE, .name = was };
+	struct stat st;
 
-	r = ovi_dir_list(after, job->path.text, &new, job->err);
-	if (r == 0 && before >= 0)
-		r = ovi_dir_list(before, job->path.text, &old, job->err);
+	if (!is)
+		return emit(job, level, &deletion);
+	if (ovi_sys.fstatat(level->self->fd, is, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return ovi_fail_errno(job->err, "look at '/%s%s'", job->path->text, is);
 
-	while (r == 0 && (o < old.count || n < new.count)) {
-		const char *was = o < old.count ? old.names[o].name : NULL;
-		const char *is = n < new.count ? new.names[n].name : NULL;
-		int order = !was ? 1 : !is ? -1 : strcmp(was, is);
+	return was ? both(job, level, before, is, &st) : added(job, level, is, &st);
+}
 
-		if (order < 0)
-			r = emit(job, level, OVL2_CHANGE_DELETE, -1, was);
-		else if (order > 0)
-			r = added(job, level, after, is);
-		else
-			r = both(job, level, before, after, is);
-		o += order <= 0;
-		n += order >= 0;
+static int compare_directories(struct compare *job, struct level *level, int before)
+{
+	cleanup_names struct ovi_names old;
+	cleanup_names struct ovi_names new;
+	int r = 0;
+
+	ovi_names_init(&old, before);
+	ovi_names_init(&new, level->self->fd);
+
+	while (r == 0) {
+		const char *was;
+		const char *is;
+		unsigned char type;
+		int order;
+
+		r = ovi_names_peek(&old, &was, &type, job->err);
+		if (r >= 0)
+			r = ovi_names_peek(&new, &is, &type, job->err);
+		if (r < 0)
+			return ovi_fail_within(job->err, r, "'/%s'", job->path->text);
+		if (!was && !is)
+			return 0;
+
+		order = !was ? 1 : !is ? -1 : strcmp(was, is);
+		r = compare_one(job, level, before, order <= 0 ? was : NULL,
+		                order >= 0 ? is : NULL);
+		if (order <= 0)
+			ovi_names_next(&old);
+		if (order >= 0)
+			ovi_names_next(&new);
 	}
 
 	return r;
 }
 
-int ovi_changes_between(int before, int after, const struct ovi_audience *audience,
-                        struct ovl2_error *err)
+int ovi_changes_between(int before, struct ovi_folder *after, struct ovi_strbuf *path,
+                        const struct ovi_audience *audience, struct ovl2_error *err)
 {
-	struct compare job = { .audience = audience, .err = err };
-	struct level root = { .dir = after, .name = "." };
+	struct compare job = { .audience = audience, .err = err, .path = path };
+	struct level root = { .self = after, .name = ".", .is_emitted = path->length > 0 };
 	int r;
 
-	ovi_strbuf_add(&job.path, "");
 	r = emit_level(&job, &root);
-	if (r == 0)
-		r = compare_directories(&job, &root, before, after);
-	ovi_strbuf_release(&job.path);
 
-	return r;
+	return r == 0 ? compare_directories(&job, &root, before) : r;
 }

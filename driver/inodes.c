@@ -8,7 +8,8 @@
 struct ovi_inode {
 	dev_t device;
 	ino_t number;
-	char *path; /* NULL: slot is free */
+	nlink_t left; /* names not met yet */
+	char *path;   /* NULL: slot is free */
 };
 
 void ovi_inodes_release(struct ovi_inodes *inodes)
@@ -18,20 +19,49 @@ void ovi_inodes_release(struct ovi_inodes *inodes)
 	for (size_t i = 0; i < inodes->room; i++)
 		free(inodes->slots[i].path);
 	free(inodes->slots);
+	free(inodes->forgotten);
 	*inodes = (struct ovi_inodes){ 0 };
 	errno = saved;
+}
+
+static size_t home(const struct ovi_inode *inode, size_t room)
+{
+	uint64_t hash =
+		((uint64_t)inode->number ^ ((uint64_t)inode->device << 32)) * 0x9e3779b97f4a7c15ULL;
+
+	return (size_t)(hash >> 20) & (room - 1);
 }
 
 /* The slot of this file, or the free one where it belongs. Never full. */
 static struct ovi_inode *find(struct ovi_inode *slots, size_t room, dev_t device, ino_t number)
 {
-	uint64_t hash = ((uint64_t)number ^ ((uint64_t)device << 32)) * 0x9e3779b97f4a7c15ULL;
-	size_t at = (size_t)(hash >> 20) & (room - 1);
+	const struct ovi_inode wanted = { .device = device, .number = number };
+	size_t at = home(&wanted, room);
 
 	while (slots[at].path && (slots[at].number != number || slots[at].device != device))
 		at = (at + 1) & (room - 1);
 
 	return &slots[at];
+}
+
+/* Frees a slot, and moves up those that are not where they belong because of it. */
+static void forget(struct ovi_inodes *inodes, struct ovi_inode *slot)
+{
+	size_t mask = inodes->room - 1;
+	size_t hole = (size_t)(slot - inodes->slots);
+
+	free(inodes->forgotten);
+	inodes->forgotten = slot->path;
+	inodes->count--;
+	for (size_t at = (hole + 1) & mask; inodes->slots[at].path; at = (at + 1) & mask) {
+		size_t distance = (at - home(&inodes->slots[at], inodes->room)) & mask;
+
+		if (distance < ((at - hole) & mask))
+			continue;
+		inodes->slots[hole] = inodes->slots[at];
+		hole = at;
+	}
+	inodes->slots[hole].path = NULL;
 }
 
 static int grow(struct ovi_inodes *inodes)
@@ -72,9 +102,15 @@ const char *ovi_inodes_meet(struct ovi_inodes *inodes, const struct stat *st, co
 	}
 
 	slot = find(inodes->slots, inodes->room, st->st_dev, st->st_ino);
-	if (slot->path)
-		return slot->path;
+	if (slot->path) {
+		const char *first = slot->path;
 
+		if (--slot->left == 0)
+			forget(inodes, slot);
+		return first;
+	}
+
+	slot->left = st->st_nlink - 1;
 	slot->path = strdup(path);
 	*ret_failed = !slot->path;
 	slot->device = st->st_dev;

@@ -7,6 +7,7 @@
 #include "volatile.h"
 
 #include <stdio.h>
+#include <string.h>
 
 void ovi_view_release(struct ovi_view *view)
 {
@@ -65,7 +66,9 @@ int ovi_view_init(struct ovi_view *view, struct ovi_layer *layer, int is_writabl
 	return 0;
 }
 
-int ovi_view_open(struct ovl2_store *store, const char *id, int *ret_root, struct ovl2_error *err)
+/* `options` NULL: the store's own. */
+static int open_view(struct ovl2_store *store, const char *id, const char *options, int *ret_root,
+                     struct ovl2_error *err)
 {
 	cleanup_layer struct ovi_layer layer = OVI_LAYER_NONE;
 	cleanup_view struct ovi_view view = { .lower = NULL };
@@ -85,8 +88,34 @@ int ovi_view_open(struct ovl2_store *store, const char *id, int *ret_root, struc
 		return ovi_dir_open(layer.dir, "merged", ret_root, err);
 	if (r == 0)
 		r = ovi_view_init(&view, &layer, 0, NULL, err);
+	if (r == 0 && options)
+		view.overlay.options = options;
 	if (r == 0)
 		r = ovi_overlay_open(&view.overlay, ret_root, err);
 
 	return r < 0 ? ovi_fail_within(err, r, "look at layer '%s'", id) : 0;
+}
+
+int ovi_view_open(struct ovl2_store *store, const char *id, int *ret_root, struct ovl2_error *err)
+{
+	return open_view(store, id, NULL, ret_root, err);
+}
+
+int ovi_view_open_content(struct ovl2_store *store, const char *id, int are_user_marks,
+                          int *ret_root, struct ovl2_error *err)
+{
+	const char *options = "";
+
+	/*
+	 * metacopy=on turns redirects on as well, and to ask for both is an error on some
+	 * kernels. The store's own options name what this kernel knows.
+	 */
+	if (are_user_marks)
+		options = "userxattr";
+	else if (strstr(store->mount_options, "metacopy="))
+		options = "metacopy=on";
+	else if (strstr(store->mount_options, "redirect_dir="))
+		options = "redirect_dir=on";
+
+	return open_view(store, id, options, ret_root, err);
 }

@@ -36,3 +36,11 @@ void ovi_view_release(struct ovi_view *view);
  * empty directory. The descriptor keeps it alive.
  */
 int ovi_view_open(struct ovl2_store *store, const char *id, int *ret_root, struct ovl2_error *err);
+
+/*
+ * The same with all that a mount could have left in an upper understood: names
+ * elsewhere (redirect_dir) and data elsewhere (metacopy), or, with `are_user_marks`,
+ * what userxattr leaves.
+ */
+int ovi_view_open_content(struct ovl2_store *store, const char *id, int are_user_marks,
+                          int *ret_root, struct ovl2_error *err);
