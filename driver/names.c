@@ -58,7 +58,7 @@ static void sort(struct ovi_names *names)
 static int grow(struct ovi_names *names, size_t length)
 {
 	if (names->length + length > names->room) {
-		size_t room = names->room ? names->room * 2 : 2048;
+		size_t room = names->room + (names->room < 4096 ? 4096 : names->room / 2);
 		char *text = realloc(names->text, room);
 
 		if (!text)
@@ -84,11 +84,15 @@ static int drop_half(struct ovi_names *names)
 {
 	size_t kept = names->count / 2;
 	size_t length = 0;
-	char *text = malloc(names->room);
+	size_t room = 0;
+	char *text;
 
+	sort(names);
+	for (size_t i = 0; i < kept; i++)
+		room += strlen(names->text + names->order[i] + 1) + 2;
+	text = malloc(room);
 	if (!text)
 		return -1;
-	sort(names);
 	strcpy(names->ceiling, names->text + names->order[kept] + 1);
 	names->has_ceiling = 1;
 	for (size_t i = 0; i < kept; i++) {
@@ -102,6 +106,7 @@ static int drop_half(struct ovi_names *names)
 	free(names->text);
 	names->text = text;
 	names->length = length;
+	names->room = room;
 	names->count = kept;
 
 	return 0;
@@ -133,6 +138,7 @@ static int add(struct ovi_names *names, const struct entry *entry)
 	return 0;
 }
 
+/* All that is left; where nobody asked for an order, the next few. */
 static int list(struct ovi_names *names, struct ovl2_error *err)
 {
 	_Alignas(struct entry) char buffer[BUFFER_BYTES];
@@ -142,10 +148,12 @@ static int list(struct ovi_names *names, struct ovl2_error *err)
 	names->count = 0;
 	names->at = 0;
 	names->has_ceiling = 0;
-	if (lseek(names->dir, 0, SEEK_SET) < 0)
+	if (!(names->is_unordered && names->is_listed) && lseek(names->dir, 0, SEEK_SET) < 0)
 		return ovi_fail_errno(err, "rewind a directory");
 
-	while ((length = ovi_sys.getdents(names->dir, buffer, sizeof(buffer))) > 0)
+	names->is_listed = 1;
+	do {
+		length = ovi_sys.getdents(names->dir, buffer, sizeof(buffer));
 		for (ssize_t at = 0; at < length;) {
 			const struct entry *entry = (const struct entry *)(buffer + at);
 
@@ -153,9 +161,12 @@ static int list(struct ovi_names *names, struct ovl2_error *err)
 				return ovi_fail_memory(err);
 			at += entry->length;
 		}
+	} while (length > 0 && !(names->is_unordered && names->count > 0));
 	if (length < 0)
 		return ovi_fail_errno(err, "list a directory");
-	sort(names);
+	names->is_at_end = length == 0;
+	if (!names->is_unordered)
+		sort(names);
 
 	return 0;
 }
@@ -169,8 +180,8 @@ int ovi_names_peek(struct ovi_names *names, const char **ret_name, unsigned char
 	*ret_name = NULL;
 	if (names->dir < 0)
 		return 0;
-	if (!names->is_listed || (names->at == names->count && names->has_ceiling)) {
-		names->is_listed = 1;
+	if (!names->is_listed ||
+	    (names->at == names->count && (names->has_ceiling || !names->is_at_end))) {
 		r = list(names, err);
 		if (r < 0)
 			return r;

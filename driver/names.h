@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Some 500,000 names of 12 characters: larger directories are listed more than once. */
+/* Some 600,000 names of 12 characters: larger directories are listed more than once. */
 #define OVI_NAMES_BYTES (8u << 20)
 
 struct ovi_names {
@@ -31,6 +31,10 @@ struct ovi_names {
 	char ceiling[256];
 	int has_ceiling;
 	int is_listed;
+	int is_at_end;
+
+	/* Set by those who do not care: names come as they are listed, a few at a time. */
+	int is_unordered;
 };
 
 #define cleanup_names __attribute__((cleanup(ovi_names_release)))
