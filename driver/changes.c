@@ -297,6 +297,7 @@ static int walk_directory(struct walk *walk, struct level *level)
 	int r;
 
 	ovi_names_init(&names, level->folder->fd);
+	names.is_unordered = walk->audience->is_unordered;
 	r = begin_hidden(walk, level, &hidden);
 
 	while (r == 0) {
@@ -346,83 +347,89 @@ static int walk_root(struct walk *walk, struct level *root)
 	return r == 0 ? walk_directory(walk, root) : r;
 }
 
-/*
- * `upper` is a diff directory, taken over; of layer `id`, or "" when that is not to
- * be looked at otherwise. `parent` is the id of the layer below, or "".
- */
-static int changes_of_upper(struct ovl2_store *store, int upper, const char *id, const char *parent,
-                            const struct ovi_audience *audience, struct ovl2_error *err)
+/* ---------------------------------------------------------------- the choice -- */
+
+/* What decides how a layer is to be walked. */
+struct subject {
+	struct ovl2_store *store;
+	const char *id;
+	const char *parent;
+	int upper;
+	int are_user_marks;
+	int is_indexed;
+};
+
+/* Are there files that were changed under names that are not in the upper? */
+static int has_index(int layer, struct ovl2_error *err)
+{
+	cleanup_fd int index = ovi_sys.openat(layer, "work/index", O_RDONLY | O_DIRECTORY, 0);
+	int is_empty;
+
+	if (index < 0)
+		return errno == ENOENT ? 0 : ovi_fail_errno(err, "open 'work/index'");
+	is_empty = ovi_dir_is_empty(index, "work/index", err);
+
+	return is_empty < 0 ? is_empty : !is_empty;
+}
+
+static int open_subject(struct subject *subject, struct ovl2_error *err)
+{
+	cleanup_layer struct ovi_layer layer = OVI_LAYER_NONE;
+	int r;
+
+	r = ovi_layer_open(subject->store, subject->id, &layer, err);
+	if (r == 0)
+		r = ovi_dir_open(layer.dir, "diff", &subject->upper, err);
+	if (r == 0)
+		r = ovi_marks_are_user(subject->upper, err);
+	if (r < 0)
+		return r;
+	subject->are_user_marks = r;
+	r = *subject->parent && !subject->are_user_marks ? has_index(layer.dir, err) : 0;
+	subject->is_indexed = r > 0;
+
+	return r < 0 ? r : 0;
+}
+
+/* Its descriptor is taken over. */
+static int changes_of_upper(struct subject *subject, const struct ovi_audience *audience,
+                            struct ovl2_error *err)
 {
 	struct walk walk = {
 		.audience = audience,
 		.err = err,
-		.store = store,
-		.views = { [BELOW] = parent, [MERGED] = id },
+		.store = subject->store,
+		.views = { [BELOW] = subject->parent, [MERGED] = subject->id },
+		.are_user_marks = subject->are_user_marks,
 	};
 	struct level root = new_level(NULL, "");
-	int r = 0;
+	int r;
 
-	root.folder = ovi_folder_new(upper);
+	root.folder = ovi_folder_new(steal_fd(&subject->upper));
 	ovi_strbuf_add(&walk.path, "");
-	if (!root.folder || walk.path.failed)
-		r = ovi_fail_memory(err);
-	if (r == 0)
-		r = ovi_marks_are_user(root.folder->fd, err);
-	if (r >= 0) {
-		walk.are_user_marks = r;
-		r = walk_root(&walk, &root);
-	}
+	r = root.folder && !walk.path.failed ? walk_root(&walk, &root) : ovi_fail_memory(err);
 	close_level(&root);
 	ovi_strbuf_release(&walk.path);
 
 	return r;
 }
 
-/* ---------------------------------------------------------------- the choice -- */
-
-static int open_diff(struct ovl2_store *store, const char *id, int *ret_dir, struct ovl2_error *err)
-{
-	cleanup_layer struct ovi_layer layer = OVI_LAYER_NONE;
-	int r;
-
-	r = ovi_layer_open(store, id, &layer, err);
-	if (r == 0)
-		r = ovi_volatile_check(store, layer.dir, err);
-	if (r >= 0)
-		r = ovi_dir_open(layer.dir, "diff", ret_dir, err);
-
-	return r;
-}
-
-static int walk_by_upper(struct ovl2_store *store, const char *id, const char *parent,
-                         const struct ovi_audience *audience, struct ovl2_error *err)
-{
-	int upper;
-	int r;
-
-	r = open_diff(store, id, &upper, err);
-
-	return r < 0 ? r : changes_of_upper(store, upper, id, parent, audience, err);
-}
-
-static int walk_by_comparing(struct ovl2_store *store, const char *id, const char *parent,
-                             const struct ovi_audience *audience, struct ovl2_error *err)
+static int walk_by_comparing(const struct subject *subject, const struct ovi_audience *audience,
+                             struct ovl2_error *err)
 {
 	cleanup_folder struct ovi_folder *merged = NULL;
 	cleanup_strbuf struct ovi_strbuf path = { 0 };
 	cleanup_fd int before = -1;
-	cleanup_fd int upper = -1;
 	cleanup_fd int after = -1;
-	int are_user;
 	int r;
 
-	r = open_diff(store, id, &upper, err);
-	are_user = r < 0 ? r : ovi_marks_are_user(upper, err);
-	if (are_user < 0)
-		return are_user;
-	r = ovi_view_open_content(store, parent, are_user, &before, err);
-	if (r == 0)
-		r = ovi_view_open_content(store, id, are_user, &after, err);
+	r = ovi_view_open_content(subject->store, subject->parent, subject->are_user_marks, &before,
+	                          err);
+	if (r == 0 && subject->is_indexed)
+		r = ovi_view_open_indexed(subject->store, subject->id, &after, err);
+	else if (r == 0)
+		r = ovi_view_open_content(subject->store, subject->id, subject->are_user_marks,
+		                          &after, err);
 	if (r < 0)
 		return r;
 
@@ -439,7 +446,7 @@ int ovi_changes_walk(struct ovl2_store *store, const char *id,
 {
 	struct ovl2_diff_options own = { .size = 0 };
 	char own_parent[OVL2_ID_SIZE] = "";
-	const char *parent;
+	struct subject subject = { .store = store, .id = id, .upper = -1 };
 	int is_own;
 	int r;
 
@@ -451,17 +458,24 @@ int ovi_changes_walk(struct ovl2_store *store, const char *id,
 	if (r < 0)
 		return r;
 
-	parent = own.parent ? own.parent : own_parent;
-	is_own = strcmp(parent, own_parent) == 0;
+	subject.parent = own.parent ? own.parent : own_parent;
+	is_own = strcmp(subject.parent, own_parent) == 0;
 	if (own.method == OVL2_DIFF_UPPER && !is_own)
 		return ovi_fail(err, OVL2_E_INVALID,
 		                "'%s' is not the parent of layer '%s': only the method compare can "
 		                "tell what differs",
-		                parent, id);
-	if (own.method == OVL2_DIFF_COMPARE || !is_own)
-		return walk_by_comparing(store, id, parent, audience, err);
+		                subject.parent, id);
 
-	return walk_by_upper(store, id, parent, audience, err);
+	r = open_subject(&subject, err);
+	if (own.method == OVL2_DIFF_AUTO && subject.is_indexed)
+		own.method = OVL2_DIFF_COMPARE;
+	if (r == 0 && (own.method == OVL2_DIFF_COMPARE || !is_own))
+		r = walk_by_comparing(&subject, audience, err);
+	else if (r == 0)
+		r = changes_of_upper(&subject, audience, err);
+	ovi_close_fd(&subject.upper);
+
+	return r;
 }
 
 /* ---------------------------------------------------------- changes and size -- */
@@ -532,14 +546,17 @@ static int add_size(void *data, const struct ovi_change *change, struct ovl2_err
 
 int ovi_changes_size_of_upper(int upper, uint64_t *ret_bytes, struct ovl2_error *err)
 {
+	struct subject subject = { .id = "", .parent = "" };
 	struct size_job job = { .bytes = 0 };
-	const struct ovi_audience audience = { .each = add_size, .data = &job, .wants_stat = 1 };
+	const struct ovi_audience audience = {
+		.each = add_size, .data = &job, .wants_stat = 1, .is_unordered = 1
+	};
 	int r;
 
-	upper = fcntl(upper, F_DUPFD_CLOEXEC, 0);
-	if (upper < 0)
+	subject.upper = fcntl(upper, F_DUPFD_CLOEXEC, 0);
+	if (subject.upper < 0)
 		return ovi_fail_errno(err, "keep a directory open");
-	r = changes_of_upper(NULL, upper, "", "", &audience, err);
+	r = changes_of_upper(&subject, &audience, err);
 	ovi_inodes_release(&job.seen);
 	if (r == 0)
 		*ret_bytes = job.bytes;
@@ -552,7 +569,9 @@ int ovl2_layer_diff_size(struct ovl2_store *store, const char *id,
                          struct ovl2_error *err)
 {
 	struct size_job job = { .bytes = 0 };
-	const struct ovi_audience audience = { .each = add_size, .data = &job, .wants_stat = 1 };
+	const struct ovi_audience audience = {
+		.each = add_size, .data = &job, .wants_stat = 1, .is_unordered = 1
+	};
 	int r;
 
 	r = ovi_changes_walk(store, id, options, &audience, err);

@@ -51,6 +51,9 @@ struct ovi_audience {
 
 	/* Tell sizes and the like: costs a look at each. */
 	int wants_stat;
+
+	/* Any order will do, of those in a directory, and no deletions are wanted. */
+	int is_unordered;
 };
 
 /*

@@ -66,9 +66,11 @@ int ovi_view_init(struct ovi_view *view, struct ovi_layer *layer, int is_writabl
 	return 0;
 }
 
+enum { AS_LOWERS, WITH_UPPER };
+
 /* `options` NULL: the store's own. */
-static int open_view(struct ovl2_store *store, const char *id, const char *options, int *ret_root,
-                     struct ovl2_error *err)
+static int open_view(struct ovl2_store *store, const char *id, const char *options, int with_upper,
+                     int *ret_root, struct ovl2_error *err)
 {
 	cleanup_layer struct ovi_layer layer = OVI_LAYER_NONE;
 	cleanup_view struct ovi_view view = { .lower = NULL };
@@ -87,7 +89,7 @@ static int open_view(struct ovl2_store *store, const char *id, const char *optio
 	if (r == 0 && hold.count && hold.is_writable)
 		return ovi_dir_open(layer.dir, "merged", ret_root, err);
 	if (r == 0)
-		r = ovi_view_init(&view, &layer, 0, NULL, err);
+		r = ovi_view_init(&view, &layer, with_upper, NULL, err);
 	if (r == 0 && options)
 		view.overlay.options = options;
 	if (r == 0)
@@ -98,7 +100,7 @@ static int open_view(struct ovl2_store *store, const char *id, const char *optio
 
 int ovi_view_open(struct ovl2_store *store, const char *id, int *ret_root, struct ovl2_error *err)
 {
-	return open_view(store, id, NULL, ret_root, err);
+	return open_view(store, id, NULL, AS_LOWERS, ret_root, err);
 }
 
 int ovi_view_open_content(struct ovl2_store *store, const char *id, int are_user_marks,
@@ -117,5 +119,14 @@ int ovi_view_open_content(struct ovl2_store *store, const char *id, int are_user
 	else if (strstr(store->mount_options, "redirect_dir="))
 		options = "redirect_dir=on";
 
-	return open_view(store, id, options, ret_root, err);
+	return open_view(store, id, options, AS_LOWERS, ret_root, err);
+}
+
+int ovi_view_open_indexed(struct ovl2_store *store, const char *id, int *ret_root,
+                          struct ovl2_error *err)
+{
+	const char *options =
+		strstr(store->mount_options, "metacopy=") ? "index=on,metacopy=on" : "index=on";
+
+	return open_view(store, id, options, WITH_UPPER, ret_root, err);
 }

@@ -44,3 +44,11 @@ int ovi_view_open(struct ovl2_store *store, const char *id, int *ret_root, struc
  */
 int ovi_view_open_content(struct ovl2_store *store, const char *id, int are_user_marks,
                           int *ret_root, struct ovl2_error *err);
+
+/*
+ * The same as its last mount with index=on showed it: there a file that had several
+ * names below and was changed by one of them is changed by all, and only the index in
+ * its work directory knows. Needs the upper to itself.
+ */
+int ovi_view_open_indexed(struct ovl2_store *store, const char *id, int *ret_root,
+                          struct ovl2_error *err);

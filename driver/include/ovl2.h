@@ -570,7 +570,11 @@ OVL2_API int ovl2_layer_apply(struct ovl2_store *store, const char *id, int fd, 
                               struct ovl2_error *err);
 
 enum ovl2_diff_method {
-	/* Walk the upper when `parent` is the layer's parent, else compare. */
+	/*
+	 * Walk the upper when `parent` is the layer's parent, else compare. Also compares
+	 * a layer that index=on left with files whose other names are below: their upper
+	 * does not tell what became of those.
+	 */
 	OVL2_DIFF_AUTO,
 
 	/* Read what the layer itself holds. */
