@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/mount.h>
 
 char *store_path(const struct test_place *place)
 {
@@ -96,6 +97,31 @@ void change_layer(struct ovl2_store *store, const char *id, const struct test_en
 	test_tree_make(root, entries, count);
 	close(root);
 	unmount_layer(store, id);
+}
+
+char *mount_foreign(struct ovl2_store *store, const char *id, const char *options)
+{
+	cleanup_free char *lower = layer_fact(store, id, "LowerDir");
+	cleanup_free char *upper = layer_fact(store, id, "UpperDir");
+	cleanup_free char *work = layer_fact(store, id, "WorkDir");
+	char *merged = layer_fact(store, id, "MergedDir");
+	cleanup_free char *data =
+		test_path("lowerdir=%s,upperdir=%s,workdir=%s,%s", lower, upper, work, options);
+
+	if (mount("overlay", merged, "overlay", 0, data) < 0) {
+		int sys = errno;
+
+		free(merged);
+		test_skip("overlay with %s: %s", options, strerror(sys));
+	}
+
+	return merged;
+}
+
+void unmount_foreign(char *path)
+{
+	assert_sys(umount(path));
+	free(path);
 }
 
 char *describe_layer(struct ovl2_store *store, const char *id, int flags)

@@ -48,6 +48,15 @@ int unmount_layer(struct ovl2_store *store, const char *id);
 void change_layer(struct ovl2_store *store, const char *id, const struct test_entry *entries,
                   size_t count);
 
+/*
+ * Mounts the layer as somebody else's engine could, with overlay options of its own
+ * ("redirect_dir=on"), writable. Returns the mount's path; end it with
+ * unmount_foreign(), which frees that. Skips the test where this kernel or filesystem
+ * cannot do it.
+ */
+char *mount_foreign(struct ovl2_store *store, const char *id, const char *options);
+void unmount_foreign(char *path);
+
 /* Describes what the mounted layer shows. */
 char *describe_layer(struct ovl2_store *store, const char *id, int flags);
 

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
@@ -15,6 +16,9 @@
 
 #define STEPS 150
 #define NAMES 8
+
+#define OWN_SEEDS 12
+#define MAX_SEEDS 1000
 
 /* Where changes are described: everything but times of directories. */
 #define FLAGS (TEST_TREE_NO_DIRECTORY_TIMES)
@@ -156,9 +160,8 @@ static void step(struct walk *walk)
 	}
 }
 
-static void change_randomly(struct ovl2_store *store, const char *id, uint64_t seed)
+static void change_below(const char *path, uint64_t seed)
 {
-	cleanup_free char *path = mount_layer(store, id);
 	struct walk walk = { .state = seed,
 		             .root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) };
 
@@ -166,6 +169,13 @@ static void change_randomly(struct ovl2_store *store, const char *id, uint64_t s
 	for (int i = 0; i < STEPS; i++)
 		step(&walk);
 	close(walk.root);
+}
+
+static void change_randomly(struct ovl2_store *store, const char *id, uint64_t seed)
+{
+	cleanup_free char *path = mount_layer(store, id);
+
+	change_below(path, seed);
 	unmount_layer(store, id);
 }
 
@@ -230,17 +240,94 @@ static void check_seed(void **state)
 	assert_true(strlen(compared) <= strlen(changes));
 }
 
+/* ---------------------------------------------------------- other mount options -- */
+
+/*
+ * The same of a layer that somebody else's mounts made, with options that ours never
+ * have: what the copy shows is what that mount showed.
+ */
+struct foreign {
+	const char *options;
+	uint64_t seed;
+};
+
+static char *change_foreign(struct ovl2_store *store, const struct foreign *row)
+{
+	char *path = mount_foreign(store, "upper", row->options);
+	char *shown;
+
+	change_below(path, row->seed + 2000);
+	unmount_foreign(path);
+
+	/* Mounted anew: as whoever comes next sees it. */
+	path = mount_foreign(store, "upper", row->options);
+	shown = test_tree_describe_at(path, FLAGS);
+	unmount_foreign(path);
+
+	return shown;
+}
+
+static void check_foreign(void **state)
+{
+	struct test_place *place = *state;
+	const struct foreign *row = place->row;
+	cleanup_store struct ovl2_store *store = open_store(place);
+	cleanup_free char *expected = NULL;
+	static const enum ovl2_diff_method methods[] = { OVL2_DIFF_AUTO, OVL2_DIFF_COMPARE };
+
+	create_layer(store, "base", NULL);
+	change_randomly(store, "base", row->seed);
+	create_container(store, "upper", "base");
+	expected = change_foreign(store, row);
+
+	for (size_t i = 0; i < ARRAY_SIZE(methods); i++) {
+		cleanup_fd int diff = diff_layer(store, "upper", methods[i]);
+		const char *copy = i ? "compared" : "walked";
+		cleanup_free char *shown = NULL;
+		struct ovl2_error err = { 0 };
+
+		create_layer(store, copy, "base");
+		assert_ok(ovl2_layer_apply(store, copy, diff, NULL, &err), &err);
+		shown = describe_layer(store, copy, FLAGS);
+		test_text_assert_same(expected, shown, copy);
+	}
+	check_same_bytes(store, "upper", "walked");
+}
+
+/* How many seeds each of the options below gets: more on demand. */
+static size_t count_seeds(void)
+{
+	const char *text = getenv("OVL2_TEST_SEEDS");
+	long count = text ? strtol(text, NULL, 10) : 0;
+
+	return count > 0 && count <= MAX_SEEDS ? (size_t)count : 3;
+}
+
 int main(int argc, char **argv)
 {
-	static const uint64_t seeds[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 };
-	struct CMUnitTest tests[ARRAY_SIZE(seeds)];
-	char titles[ARRAY_SIZE(seeds)][16];
+	static const char *const options[] = { "redirect_dir=on", "metacopy=on", "index=on",
+		                               "userxattr",
+		                               "redirect_dir=on,index=on,metacopy=on" };
+	static struct foreign rows[ARRAY_SIZE(options) * MAX_SEEDS];
+	static struct CMUnitTest tests[OWN_SEEDS + ARRAY_SIZE(rows)];
+	static char titles[ARRAY_SIZE(tests)][64];
+	static uint64_t seeds[OWN_SEEDS];
+	size_t count = 0;
+	size_t row = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(seeds); i++) {
-		(void)snprintf(titles[i], sizeof(titles[i]), "seed %d", (int)seeds[i]);
-		tests[i] = test_case(titles[i], check_seed, &seeds[i]);
+	for (; count < OWN_SEEDS; count++) {
+		seeds[count] = count + 1;
+		(void)snprintf(titles[count], sizeof(titles[count]), "seed %zu", count + 1);
+		tests[count] = test_case(titles[count], check_seed, &seeds[count]);
 	}
+	for (size_t i = 0; i < count_seeds(); i++)
+		for (size_t j = 0; j < ARRAY_SIZE(options); j++, row++, count++) {
+			rows[row] = (struct foreign){ options[j], i + 100 };
+			(void)snprintf(titles[count], sizeof(titles[count]), "%s, seed %zu",
+			               options[j], i + 100);
+			tests[count] = test_case(titles[count], check_foreign, &rows[row]);
+		}
 
 	test_enter_namespace();
-	return test_run_everywhere("random", tests, ARRAY_SIZE(tests), argc, argv);
+	return test_run_everywhere("random", tests, count, argc, argv);
 }
