@@ -41,9 +41,11 @@ struct ovi_sys {
 	int (*ftruncate)(int fd, off_t length);
 
 	int (*fchownat)(int dir, const char *path, uid_t uid, gid_t gid, int flags);
+	int (*fchown)(int fd, uid_t uid, gid_t gid);
 	int (*fchmod)(int fd, mode_t mode);
 	int (*fchmodat)(int dir, const char *path, mode_t mode);
 	int (*utimensat)(int dir, const char *path, const struct timespec times[2], int flags);
+	int (*futimens)(int fd, const struct timespec times[2]);
 	int (*setxattr)(const char *path, const char *name, const void *value, size_t size,
 	                int flags);
 	int (*lsetxattr)(const char *path, const char *name, const void *value, size_t size,

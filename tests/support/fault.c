@@ -74,10 +74,12 @@ FAULT(int, renameat2,
 FAULT(int, ftruncate, (int fd, off_t length), (fd, length))
 FAULT(int, fchownat, (int dir, const char *path, uid_t uid, gid_t gid, int flags),
       (dir, path, uid, gid, flags))
+FAULT(int, fchown, (int fd, uid_t uid, gid_t gid), (fd, uid, gid))
 FAULT(int, fchmod, (int fd, mode_t mode), (fd, mode))
 FAULT(int, fchmodat, (int dir, const char *path, mode_t mode), (dir, path, mode))
 FAULT(int, utimensat, (int dir, const char *path, const struct timespec times[2], int flags),
       (dir, path, times, flags))
+FAULT(int, futimens, (int fd, const struct timespec times[2]), (fd, times))
 FAULT(int, setxattr,
       (const char *path, const char *name, const void *value, size_t size, int flags),
       (path, name, value, size, flags))
@@ -123,7 +125,7 @@ FAULT(int, ioctl, (int fd, unsigned long request, void *argument), (fd, request,
 /* NOLINTEND(bugprone-macro-parentheses) */
 
 /* A call that is added to the table has to be added here as well. */
-_Static_assert(sizeof(struct ovi_sys) == 46 * sizeof(void (*)(void)), "every call can fail");
+_Static_assert(sizeof(struct ovi_sys) == 48 * sizeof(void (*)(void)), "every call can fail");
 
 void test_fault_install(void)
 {
@@ -145,9 +147,11 @@ void test_fault_install(void)
 	ovi_sys.renameat2 = fault_renameat2;
 	ovi_sys.ftruncate = fault_ftruncate;
 	ovi_sys.fchownat = fault_fchownat;
+	ovi_sys.fchown = fault_fchown;
 	ovi_sys.fchmod = fault_fchmod;
 	ovi_sys.fchmodat = fault_fchmodat;
 	ovi_sys.utimensat = fault_utimensat;
+	ovi_sys.futimens = fault_futimens;
 	ovi_sys.setxattr = fault_setxattr;
 	ovi_sys.lsetxattr = fault_lsetxattr;
 	ovi_sys.lremovexattr = fault_lremovexattr;
