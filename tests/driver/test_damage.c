@@ -565,6 +565,7 @@ static void flipped_bit_in_a_record_is_found(void **state)
 	cleanup_free char *path = test_path("%s/child/ovl2.json", home);
 	cleanup_free char *record = NULL;
 	char *parent;
+	char *quota;
 	struct ovl2_error err = { 0 };
 
 	create_layer(store, "base", NULL);
@@ -574,10 +575,19 @@ static void flipped_bit_in_a_record_is_found(void **state)
 	parent = strstr(record, "base");
 	assert_non_null(parent);
 
-	/* "base" becomes "case", another layer: only a checksum can tell. */
+	/* "base" becomes "case", another layer. */
 	parent[0] ^= 1;
 	test_file_write(path, record);
 	assert_fails(ovl2_layer_mount(store, "child", NULL, NULL, &err), OVL2_E_CORRUPT, &err);
+
+	/* A quota that nobody set contradicts nothing else either. */
+	parent[0] ^= 1;
+	quota = strstr(record, "\"quota_bytes\":0");
+	assert_non_null(quota);
+	quota[strlen("\"quota_bytes\":")] ^= 1;
+	test_file_write(path, record);
+	assert_fails(ovl2_layer_mount(store, "child", NULL, NULL, &err), OVL2_E_CORRUPT, &err);
+	assert_contains(err.message, "checksum");
 }
 
 static void directory_that_is_no_store_is_refused(void **state)
