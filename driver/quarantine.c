@@ -42,16 +42,29 @@ int ovi_quarantine(struct ovl2_store *store, const char *path, const char *name,
 	return 0;
 }
 
+/*
+ * Is there a record without a word in it? Names reach the disk before what is in the
+ * files: what was not flushed is empty after a power cut, or all zeroes.
+ */
+static int is_blank(int dir)
+{
+	cleanup_free char *text = NULL;
+
+	return ovi_file_read(dir, OVI_RECORD_NAME, OVI_RECORD_MAX_BYTES, &text, NULL, NULL) == 0 &&
+	       !*text;
+}
+
 /* Returns 1 for a layer that is not to be trusted. */
 static int is_unflushed(const struct ovl2_store *store, const char *id)
 {
 	struct ovi_record record;
 	cleanup_fd int dir = -1;
 
-	/* A record that cannot be read is found by whoever uses the layer. */
-	if (ovi_dir_open(store->home, id, &dir, NULL) < 0 ||
-	    ovi_record_read(dir, id, &record, NULL) < 0)
+	/* Any other record that cannot be read is found by whoever uses the layer. */
+	if (ovi_dir_open(store->home, id, &dir, NULL) < 0)
 		return 0;
+	if (ovi_record_read(dir, id, &record, NULL) < 0)
+		return is_blank(dir);
 
 	return *record.boot && strcmp(record.boot, store->boot) != 0;
 }

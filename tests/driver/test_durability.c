@@ -85,6 +85,33 @@ static void unflushed_layers_of_an_earlier_boot_are_put_aside(void **state)
 	ovi_strbuf_release(&warnings.text);
 }
 
+/* Its name was on disk already, what is in it was not. */
+static void layer_with_a_blank_record_is_put_aside(void **state)
+{
+	struct test_place *place = *state;
+	struct ovl2_store *store;
+	cleanup_free char *record = test_path("%s/store/blank/ovl2.json", place->path);
+	cleanup_free char *zeroes = test_path("%s/store/zeroes/ovl2.json", place->path);
+	cleanup_free char *text = NULL;
+
+	test_boot(place, 1);
+	store = open_with(place, OVL2_DURABILITY_NONE, NULL);
+	create_layer(store, "blank", NULL);
+	create_layer(store, "zeroes", NULL);
+	ovl2_store_close(store);
+	assert_sys(truncate(record, 0));
+	assert_sys(truncate(zeroes, 0));
+	assert_sys(truncate(zeroes, 300));
+
+	test_boot(place, 2);
+	store = open_with(place, OVL2_DURABILITY_NONE, NULL);
+	assert_quarantined(place, store, "blank");
+	assert_quarantined(place, store, "zeroes");
+	text = list_layers(store);
+	assert_string_equal(text, "");
+	ovl2_store_close(store);
+}
+
 static void synced_layers_survive(void **state)
 {
 	struct test_place *place = *state;
@@ -162,6 +189,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(unflushed_layers_of_an_earlier_boot_are_put_aside),
+		cmocka_unit_test(layer_with_a_blank_record_is_put_aside),
 		cmocka_unit_test(synced_layers_survive),
 		cmocka_unit_test(flushed_child_takes_its_parents_along),
 		cmocka_unit_test(unflushed_content_makes_a_layer_unflushed),
