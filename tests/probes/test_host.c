@@ -43,6 +43,9 @@ static int kernel_knows(const struct test_place *place, enum ovl2_mount_method m
 	cleanup_fd int fs = fsopen("overlay", FSOPEN_CLOEXEC);
 	cleanup_fd int path = open(place->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
+	/* Before 6.5 options are only collected, whatever they are. */
+	if (fsconfig(fs, FSCONFIG_SET_STRING, "no such option", "", 0) == 0)
+		return method != OVL2_MOUNT_APPEND && method != OVL2_MOUNT_FD;
 	if (method == OVL2_MOUNT_APPEND)
 		return fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir+", place->path, 0) == 0;
 	if (method == OVL2_MOUNT_FD)
