@@ -246,6 +246,27 @@ static int attach(struct ovi_layer *layer, const struct request *request, struct
 	return ovi_overlay_attach(&view.overlay, method, target, err);
 }
 
+/* Docker makes what it mounts on and works in when it needs it, and removes it again. */
+static int attach_somewhere(struct ovi_layer *layer, const struct request *request,
+                            struct ovl2_error *err)
+{
+	struct ovl2_error reason = { 0 };
+	int r;
+
+	r = attach(layer, request, &reason);
+	if (r != OVL2_E_NOT_FOUND) {
+		if (r < 0 && err)
+			*err = reason;
+		return r;
+	}
+
+	r = make_target(layer, "merged", err);
+	if (r == 0)
+		r = make_target(layer, "work", err);
+
+	return r < 0 ? r : attach(layer, request, err);
+}
+
 static int mount_first(struct ovi_layer *layer, const struct request *request,
                        struct ovl2_error *err)
 {
@@ -254,22 +275,16 @@ static int mount_first(struct ovi_layer *layer, const struct request *request,
 
 	hold.is_writable = !request->read_only && !layer->record.is_committed;
 	memcpy(hold.flags, request->flags, sizeof(hold.flags));
-	r = hold.is_writable ? ovi_hold_check_detached(layer, err) : 0;
-	if (r < 0)
-		return r;
 	snprintf(hold.label, sizeof(hold.label), "%s", request->label ? request->label : "");
 
-	/* Docker makes these when it needs them; a layer of ours has them from the start. */
-	if (layer->record.is_foreign)
-		r = make_target(layer, "merged", err);
-	if (r == 0 && layer->record.is_foreign && hold.is_writable)
-		r = make_target(layer, "work", err);
+	if (hold.is_writable)
+		r = ovi_hold_check_detached(layer, err);
 	if (r == 0 && !layer->record.is_committed)
 		r = settle_leftover(layer, err);
 	if (r == 0 && request->skip_sync)
 		r = ovi_volatile_mark(layer->store, layer->dir, layer->id, err);
 	if (r == 0)
-		r = attach(layer, request, err);
+		r = attach_somewhere(layer, request, err);
 	if (r < 0)
 		return r;
 
