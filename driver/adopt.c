@@ -28,6 +28,9 @@ static int adopt(struct ovl2_store *store, const char *id, struct ovl2_error *er
 	if (ovi_sys.syncfs(store->home) < 0)
 		return ovi_fail_errno(err, "flush the filesystem of '%s'", store->path);
 
+	r = ovi_layer_make_targets(layer.dir, err);
+	if (r < 0)
+		return r;
 	layer.record.is_foreign = 0;
 	layer.record.is_read_write = !layer.record.is_committed;
 	r = ovi_record_write(layer.dir, &layer.record, 1, err);

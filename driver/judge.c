@@ -25,6 +25,7 @@ const char *ovi_remedy_text(enum ovi_remedy remedy)
 		[OVI_REMEDY_WRITE_RECORD] = "write its record anew from its files",
 		[OVI_REMEDY_WRITE_MARK] = "mark it as committed, for us and for Docker",
 		[OVI_REMEDY_WRITE_COUNT] = "count its mount once",
+		[OVI_REMEDY_MAKE_TARGETS] = "make them anew, empty",
 		[OVI_REMEDY_PUT_ENTRY_ASIDE] = "move the entry to the quarantine",
 	};
 
@@ -134,6 +135,9 @@ static int judge_record(struct court *court, struct ovi_found_layer *layer, stru
 	if (layer->record_state == OVI_FILE_DAMAGED)
 		return find(court, layer, "record", OVI_REMEDY_WRITE_RECORD, err,
 		            "its record is damaged");
+	if (is_ours && !layer->has_targets)
+		return find(court, layer, "directory", OVI_REMEDY_MAKE_TARGETS, err,
+		            "its work or merged directory is missing");
 	if (layer->has_children && !layer->has_mark)
 		return find(court, layer, "mark", OVI_REMEDY_WRITE_MARK, err,
 		            "it has children and is not marked as committed");

@@ -175,6 +175,17 @@ int ovi_layer_open_locked(struct ovl2_store *store, const char *id, struct ovi_l
 	return open_layer(store, id, 1, ret_layer, err);
 }
 
+int ovi_layer_make_targets(int dir, struct ovl2_error *err)
+{
+	static const char *const names[] = { "work", "merged" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (ovi_sys.mkdirat(dir, names[i], 0700) < 0 && errno != EEXIST)
+			return ovi_fail_errno(err, "create the layer's '%s'", names[i]);
+
+	return 0;
+}
+
 int ovi_layer_commit(struct ovi_layer *layer, struct ovl2_error *err)
 {
 	struct ovi_record record = layer->record;

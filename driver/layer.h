@@ -54,5 +54,11 @@ int ovi_layer_open_locked(struct ovl2_store *store, const char *id, struct ovi_l
  */
 int ovi_layer_settle(struct ovl2_store *store, const char *id, struct ovl2_error *err);
 
+/*
+ * Makes work and merged of the layer with directory `dir` where they are missing. Docker
+ * makes them when it needs them; a layer of ours has them from the start.
+ */
+int ovi_layer_make_targets(int dir, struct ovl2_error *err);
+
 /* Marks the layer as committed, for us and for Docker, if it is not yet. */
 int ovi_layer_commit(struct ovi_layer *layer, struct ovl2_error *err);

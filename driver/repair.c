@@ -126,6 +126,8 @@ static int write_record(struct ovl2_store *store, const struct ovi_found_layer *
 	r = make_way(store, layer, OVI_RECORD_NAME, err);
 	if (r == 0)
 		r = ovi_dir_open(store->home, layer->id, &dir, err);
+	if (r == 0)
+		r = ovi_layer_make_targets(dir, err);
 
 	return r < 0 ? r : ovi_record_write(dir, &record, 1, err);
 }
@@ -158,6 +160,15 @@ static int write_count(struct ovl2_store *store, const struct ovi_found_layer *l
 	memcpy(open.id, layer->id, sizeof(open.id));
 
 	return ovi_hold_write(&open, &hold, err);
+}
+
+static int make_targets(struct ovl2_store *store, const struct ovi_found_layer *layer,
+                        struct ovl2_error *err)
+{
+	cleanup_fd int dir = -1;
+	int r = ovi_dir_open(store->home, layer->id, &dir, err);
+
+	return r < 0 ? r : ovi_layer_make_targets(dir, err);
 }
 
 static int put_entry_aside(struct ovl2_store *store, const char *entry, struct ovl2_error *err)
@@ -193,6 +204,8 @@ static int apply_remedy(struct ovl2_store *store, const struct ovi_finding *find
 		return write_mark(store, layer, err);
 	case OVI_REMEDY_WRITE_COUNT:
 		return write_count(store, layer, err);
+	case OVI_REMEDY_MAKE_TARGETS:
+		return make_targets(store, layer, err);
 	case OVI_REMEDY_PUT_ENTRY_ASIDE:
 		return put_entry_aside(store, finding->entry, err);
 	case OVI_REMEDY_NONE:

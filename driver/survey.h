@@ -35,6 +35,7 @@ struct ovi_found_layer {
 	/* As found. `record` counts only when its state is good. */
 	int has_content; /* diff is a directory */
 	int has_mark;    /* Docker's `committed` */
+	int has_targets; /* work and merged, which a layer of ours has */
 	int is_mounted;
 	enum ovi_file_state link_state;
 	char link[OVI_LINK_SIZE]; /* "" unless good */
@@ -98,6 +99,7 @@ enum ovi_remedy {
 	OVI_REMEDY_WRITE_RECORD,
 	OVI_REMEDY_WRITE_MARK,
 	OVI_REMEDY_WRITE_COUNT,
+	OVI_REMEDY_MAKE_TARGETS,
 	OVI_REMEDY_PUT_ENTRY_ASIDE
 };
 

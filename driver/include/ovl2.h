@@ -299,7 +299,8 @@ OVL2_API int ovl2_store_list(struct ovl2_store *store, ovl2_layer_fn *each, void
 struct ovl2_problem {
 	/*
 	 * What it is about: "link", "entry" (of l), "lower", "record", "mark",
-	 * "content", "unflushed", "count" (of mounts), "stray", "mount", "attribute".
+	 * "directory", "content", "unflushed", "count" (of mounts), "stray", "mount",
+	 * "attribute".
 	 */
 	const char *kind;
 

@@ -480,6 +480,31 @@ static void collecting_takes_dead_links_and_the_quarantine(void **state)
 	assert_int_equal(ovl2_store_check(store, NULL, NULL, NULL, &err), 0);
 }
 
+static void missing_directories_of_ours_are_made_anew(void **state)
+{
+	struct test_place *place = *state;
+	cleanup_store struct ovl2_store *store = open_store(place);
+	cleanup_free char *home = store_path(place);
+	cleanup_fd int root = -1;
+	const struct test_entry gone[] = {
+		{ '-', "base/work", NULL, 0, 0, 0, 0, NULL },
+		{ '-', "child/merged", NULL, 0, 0, 0, 0, NULL },
+	};
+	struct ovl2_error err = { 0 };
+	size_t layers = 0;
+
+	create_layer(store, "base", NULL);
+	create_container(store, "child", "base");
+	root = open(home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	test_tree_make(root, gone, ARRAY_SIZE(gone));
+	assert_int_equal(ovl2_store_check(store, NULL, count_problem, &layers, &err), 2);
+	assert_int_equal(layers, 2);
+	assert_int_equal(ovl2_store_repair(store, NULL, NULL, NULL, &err), 0);
+	assert_int_equal(ovl2_store_check(store, NULL, NULL, NULL, &err), 0);
+	free(mount_layer(store, "child"));
+	assert_int_equal(unmount_layer(store, "child"), 0);
+}
+
 static int find_attribute(void *data, const struct ovl2_problem *problem)
 {
 	assert_string_equal(problem->kind, "attribute");
@@ -619,6 +644,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(mounted_layer_is_not_repaired),
 		cmocka_unit_test(collecting_takes_dead_links_and_the_quarantine),
 		cmocka_unit_test(deep_check_finds_overlay_attributes),
+		cmocka_unit_test(missing_directories_of_ours_are_made_anew),
 	};
 	struct CMUnitTest
 		tests[ARRAY_SIZE(scenarios) + 3 * ARRAY_SIZE(rows) + ARRAY_SIZE(record_rows)];
