@@ -24,6 +24,13 @@ struct place;
 /* How much is done: 60 seconds, minutes, or one of each for the test suite. */
 enum bench_tier { BENCH_TIER_QUICK, BENCH_TIER_FULL, BENCH_TIER_SMOKE };
 
+/* What single calls took, where one operation is many of them. */
+struct bench_latency {
+	double *values_ns;
+	size_t count;
+	size_t room;
+};
+
 struct bench_case {
 	/* The store to work in: see place.h. */
 	struct place *place;
@@ -41,6 +48,10 @@ struct bench_case {
 	/* Set by setup: what mount(2) is handed; 0 for nothing of the kind. */
 	uint64_t data_bytes;
 	uint64_t data_limit_bytes;
+
+	/* Filled by run with runner_add_latency(); empty where an operation is one call. */
+	struct bench_latency ours_latency;
+	struct bench_latency floor_latency;
 
 	/* Set by setup when this case cannot be measured: why, a sentence. */
 	char skipped[512];

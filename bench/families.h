@@ -8,6 +8,10 @@
 extern const struct bench bench_mount_depth;
 extern const struct bench bench_unmount_depth;
 
+/* storm.c */
+extern const struct bench bench_mount_storm;
+extern const struct bench bench_many_mounts;
+
 /* layer.c */
 extern const struct bench bench_create_remove;
 

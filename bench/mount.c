@@ -1,3 +1,4 @@
+#include "bare.h"
 #include "families.h"
 #include "place.h"
 
@@ -36,16 +37,7 @@ struct state {
 	char id[PLACE_ID_SIZE];
 	int is_created;
 	struct ovl2_mount_options options;
-	struct ovl2_mount_spec *spec;
-
-	/* What the library adds after workdir=, "index=off" say; and "". */
-	char more[256];
-
-	/* For the method fd: the lowers, topmost first, the upper and the work. */
-	int *lowers;
-	size_t lower_count;
-	int upper;
-	int work;
+	struct bare bare;
 
 	/* For the method relative, whose floor changes directory and back. */
 	int directory;
@@ -121,56 +113,6 @@ static int extrapolate_data(struct bench_case *c, enum ovl2_mount_method method,
 	return r;
 }
 
-/* Overlay options that come after the directories; mount(2) data shows them. */
-static int read_more_options(struct bench_case *c, struct state *state, struct ovl2_error *err)
-{
-	struct ovl2_mount_spec *spec = NULL;
-	const char *work;
-	const char *comma;
-	int r;
-
-	r = read_spec(c, 1, OVL2_MOUNT_RELATIVE, &spec, err);
-	if (r < 0)
-		return r;
-	work = strstr(spec->data, ",workdir=");
-	comma = work ? strchr(work + 1, ',') : NULL;
-	snprintf(state->more, sizeof(state->more), "%s", comma ? comma + 1 : "");
-	ovl2_mount_spec_free(spec);
-
-	return 0;
-}
-
-static int open_path(const char *path, int *ret_fd, struct ovl2_error *err)
-{
-	*ret_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (*ret_fd < 0)
-		return ovi_fail_errno(err, "open '%s'", path);
-
-	return 0;
-}
-
-static int open_directories(struct state *state, struct ovl2_error *err)
-{
-	const struct ovl2_mount_spec *spec = state->spec;
-	int r;
-
-	state->lowers = calloc(spec->lower_count, sizeof(*state->lowers));
-	if (!state->lowers)
-		return ovi_fail_memory(err);
-	for (; state->lower_count < spec->lower_count; state->lower_count++) {
-		size_t i = state->lower_count;
-
-		r = open_path(spec->lower[i], &state->lowers[i], err);
-		if (r < 0)
-			return r;
-	}
-	r = open_path(spec->upper, &state->upper, err);
-	if (r < 0)
-		return r;
-
-	return open_path(spec->work, &state->work, err);
-}
-
 static int prepare(struct bench_case *c, struct state *state, struct ovl2_error *err)
 {
 	int r;
@@ -180,19 +122,16 @@ static int prepare(struct bench_case *c, struct state *state, struct ovl2_error 
 		return r;
 	state->is_created = 1;
 
-	r = ovl2_layer_mount_spec(c->place->hasty, state->id, &state->options, &state->spec, err);
+	r = bare_open(c->place->hasty, state->id, &state->options, NULL, &state->bare, err);
 	if (r < 0)
 		return r;
-	if (state->spec->method == OVL2_MOUNT_ABSOLUTE ||
-	    state->spec->method == OVL2_MOUNT_RELATIVE) {
-		c->data_bytes = state->spec->data_bytes;
+	if (state->bare.spec->method == OVL2_MOUNT_ABSOLUTE ||
+	    state->bare.spec->method == OVL2_MOUNT_RELATIVE) {
+		c->data_bytes = state->bare.spec->data_bytes;
 		c->data_limit_bytes = DATA_LIMIT_BYTES;
 	}
-	r = read_more_options(c, state, err);
-	if (r < 0)
-		return r;
 
-	return state->spec->method == OVL2_MOUNT_FD ? open_directories(state, err) : 0;
+	return 0;
 }
 
 static int setup(struct bench_case *c, struct ovl2_error *err)
@@ -204,7 +143,7 @@ static int setup(struct bench_case *c, struct ovl2_error *err)
 	if (!state)
 		return ovi_fail_memory(err);
 	c->state = state;
-	state->upper = state->work = -1;
+	state->bare = (struct bare)BARE_NONE;
 	state->options.size = sizeof(state->options);
 	state->options.method = find_method(c->variant);
 	state->directory = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -245,17 +184,12 @@ static int teardown(struct bench_case *c, struct ovl2_error *err)
 	if (state->directory >= 0 && fchdir(state->directory) < 0)
 		r = ovi_fail_errno(err, "change back to the working directory");
 	if (state->is_created) {
-		if (state->spec)
-			umount2(state->spec->target, MNT_DETACH);
+		if (state->bare.spec)
+			umount2(state->bare.spec->target, MNT_DETACH);
 		r = ovl2_layer_remove(c->place->hasty, state->id, err);
 	}
-	for (size_t i = 0; i < state->lower_count; i++)
-		close(state->lowers[i]);
-	free(state->lowers);
-	ovi_close_fd(&state->upper);
-	ovi_close_fd(&state->work);
+	bare_close(&state->bare);
 	ovi_close_fd(&state->directory);
-	ovl2_mount_spec_free(state->spec);
 	free(state);
 	c->state = NULL;
 
@@ -281,76 +215,11 @@ static int unmount_ours(struct bench_case *c, struct ovl2_error *err)
 
 /* ------------------------------------------------------------------ floor -- */
 
-static int set_more_options(const struct state *state, int fs)
-{
-	char copy[sizeof(state->more)];
-	char *rest = copy;
-	char *option;
-
-	snprintf(copy, sizeof(copy), "%s", state->more);
-	while ((option = strsep(&rest, ","))) {
-		char *value = strchr(option, '=');
-		unsigned int command = value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG;
-
-		if (!*option)
-			continue;
-		if (value)
-			*value++ = '\0';
-		if (fsconfig(fs, command, option, value, 0) < 0)
-			return -1;
-	}
-
-	return 0;
-}
-
-static int set_descriptors(const struct state *state, int fs)
-{
-	for (size_t i = 0; i < state->lower_count; i++)
-		if (fsconfig(fs, FSCONFIG_SET_FD, "lowerdir+", NULL, state->lowers[i]) < 0)
-			return -1;
-	if (fsconfig(fs, FSCONFIG_SET_FD, "upperdir", NULL, state->upper) < 0)
-		return -1;
-
-	return fsconfig(fs, FSCONFIG_SET_FD, "workdir", NULL, state->work);
-}
-
-static int set_strings(const struct state *state, int fs)
-{
-	const struct ovl2_mount_spec *spec = state->spec;
-
-	for (size_t i = 0; i < spec->lower_count; i++)
-		if (fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir+", spec->lower[i], 0) < 0)
-			return -1;
-	if (fsconfig(fs, FSCONFIG_SET_STRING, "upperdir", spec->upper, 0) < 0)
-		return -1;
-
-	return fsconfig(fs, FSCONFIG_SET_STRING, "workdir", spec->work, 0);
-}
-
-static int mount_by_context(const struct state *state)
-{
-	cleanup_fd int tree = -1;
-	cleanup_fd int fs = fsopen("overlay", FSOPEN_CLOEXEC);
-	int r;
-
-	if (fs < 0)
-		return -1;
-	r = state->lowers ? set_descriptors(state, fs) : set_strings(state, fs);
-	if (r < 0 || set_more_options(state, fs) < 0 ||
-	    fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-		return -1;
-	tree = fsmount(fs, FSMOUNT_CLOEXEC, 0);
-	if (tree < 0)
-		return -1;
-
-	return move_mount(tree, "", AT_FDCWD, state->spec->target, MOVE_MOUNT_F_EMPTY_PATH);
-}
-
 static int before_floor(struct bench_case *c, struct ovl2_error *err)
 {
 	const struct state *state = c->state;
 
-	if (state->spec->method == OVL2_MOUNT_RELATIVE && fchdir(c->place->home) < 0)
+	if (state->bare.spec->method == OVL2_MOUNT_RELATIVE && fchdir(c->place->home) < 0)
 		return ovi_fail_errno(err, "change directory to '%s'", PLACE_HOME);
 
 	return 0;
@@ -359,28 +228,15 @@ static int before_floor(struct bench_case *c, struct ovl2_error *err)
 static int mount_floor(struct bench_case *c, struct ovl2_error *err)
 {
 	const struct state *state = c->state;
-	const struct ovl2_mount_spec *spec = state->spec;
-	int r;
 
-	if (spec->method == OVL2_MOUNT_FD || spec->method == OVL2_MOUNT_APPEND)
-		r = mount_by_context(state);
-	else
-		r = mount("overlay", spec->target, "overlay", 0, spec->data);
-	if (r < 0)
-		return ovi_fail_errno(err, "mount %zu lowers by %s on '%s'", spec->lower_count,
-		                      ovl2_mount_method_name(spec->method), spec->target);
-
-	return 0;
+	return bare_mount(&state->bare, err);
 }
 
 static int unmount_floor(struct bench_case *c, struct ovl2_error *err)
 {
 	const struct state *state = c->state;
 
-	if (umount2(state->spec->target, 0) < 0)
-		return ovi_fail_errno(err, "unmount '%s'", state->spec->target);
-
-	return 0;
+	return bare_unmount(&state->bare, err);
 }
 
 static int after_floor(struct bench_case *c, struct ovl2_error *err)
@@ -388,7 +244,8 @@ static int after_floor(struct bench_case *c, struct ovl2_error *err)
 	const struct state *state = c->state;
 	int r = unmount_floor(c, err);
 
-	if (r == 0 && state->spec->method == OVL2_MOUNT_RELATIVE && fchdir(state->directory) < 0)
+	if (r == 0 && state->bare.spec->method == OVL2_MOUNT_RELATIVE &&
+	    fchdir(state->directory) < 0)
 		return ovi_fail_errno(err, "change back to the working directory");
 
 	return r;

@@ -18,6 +18,16 @@ static json_t *whole(double ns)
 	return json_integer((json_int_t)(ns + 0.5));
 }
 
+static json_t *latency_json(const struct stats_tail *tail)
+{
+	if (!tail->count)
+		return json_null();
+
+	return json_pack("{s:I, s:o, s:o, s:o}", "count", (json_int_t)tail->count, "p50_ns",
+	                 whole(tail->p50), "p99_ns", whole(tail->p99), "p999_ns",
+	                 whole(tail->p999));
+}
+
 static json_t *series_json(const struct runner_series *series, size_t rounds)
 {
 	json_t *values;
@@ -29,10 +39,11 @@ static json_t *series_json(const struct runner_series *series, size_t rounds)
 	for (size_t i = 0; i < rounds; i++)
 		json_array_append_new(values, whole(series->values_ns[i]));
 
-	return json_pack("{s:s, s:o, s:o, s:o, s:f, s:o}", "title", series->title, "median_ns",
+	return json_pack("{s:s, s:o, s:o, s:o, s:f, s:o, s:o}", "title", series->title, "median_ns",
 	                 whole(series->summary.median), "low_ns", whole(series->summary.low),
 	                 "high_ns", whole(series->summary.high), "confidence",
-	                 series->summary.confidence, "values_ns", values);
+	                 series->summary.confidence, "latency", latency_json(&series->latency),
+	                 "values_ns", values);
 }
 
 static json_t *ratio_json(const struct runner_result *result)

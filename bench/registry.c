@@ -8,7 +8,8 @@ const struct bench *const bench_registry[] = {
 	/* First: removing looks at every layer of the store, and the others add many. */
 	&bench_create_remove,
 
-	&bench_mount_depth,   &bench_unmount_depth, &bench_diff, &bench_apply,
+	&bench_mount_depth,   &bench_unmount_depth, &bench_many_mounts,
+	&bench_mount_storm,   &bench_diff,          &bench_apply,
 	&bench_changes,       &bench_diff_size,     NULL,
 };
 

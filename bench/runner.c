@@ -46,6 +46,25 @@ double runner_clock_ns(void)
 	return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
+double *runner_add_latency(struct bench_latency *latency, size_t more)
+{
+	double *added;
+
+	if (latency->count + more > latency->room) {
+		size_t room = 2 * (latency->count + more);
+		double *values = realloc(latency->values_ns, room * sizeof(*values));
+
+		if (!values)
+			return NULL;
+		latency->values_ns = values;
+		latency->room = room;
+	}
+	added = latency->values_ns + latency->count;
+	latency->count += more;
+
+	return added;
+}
+
 /*
  * The smallest step that two readings show. clock_getres(2) says 1 ns everywhere
  * and leaves out what reading the clock takes.
@@ -247,6 +266,8 @@ static int measure(struct run *run, struct measurement *m, struct runner_result 
 	}
 
 	r = warm_up(run, m, err);
+	m->c->ours_latency.count = 0;
+	m->c->floor_latency.count = 0;
 	if (r == 0)
 		r = take_rounds(run, m, all, result->rounds, err);
 	if (r != 0)
@@ -301,6 +322,10 @@ static int do_case(struct run *run, struct bench_case *c, struct runner_result *
 			*err = end;
 	}
 
+	stats_find_tail(c->ours_latency.values_ns, c->ours_latency.count, &result->ours.latency);
+	stats_find_tail(c->floor_latency.values_ns, c->floor_latency.count, &result->floor.latency);
+	free(c->ours_latency.values_ns);
+	free(c->floor_latency.values_ns);
 	result->bytes = c->bytes;
 	result->files = c->files;
 	result->data_bytes = c->data_bytes;

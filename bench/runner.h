@@ -19,6 +19,9 @@ struct runner_series {
 	const char *title; /* NULL when this arm did not run */
 	double *values_ns;
 	struct stats_summary summary;
+
+	/* Of single calls, in all rounds; count 0 where an operation is one. */
+	struct stats_tail latency;
 };
 
 struct runner_result {
@@ -75,6 +78,12 @@ int runner_run(const struct bench *const *benches, struct place *place,
                struct ovl2_error *err);
 
 void runner_results_release(struct runner_results *results);
+
+/*
+ * Room for `more` times of single calls, which the caller fills in; NULL when out of
+ * memory. Those of the warm-up do not count.
+ */
+double *runner_add_latency(struct bench_latency *latency, size_t more);
 
 /* CLOCK_MONOTONIC, nanoseconds. */
 double runner_clock_ns(void);

@@ -59,3 +59,21 @@ void stats_summarise(double *values, size_t count, struct stats_summary *ret_sum
 	ret_summary->high = values[high - 1];
 	ret_summary->median = (values[(count - 1) / 2] + values[count / 2]) / 2;
 }
+
+/* The smallest value that so many of a thousand do not exceed. */
+static double find_rank(const double *sorted, size_t count, size_t per_thousand)
+{
+	return sorted[(count * per_thousand + 999) / 1000 - 1];
+}
+
+void stats_find_tail(double *values, size_t count, struct stats_tail *ret_tail)
+{
+	*ret_tail = (struct stats_tail){ .count = count };
+	if (!count)
+		return;
+
+	qsort(values, count, sizeof(*values), compare_doubles);
+	ret_tail->p50 = find_rank(values, count, 500);
+	ret_tail->p99 = find_rank(values, count, 990);
+	ret_tail->p999 = find_rank(values, count, 999);
+}

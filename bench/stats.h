@@ -26,5 +26,16 @@ struct stats_summary {
  */
 void stats_ranks(size_t count, size_t *ret_low, size_t *ret_high, double *ret_confidence);
 
+/* How long most take, and the few that take longest: nearest ranks. */
+struct stats_tail {
+	size_t count;
+	double p50;
+	double p99;
+	double p999;
+};
+
+/* Sorts `values`. All zeroes when `count` is 0. */
+void stats_find_tail(double *values, size_t count, struct stats_tail *ret_tail);
+
 /* Sorts `values`, then sums them up. `count` must not be 0. */
 void stats_summarise(double *values, size_t count, struct stats_summary *ret_summary);

@@ -18,6 +18,9 @@ enum {
 	COLUMN_OURS,
 	COLUMN_FLOOR,
 	COLUMN_RATIO,
+	COLUMN_P50,
+	COLUMN_P99,
+	COLUMN_P999,
 	COLUMN_PEER,
 	COLUMN_BYTES_RATE,
 	COLUMN_FILES_RATE,
@@ -31,6 +34,9 @@ static const struct column columns[COLUMN_COUNT] = {
 	[COLUMN_OURS] = { "OURS", SCOLS_FL_RIGHT },
 	[COLUMN_FLOOR] = { "FLOOR", SCOLS_FL_RIGHT },
 	[COLUMN_RATIO] = { "RATIO [INTERVAL]", SCOLS_FL_RIGHT },
+	[COLUMN_P50] = { "P50 OF ONE", SCOLS_FL_RIGHT },
+	[COLUMN_P99] = { "P99", SCOLS_FL_RIGHT },
+	[COLUMN_P999] = { "P99.9", SCOLS_FL_RIGHT },
 	[COLUMN_PEER] = { "PEER", SCOLS_FL_RIGHT },
 	[COLUMN_BYTES_RATE] = { "MB/S", SCOLS_FL_RIGHT },
 	[COLUMN_FILES_RATE] = { "FILES/S", SCOLS_FL_RIGHT },
@@ -73,6 +79,35 @@ static int set_time(struct libscols_line *line, const struct layout *layout, int
 	return set(line, layout, column, text);
 }
 
+/* Ours, and the floor's behind it. */
+static int set_pair(struct libscols_line *line, const struct layout *layout, int column,
+                    double ours_ns, double floor_ns)
+{
+	char ours[COLUMN_WIDTH];
+	char floor[COLUMN_WIDTH];
+	char text[2 * COLUMN_WIDTH + 4];
+
+	format_time(ours, ours_ns);
+	format_time(floor, floor_ns);
+	snprintf(text, sizeof(text), "%s (%s)", ours, floor);
+
+	return set(line, layout, column, text);
+}
+
+static int set_latency(struct libscols_line *line, const struct layout *layout,
+                       const struct runner_result *result)
+{
+	const struct stats_tail *ours = &result->ours.latency;
+	const struct stats_tail *floor = &result->floor.latency;
+
+	if (!ours->count)
+		return 0;
+
+	return set_pair(line, layout, COLUMN_P50, ours->p50, floor->p50) |
+	       set_pair(line, layout, COLUMN_P99, ours->p99, floor->p99) |
+	       set_pair(line, layout, COLUMN_P999, ours->p999, floor->p999);
+}
+
 /* Per second, of what one operation does in `ns`. */
 static int set_rate(struct libscols_line *line, const struct layout *layout, int column,
                     double amount, double ns)
@@ -99,6 +134,7 @@ static int set_figures(struct libscols_line *line, const struct layout *layout,
 	snprintf(text, sizeof(text), "%.2f [%.2f, %.2f]", result->ratio.median, result->ratio.low,
 	         result->ratio.high);
 	r |= set(line, layout, COLUMN_RATIO, text);
+	r |= set_latency(line, layout, result);
 	r |= set_rate(line, layout, COLUMN_BYTES_RATE, (double)result->bytes / 1e6, ours);
 	r |= set_rate(line, layout, COLUMN_FILES_RATE, (double)result->files, ours);
 
@@ -142,14 +178,15 @@ static int is_wanted(int column, const struct record *record, const struct bench
 
 		if (result->bench != bench)
 			continue;
-		if ((column == COLUMN_PEER && result->peer.title) ||
+		if ((column >= COLUMN_P50 && column <= COLUMN_P999 && result->ours.latency.count) ||
+		    (column == COLUMN_PEER && result->peer.title) ||
 		    (column == COLUMN_BYTES_RATE && result->bytes) ||
 		    (column == COLUMN_FILES_RATE && result->files) ||
 		    (column == COLUMN_DATA && result->data_bytes))
 			return 1;
 	}
 
-	return column < COLUMN_PEER;
+	return column < COLUMN_P50;
 }
 
 static int add_columns(struct libscols_table *table, const struct record *record,

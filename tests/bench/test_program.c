@@ -61,6 +61,7 @@ static const struct field series_fields[] = {
 	{ "low_ns", JSON_INTEGER, 0 },
 	{ "high_ns", JSON_INTEGER, 0 },
 	{ "confidence", JSON_REAL, 0 },
+	{ "latency", JSON_OBJECT, 1 },
 	{ "values_ns", JSON_ARRAY, 0 },
 	{ 0 },
 };

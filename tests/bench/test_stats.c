@@ -99,14 +99,37 @@ static void outlier_moves_neither_median_nor_interval(void **state)
 	assert_true(summary.high == 11);
 }
 
+static void tail_is_the_nearest_rank(void **state)
+{
+	double values[2000];
+	double one[] = { 7 };
+	struct stats_tail tail;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(values); i++)
+		values[i] = (double)(ARRAY_SIZE(values) - i);
+	stats_find_tail(values, ARRAY_SIZE(values), &tail);
+	assert_int_equal(tail.count, 2000);
+	assert_float_equal(tail.p50, 1000, 0);
+	assert_float_equal(tail.p99, 1980, 0);
+	assert_float_equal(tail.p999, 1998, 0);
+
+	stats_find_tail(one, 1, &tail);
+	assert_float_equal(tail.p50, 7, 0);
+	assert_float_equal(tail.p999, 7, 0);
+	stats_find_tail(NULL, 0, &tail);
+	assert_int_equal(tail.count, 0);
+}
+
 int main(int argc, char **argv)
 {
-	struct CMUnitTest tests[ARRAY_SIZE(rank_rows) + 4];
+	struct CMUnitTest tests[ARRAY_SIZE(rank_rows) + 5];
 	size_t count = 0;
 
 	for (; count < ARRAY_SIZE(rank_rows); count++)
 		tests[count] = test_case(rank_rows[count].title, check_ranks, &rank_rows[count]);
 	tests[count++] = (struct CMUnitTest)cmocka_unit_test(interval_never_lacks_confidence);
+	tests[count++] = (struct CMUnitTest)cmocka_unit_test(tail_is_the_nearest_rank);
 	tests[count++] = (struct CMUnitTest)cmocka_unit_test(median_of_odd_count_is_the_middle);
 	tests[count++] = (struct CMUnitTest)cmocka_unit_test(median_of_even_count_lies_between);
 	tests[count++] =
