@@ -12,6 +12,12 @@ extern const struct bench bench_unmount_depth;
 extern const struct bench bench_mount_storm;
 extern const struct bench bench_many_mounts;
 
+/* scale.c */
+extern const struct bench bench_scale_open;
+extern const struct bench bench_scale_list;
+extern const struct bench bench_scale_exists;
+extern const struct bench bench_scale_mount;
+
 /* layer.c */
 extern const struct bench bench_create_remove;
 
