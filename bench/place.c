@@ -164,6 +164,9 @@ static int open_stores(struct place *place, struct ovl2_error *err)
 	if (mkdir(PLACE_ROOT, 0700) < 0 || mkdir(PLACE_HOME, 0710) < 0 ||
 	    mkdir(PLACE_ROOT "/run", 0700) < 0)
 		return ovi_fail_errno(err, "make directories in '%s'", PLACE_ROOT);
+	/* Where /run is on a host: in memory. */
+	if (mount("tmpfs", PLACE_ROOT "/run", "tmpfs", 0, "size=16m,mode=0700") < 0)
+		return ovi_fail_errno(err, "mount a tmpfs on '%s/run'", PLACE_ROOT);
 	place->root = open(PLACE_ROOT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	place->home = open(PLACE_HOME, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (place->root < 0 || place->home < 0)
@@ -216,6 +219,7 @@ void place_close(struct place *place)
 	ovi_close_fd(&place->home);
 	ovi_close_fd(&place->root);
 
+	umount2(PLACE_ROOT "/run", MNT_DETACH);
 	image_close(place->image);
 	if (place->scratch.dir >= 0)
 		umount2(PLACE_MOUNT_POINT, MNT_DETACH);
