@@ -104,7 +104,7 @@ int ovi_quota_read_state(int dir, struct ovi_quota_state *ret_state, struct ovl2
 int ovi_quota_require(int home, const char *path, struct ovl2_error *err)
 {
 	uint32_t project = ovi_quota_get_project(home);
-	struct ovi_quota_state state;
+	struct ovi_quota_state state = { 0 };
 	int r;
 
 	r = ovi_quota_read_state(home, &state, err);
