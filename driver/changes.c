@@ -380,7 +380,9 @@ static int open_subject(struct subject *subject, struct ovl2_error *err)
 	r = ovi_layer_open(subject->store, subject->id, &layer, err);
 	if (r == 0)
 		r = ovi_dir_open(layer.dir, "diff", &subject->upper, err);
-	if (r == 0)
+	if (r == 0 && subject->store->attributes == &ovi_user_attributes)
+		r = 1;
+	else if (r == 0)
 		r = ovi_marks_are_user(subject->upper, err);
 	if (r < 0)
 		return r;

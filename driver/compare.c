@@ -48,7 +48,7 @@ static int call(struct compare *job, struct ovi_change *change, size_t path_leng
 	if (path.failed)
 		return ovi_fail_memory(job->err);
 	change->path = path.text;
-	if (job->audience->wants_stat && change->kind != OVL2_CHANGE_DELETE && !change->self) {
+	if (job->audience->wants_stat && change->parent && !change->self) {
 		if (ovi_sys.fstatat(change->parent->fd, change->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			return ovi_fail_errno(job->err, "look at '/%s'", path.text);
 		change->st = &st;

@@ -1,5 +1,6 @@
 #include "marks.h"
 
+#include "attributes.h"
 #include "cleanup.h"
 #include "fail.h"
 #include "sys.h"
@@ -12,6 +13,11 @@
 
 /* XATTR_LIST_MAX of Linux. */
 #define MAX_BYTES 65536
+
+static const struct ovi_attributes *names_of(int are_user)
+{
+	return are_user ? &ovi_user_attributes : &ovi_trusted_attributes;
+}
 
 /* The attributes' names of an open file: in `small`, or in `*ret_large` to be freed. */
 static ssize_t list(int fd, char *small, size_t size, char **ret_large)
@@ -65,8 +71,7 @@ static int read_opaque(int dir, const char *key, struct ovi_marks *marks, struct
 
 int ovi_marks_read(int dir, int are_user, struct ovi_marks *ret_marks, struct ovl2_error *err)
 {
-	const char *prefix = are_user ? USER : TRUSTED;
-	size_t prefix_length = strlen(prefix);
+	const struct ovi_attributes *known = names_of(are_user);
 	cleanup_free char *large = NULL;
 	char small[1024];
 	ssize_t length = list(dir, small, sizeof(small), &large);
@@ -80,12 +85,10 @@ int ovi_marks_read(int dir, int are_user, struct ovi_marks *ret_marks, struct ov
 	for (ssize_t at = 0; at < length && r == 0; at += (ssize_t)strlen(names + at) + 1) {
 		const char *key = names + at;
 
-		if (strncmp(key, prefix, prefix_length) != 0)
-			continue;
 		/* With userxattr the kernel follows none (ovl_fs_params_verify). */
-		if (!are_user && strcmp(key + prefix_length, "redirect") == 0)
+		if (!are_user && strcmp(key, known->redirect) == 0)
 			ret_marks->is_redirected = 1;
-		if (strcmp(key + prefix_length, "opaque") == 0)
+		if (strcmp(key, known->opaque) == 0)
 			r = read_opaque(dir, key, ret_marks, err);
 	}
 
@@ -94,7 +97,7 @@ int ovi_marks_read(int dir, int are_user, struct ovi_marks *ret_marks, struct ov
 
 int ovi_marks_are_whiteout(int dir, const char *name, int are_user, struct ovl2_error *err)
 {
-	const char *key = are_user ? USER "whiteout" : TRUSTED "whiteout";
+	const char *key = names_of(are_user)->whiteout;
 	struct ovi_xattr_path path = ovi_xattr_path(dir, name);
 
 	if (ovi_sys.lgetxattr(path.text, key, NULL, 0) >= 0)
