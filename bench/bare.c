@@ -168,8 +168,11 @@ static int mount_by_context(const struct bare *bare)
 	if (fs < 0)
 		return -1;
 	r = bare->lowers ? set_descriptors(bare, fs) : set_strings(bare, fs);
-	if (r < 0 || set_more_options(bare, fs) < 0 ||
-	    fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+
+	/* What mount(2) is told as well, and every mount table shows. */
+	if (r < 0 || fsconfig(fs, FSCONFIG_SET_STRING, "source", "overlay", 0) < 0)
+		return -1;
+	if (set_more_options(bare, fs) < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		return -1;
 	tree = fsmount(fs, FSMOUNT_CLOEXEC, 0);
 	if (tree < 0)
