@@ -8,7 +8,8 @@
 
 /*
  * Stores whose marks are user.overlay.*: what a store in a user namespace has to use,
- * and root may. Mounts have to read and write those.
+ * and root may. Mounts have to read and write those, and everything that reads a layer
+ * has to know them.
  */
 
 static struct ovl2_store *open_user_store(const struct test_place *place)
@@ -97,6 +98,48 @@ static void marks_are_in_the_user_namespace(void **state)
 	assert_string_equal(shown, "d dir\nf dir/two\nf file\nd remade\nf remade/new\n");
 }
 
+static void changes_know_them(void **state)
+{
+	const struct ovl2_diff_options compare = { .size = sizeof(compare),
+		                                   .method = OVL2_DIFF_COMPARE };
+	struct test_place *place = *state;
+	cleanup_store struct ovl2_store *store = open_user_store(place);
+	cleanup_free char *by_upper = NULL;
+	cleanup_free char *by_comparing = NULL;
+
+	create_stack(store);
+	by_upper = list_changes(store, "box", NULL);
+	by_comparing = list_changes(store, "box", &compare);
+	assert_string_equal(by_upper, "C /dir\nD /dir/one\nC /file\nC /remade\nA /remade/new\n"
+	                              "D /remade/old\n");
+	assert_string_equal(by_upper, by_comparing);
+}
+
+/* The marks are no content: they do not travel. */
+static void diff_goes_into_another_layer(void **state)
+{
+	struct test_place *place = *state;
+	cleanup_store struct ovl2_store *store = open_user_store(place);
+	cleanup_free char *names = NULL;
+	cleanup_free char *before = NULL;
+	cleanup_free char *after = NULL;
+	cleanup_fd int tar = -1;
+	struct ovl2_error err = { 0 };
+
+	create_stack(store);
+	tar = diff_layer(store, "box", OVL2_DIFF_AUTO);
+	names = test_tar_list(tar);
+	assert_null(strstr(names, "overlay."));
+	assert_contains(names, "user.mine");
+
+	assert_int_equal(lseek(tar, 0, SEEK_SET), 0);
+	create_layer(store, "copy", "base");
+	assert_ok(ovl2_layer_apply(store, "copy", tar, NULL, &err), &err);
+	before = describe_layer(store, "box", TEST_TREE_NO_DIRECTORY_TIMES);
+	after = describe_layer(store, "copy", TEST_TREE_NO_DIRECTORY_TIMES);
+	test_text_assert_same(before, after, "the layer and its copy");
+}
+
 static void names_are_told(void **state)
 {
 	cleanup_store struct ovl2_store *store = open_user_store(*state);
@@ -112,6 +155,8 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(option_is_in_the_mount_table),
 		cmocka_unit_test(marks_are_in_the_user_namespace),
+		cmocka_unit_test(changes_know_them),
+		cmocka_unit_test(diff_goes_into_another_layer),
 		cmocka_unit_test(names_are_told),
 	};
 
