@@ -72,10 +72,12 @@ static void add_matrix(struct ovi_strbuf *page, const json_t *matrix)
 	size_t i;
 
 	(void)snprintf(span, sizeof(span), "%zu", json_array_size(columns) + 1);
-	ovi_strbuf_add(page, "<section id=\"matrix\">\n<h2>Probes</h2>\n<div class=\"scroll\">\n"
-	                     "<table>\n<caption>Every answer was found by trying it, with its "
-	                     "verdict and what was seen.</caption>\n"
-	                     "<thead><tr><th scope=\"col\">Question</th>");
+	ovi_strbuf_add(
+		page,
+		"<section id=\"matrix\">\n<h2>Probes</h2>\n<div class=\"scroll\" tabindex=\"0\">\n"
+		"<table class=\"matrix\">\n<caption>Every answer was found by trying it, with its "
+		"verdict and what was seen.</caption>\n"
+		"<thead><tr><th scope=\"col\">Question</th>");
 	json_array_foreach(columns, i, column)
 		html(page, "<th scope=\"col\">%</th>", report_string(column, "label"));
 	html(page,
