@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2034 # used by the scripts that source this
+# shellcheck shell=sh disable=SC2034,SC2154 # shared with the scripts that source this
 # SPDX-License-Identifier: MIT
 #
 # The kernel lab: Debian's kernels in QEMU, with our programs on a disk. Sourced by
@@ -42,8 +42,9 @@ lab_check_machine()
 	for lab_program in qemu-system-x86_64 apt-get dpkg-deb mke2fs mkfs.xfs xz; do
 		command -v "$lab_program" >/dev/null || lab_skip "$lab_program is not installed"
 	done
-	[ -x /bin/busybox ] && ! ldd /bin/busybox >/dev/null 2>&1 ||
+	if [ ! -x /bin/busybox ] || ldd /bin/busybox >/dev/null 2>&1; then
 		lab_skip "busybox-static is not installed"
+	fi
 }
 
 # Builds our programs without sanitizers, which emulation would make too slow.
@@ -129,9 +130,8 @@ lab_take_kernel()
 	lab_release=${lab_package#linux-image-}
 	lab_release=${lab_release%%_*}
 	lab_kernel=$lab_home/kernels/$lab_release
-	if [ "$lab_kernel/initramfs" -nt "$lab_top/tests/vm/init" ]; then
+	[ -z "$(find "$lab_kernel/initramfs" -newer "$lab_top/tests/vm/init" 2>/dev/null)" ] ||
 		return 0
-	fi
 
 	rm -rf "$lab_scratch/kernel" "$lab_scratch"/linux-image-*.deb
 	mkdir -p "$lab_scratch/kernel" "$lab_home/kernels"
