@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -79,6 +80,11 @@ static int grow(struct ovi_names *names, size_t length)
 	return 0;
 }
 
+static void keep_name(char to[NAME_MAX + 1], const char *name)
+{
+	memcpy(to, name, strlen(name) + 1);
+}
+
 /* Keeps the first half; what comes from there on is for the next listing. */
 static int drop_half(struct ovi_names *names)
 {
@@ -93,7 +99,7 @@ static int drop_half(struct ovi_names *names)
 	text = malloc(room);
 	if (!text)
 		return -1;
-	strcpy(names->ceiling, names->text + names->order[kept] + 1);
+	keep_name(names->ceiling, names->text + names->order[kept] + 1);
 	names->has_ceiling = 1;
 	for (size_t i = 0; i < kept; i++) {
 		const char *name = names->text + names->order[i];
@@ -200,6 +206,6 @@ void ovi_names_next(struct ovi_names *names)
 {
 	/* The last one of several listings: where the next one begins. */
 	if (names->at + 1 == names->count && names->has_ceiling)
-		strcpy(names->after, names->text + names->order[names->at] + 1);
+		keep_name(names->after, names->text + names->order[names->at] + 1);
 	names->at++;
 }

@@ -7,6 +7,7 @@
 
 #include <ovl2.h>
 
+#include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,8 +28,8 @@ struct ovi_names {
 	size_t at;
 
 	/* Only names behind `after` are of interest; those from `ceiling` on came too late. */
-	char after[256];
-	char ceiling[256];
+	char after[NAME_MAX + 1];
+	char ceiling[NAME_MAX + 1];
 	int has_ceiling;
 	int is_listed;
 	int is_at_end;

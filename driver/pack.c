@@ -296,7 +296,7 @@ static int open_in_view(struct ovi_pack *pack, const char *path, int *ret_fd,
 static int open_data_below(const struct reader *reader, const struct stat *st, int *fd)
 {
 	struct stat shown;
-	int below;
+	int below = -1;
 	int r;
 
 	r = open_in_view(reader->in_order, reader->path, &below, reader->err);

@@ -110,18 +110,20 @@ static int set_options(struct ovi_press *press, struct ovl2_error *err)
 	int is_gzip = press->options.compression == OVL2_COMPRESSION_GZIP;
 	const char *filter = is_gzip ? "gzip" : "zstd";
 	char *options = press->filter_options;
+	size_t size = sizeof(press->filter_options);
 	int level = press->options.level;
+	int length = 0;
 
 	if (!is_gzip && press->options.compression != OVL2_COMPRESSION_ZSTD)
 		return ovi_fail(err, OVL2_E_INVALID, "there is no compression %d",
 		                (int)press->options.compression);
 	/* Of gzip 0 would store, of zstd it is the default. */
 	if (level)
-		snprintf(options, sizeof(press->filter_options), "%s:compression-level=%d", filter,
-		         level);
+		length = snprintf(options, size, "%s:compression-level=%d", filter, level);
 	/* The same bytes whenever it is made. */
 	if (is_gzip)
-		strcat(options, *options ? ",gzip:!timestamp" : "gzip:!timestamp");
+		snprintf(options + length, size - (size_t)length, "%sgzip:!timestamp",
+		         length ? "," : "");
 
 	return check_options(press, err);
 }
