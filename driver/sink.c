@@ -22,6 +22,9 @@
 /* As much as is moved before the caller hears of it. */
 #define MAX_KERNEL_BYTES ((uint64_t)8 << 20)
 
+/* The most that a process without privileges may ask for (pipe-max-size). */
+#define PIPE_BYTES (1 << 20)
+
 enum kind {
 	SINK_OTHER,
 	SINK_PIPE, /* takes pages of files as they are: splice(2) */
@@ -289,8 +292,12 @@ static void choose_kind(struct ovi_sink *sink)
 	if (sink->options->write || sink->digest || sink->press ||
 	    ovi_sys.fstatat(sink->fd, "", &st, AT_EMPTY_PATH) < 0)
 		return;
-	if (S_ISFIFO(st.st_mode))
+	if (S_ISFIFO(st.st_mode)) {
 		sink->kind = SINK_PIPE;
+		/* Fewer turns between who writes and who reads. Where it cannot be: as it is. */
+		if (fcntl(sink->fd, F_GETPIPE_SZ) < PIPE_BYTES)
+			(void)fcntl(sink->fd, F_SETPIPE_SZ, PIPE_BYTES);
+	}
 	if (S_ISREG(st.st_mode))
 		sink->kind = SINK_FILE;
 }
