@@ -23,6 +23,8 @@ extern const struct bench bench_create_remove;
 
 /* diff.c */
 extern const struct bench bench_diff;
+extern const struct bench bench_diff_pipe;
+extern const struct bench bench_diff_file;
 extern const struct bench bench_changes;
 extern const struct bench bench_diff_size;
 
