@@ -89,7 +89,7 @@ static int run_ours(struct bench_case *c, struct ovl2_error *err)
 {
 	struct state *state = c->state;
 
-	return ovl2_layer_apply(c->place->store, state->id, state->dataset->tar, NULL, err);
+	return ovl2_layer_apply(c->place->store, state->id, NULL, state->dataset->tar, NULL, err);
 }
 
 static int after_ours(struct bench_case *c, struct ovl2_error *err)

@@ -9,6 +9,8 @@
 #include "fail.h"
 #include "hold.h"
 #include "layer.h"
+#include "options.h"
+#include "owner.h"
 #include "quota.h"
 #include "sys.h"
 #include "unpack.h"
@@ -19,6 +21,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mount.h>
 
 static int check_ready(struct ovi_layer *layer, struct ovl2_error *err)
 {
@@ -80,6 +83,39 @@ static int double_layer(const struct ovi_layer *layer, const struct ovi_stage *s
 	return r;
 }
 
+/*
+ * What is unpacked goes through a mount of its own, attached nowhere, on which no
+ * device works, no bit sets an id and nothing runs: whoever gets hold of a descriptor
+ * of it, a device in a tar stays a name. It is a second wall: without it, as in a
+ * sandbox that forbids it, the first one stands.
+ */
+static void detach(const struct ovl2_store *store, struct ovi_place *place)
+{
+	struct mount_attr attributes = {
+		.attr_set = MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
+	};
+	cleanup_fd int tree = -1;
+	int root = -1;
+
+	tree = ovi_sys.open_tree(place->root, "",
+	                         OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	if (tree >= 0 &&
+	    ovi_sys.mount_setattr(tree, "", AT_EMPTY_PATH, &attributes, sizeof(attributes)) == 0)
+		root = ovi_sys.openat(tree, ".", O_RDONLY | O_DIRECTORY, 0);
+	if (root < 0) {
+		ovi_store_log(store, OVL2_LOG_DEBUG, "no mount of its own for what is unpacked: %s",
+		              strerror(errno));
+		return;
+	}
+	close(place->root);
+	place->root = root;
+	/*
+	 * Without it the mount belongs to no namespace. Each step off it then changes
+	 * the kernel's count of mounts, and openat2(2) says EAGAIN to every "..".
+	 */
+	place->mount = steal_fd(&tree);
+}
+
 /* `ret_link` tells this layer from any other that has its id later. */
 static int prepare(struct ovl2_store *store, const char *id, struct ovi_stage *stage,
                    struct ovi_place *place, char ret_link[OVI_LINK_SIZE], struct ovl2_error *err)
@@ -97,6 +133,8 @@ static int prepare(struct ovl2_store *store, const char *id, struct ovi_stage *s
 		r = ovi_stage_create(store, stage, err);
 	if (r == 0)
 		r = double_layer(&layer, stage, &place->root, err);
+	if (r == 0)
+		detach(store, place);
 	if (r == 0 && layer.chain.count)
 		r = ovi_view_open(store, layer.record.parent, &place->below, err);
 	memcpy(ret_link, layer.link, OVI_LINK_SIZE);
@@ -154,30 +192,54 @@ static int publish(struct ovl2_store *store, const char *id, const char *link,
 
 /* What a tar brings counts against the layer's quota, whoever unpacks it. */
 static int unpack(struct ovl2_store *store, const struct ovi_stage *stage, struct ovi_place *place,
-                  int fd, struct ovl2_error *err)
+                  const struct ovl2_apply_options *options, int fd, struct ovl2_error *err)
 {
 	int has_quota = ovi_quota_get_project(stage->dir) >= OVI_FIRST_PROJECT;
 	int had_resource_capability = has_quota ? ovi_quota_enter() : 0;
-	int r = ovi_unpack(store, place, fd, err);
+	int r = ovi_unpack(store, place, options, fd, err);
 
 	ovi_quota_leave(had_resource_capability);
 
 	return r;
 }
 
-int ovl2_layer_apply(struct ovl2_store *store, const char *id, int fd, uint64_t *ret_bytes,
+static int read_options(const struct ovl2_apply_options *given, struct ovl2_apply_options *own,
+                        struct ovi_place *place, struct ovl2_error *err)
+{
+	int r;
+
+	r = ovi_options_read(given, own, sizeof(*own), err);
+	if (r == 0)
+		r = ovi_owner_check(own->uid_map, own->uid_map_count, err);
+	if (r == 0)
+		r = ovi_owner_check(own->gid_map, own->gid_map_count, err);
+	if (r < 0)
+		return r;
+
+	/* Directories that no entry speaks of are root's, if it is mapped. */
+	(void)ovi_owner_map(own->uid_map, own->uid_map_count, 0, &place->implied_uid);
+	(void)ovi_owner_map(own->gid_map, own->gid_map_count, 0, &place->implied_gid);
+
+	return 0;
+}
+
+int ovl2_layer_apply(struct ovl2_store *store, const char *id,
+                     const struct ovl2_apply_options *options, int fd, uint64_t *ret_bytes,
                      struct ovl2_error *err)
 {
 	cleanup_utf8 struct ovi_utf8 utf8 = ovi_utf8_enter();
 	cleanup_stage struct ovi_stage stage = { .dir = -1 };
+	struct ovl2_apply_options own = { 0 };
 	struct ovi_place place = OVI_PLACE_NONE;
 	char link[OVI_LINK_SIZE];
 	uint64_t bytes = 0;
 	int r;
 
-	r = prepare(store, id, &stage, &place, link, err);
+	r = read_options(options, &own, &place, err);
 	if (r == 0)
-		r = unpack(store, &stage, &place, fd, err);
+		r = prepare(store, id, &stage, &place, link, err);
+	if (r == 0)
+		r = unpack(store, &stage, &place, &own, fd, err);
 	if (r == 0 && ret_bytes)
 		r = ovi_changes_size_of_upper(place.root, &bytes, err);
 	if (r == 0)

@@ -4,26 +4,40 @@
 #include "dir.h"
 #include "fail.h"
 #include "sys.h"
+#include "walk.h"
 #include "whiteout.h"
 
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 
+#define MAX_TRIES 100
+
 static int fail_name(struct ovl2_error *err, const char *name, const char *problem)
 {
 	return ovi_fail(err, OVL2_E_CORRUPT, "tar entry '%s': %s", name, problem);
 }
 
+static void forget(struct ovi_place *place)
+{
+	for (size_t i = 0; i < OVI_PLACE_CACHE; i++)
+		if (place->cache[i].is_open) {
+			close(place->cache[i].fd);
+			place->cache[i].is_open = 0;
+		}
+}
+
 void ovi_place_release(struct ovi_place *place)
 {
-	if (place->parent >= 0)
-		close(place->parent);
+	forget(place);
+	for (size_t i = 0; i < OVI_PLACE_CACHE; i++)
+		ovi_strbuf_release(&place->cache[i].path);
 	if (place->below >= 0)
 		close(place->below);
 	if (place->root >= 0)
 		close(place->root);
-	ovi_strbuf_release(&place->parent_path);
+	if (place->mount >= 0)
+		close(place->mount);
 	*place = (struct ovi_place)OVI_PLACE_NONE;
 }
 
@@ -65,18 +79,33 @@ int ovi_place_normalise(const char *name, struct ovi_strbuf *path, struct ovl2_e
 }
 
 /* Opens a directory inside the root, links in the layer followed. errno on failure. */
-int ovi_place_open(const struct ovi_place *place, const char *path)
+int ovi_place_open(struct ovi_place *place, const char *path)
 {
 	const struct open_how how = {
 		.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
 		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV,
 	};
+	int tries = 0;
 	int fd;
 
-	/* EAGAIN: a rename elsewhere on the system; the kernel cannot be sure. */
+	if (place->has_no_openat2)
+		return ovi_walk_open(place->root, path);
+
+	/*
+	 * EAGAIN: a rename or mount elsewhere on the system, and the kernel cannot be
+	 * sure where ".." led. Where that does not end, it is walked by hand.
+	 */
 	do {
 		fd = ovi_sys.openat2(place->root, *path ? path : ".", &how);
-	} while (fd < 0 && (errno == EAGAIN || errno == EINTR));
+	} while (fd < 0 && (errno == EAGAIN || errno == EINTR) && ++tries < MAX_TRIES);
+	if (fd < 0 && errno == EAGAIN)
+		return ovi_walk_open(place->root, path);
+
+	/* Sandboxes older than the call say EPERM. */
+	if (fd < 0 && (errno == ENOSYS || errno == EPERM)) {
+		place->has_no_openat2 = 1;
+		return ovi_walk_open(place->root, path);
+	}
 
 	return fd;
 }
@@ -97,7 +126,9 @@ static int make_implied(struct ovi_place *place, int dir, const char *path, cons
 	    errno != ENOTDIR && errno != ELOOP)
 		return ovi_fail_errno(err, "look for '%s' below", path);
 	if (!S_ISDIR(st.st_mode))
-		st = (struct stat){ .st_mode = 0755 };
+		st = (struct stat){ .st_mode = 0755,
+			            .st_uid = place->implied_uid,
+			            .st_gid = place->implied_gid };
 
 	if (ovi_sys.mkdirat(dir, name, 0700) < 0)
 		return ovi_fail_errno(err, "create '%s'", path);
@@ -175,41 +206,89 @@ static int make_parents(struct ovi_place *place, const char *path, struct ovl2_e
 	return 0;
 }
 
-/* Opens the directory an entry goes into, and keeps it for the next one. */
-static int open_parent(struct ovi_place *place, const char *path, size_t length,
+/* What is needed least: nothing, or what was used longest ago. */
+static struct ovi_place_directory *choose_slot(struct ovi_place *place)
+{
+	struct ovi_place_directory *oldest = &place->cache[0];
+
+	for (size_t i = 0; i < OVI_PLACE_CACHE; i++) {
+		struct ovi_place_directory *slot = &place->cache[i];
+
+		if (!slot->is_open)
+			return slot;
+		if (slot->used < oldest->used)
+			oldest = slot;
+	}
+
+	return oldest;
+}
+
+int ovi_place_keep(struct ovi_place *place, const char *path, size_t length, int fd,
+                   struct ovl2_error *err)
+{
+	struct ovi_place_directory *slot = choose_slot(place);
+
+	if (slot->is_open)
+		close(slot->fd);
+	slot->fd = fd;
+	slot->is_open = 1;
+	slot->used = ++place->clock;
+	ovi_strbuf_cut(&slot->path, 0);
+	ovi_strbuf_add_bytes(&slot->path, path, length);
+
+	return slot->path.failed ? ovi_fail_memory(err) : 0;
+}
+
+static int find_open(struct ovi_place *place, const char *path, size_t length)
+{
+	for (size_t i = 0; i < OVI_PLACE_CACHE; i++) {
+		struct ovi_place_directory *slot = &place->cache[i];
+
+		if (slot->is_open && slot->path.length == length &&
+		    memcmp(slot->path.text, path, length) == 0) {
+			slot->used = ++place->clock;
+			return slot->fd;
+		}
+	}
+
+	return -1;
+}
+
+static int fail_open(struct ovl2_error *err, const char *path)
+{
+	if (errno == ELOOP || errno == EXDEV)
+		return fail_name(err, path, "its directory leads through links in a circle");
+
+	return ovi_fail_errno(err, "open '%s'", path);
+}
+
+/* Opens the directory an entry goes into, and keeps it for the next ones. */
+static int open_parent(struct ovi_place *place, const char *path, size_t length, int *ret_dir,
                        struct ovl2_error *err)
 {
+	cleanup_free char *parent = NULL;
+	cleanup_fd int fd = -1;
 	int r;
 
-	if (place->parent >= 0 && !place->is_stale && place->parent_path.length == length &&
-	    memcmp(place->parent_path.text, path, length) == 0)
+	*ret_dir = find_open(place, path, length);
+	if (*ret_dir >= 0)
 		return 0;
 
-	if (place->parent >= 0)
-		close(place->parent);
-	place->parent = -1;
-	place->is_stale = 0;
-	ovi_strbuf_cut(&place->parent_path, 0);
-	ovi_strbuf_add_bytes(&place->parent_path, path, length);
-	if (place->parent_path.failed)
+	parent = strndup(path, length);
+	if (!parent)
 		return ovi_fail_memory(err);
-
-	path = place->parent_path.text;
-	place->parent = ovi_place_open(place, path);
-	if (place->parent < 0 && (errno == ENOENT || errno == ENOTDIR)) {
-		r = make_parents(place, path, err);
+	fd = ovi_place_open(place, parent);
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) {
+		r = make_parents(place, parent, err);
 		if (r < 0)
 			return r;
-		place->parent = ovi_place_open(place, path);
+		fd = ovi_place_open(place, parent);
 	}
-	if (place->parent < 0 && (errno == ELOOP || errno == EXDEV))
-		return ovi_fail(err, OVL2_E_CORRUPT,
-		                "tar entry '%s': its directory leads through links in a circle",
-		                path);
-	if (place->parent < 0)
-		return ovi_fail_errno(err, "open '%s'", path);
+	if (fd < 0)
+		return fail_open(err, parent);
+	*ret_dir = steal_fd(&fd);
 
-	return 0;
+	return ovi_place_keep(place, parent, length, *ret_dir, err);
 }
 
 int ovi_place_locate(struct ovi_place *place, const char *path, int *ret_dir, const char **ret_name,
@@ -218,10 +297,12 @@ int ovi_place_locate(struct ovi_place *place, const char *path, int *ret_dir, co
 	const char *slash = strrchr(path, '/');
 	int r;
 
-	r = open_parent(place, path, slash ? (size_t)(slash - path) : 0, err);
+	if (place->is_stale)
+		forget(place);
+	place->is_stale = 0;
+	r = open_parent(place, path, slash ? (size_t)(slash - path) : 0, ret_dir, err);
 	if (r < 0)
 		return r;
-	*ret_dir = place->parent;
 	*ret_name = slash ? slash + 1 : path;
 
 	return 0;

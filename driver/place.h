@@ -11,29 +11,53 @@
 
 #include <ovl2.h>
 
+#include <stdint.h>
+#include <sys/types.h>
+
+/* A tar goes into a directory, out of it and back again: this many are kept open. */
+#define OVI_PLACE_CACHE 8
+
+/* A descriptor, never a path to be walked again. */
+struct ovi_place_directory {
+	int fd;
+	int is_open;
+	uint64_t used;
+	struct ovi_strbuf path;
+};
+
 struct ovi_place {
 	/* The root of what is being made, and of what lies below it; -1: nothing. */
 	int root;
 	int below;
 
-	/*
-	 * The directory of the last entry: most are in the same as the one before. A
-	 * descriptor, never a path to be walked again.
-	 */
-	int parent;
-	struct ovi_strbuf parent_path;
+	/* The mount of its own that `root` is in, or -1. Open as long as it is used. */
+	int mount;
+
+	/* Who owns directories that nothing says anything about. */
+	uid_t implied_uid;
+	gid_t implied_gid;
+
+	struct ovi_place_directory cache[OVI_PLACE_CACHE];
+	uint64_t clock;
 
 	/* Something was replaced: the same path may lead elsewhere now. */
 	int is_stale;
+
+	/* This kernel, or what it runs us in, lacks openat2(2). */
+	int has_no_openat2;
 };
 
-#define OVI_PLACE_NONE                                \
-	{                                             \
-		.root = -1, .below = -1, .parent = -1 \
+#define OVI_PLACE_NONE                               \
+	{                                            \
+		.root = -1, .below = -1, .mount = -1 \
 	}
 
-/* Closes all three. */
+/* Closes all that is open. */
 void ovi_place_release(struct ovi_place *place);
+
+/* Takes `fd`, of directory `path`, for the entries in it that will come. */
+int ovi_place_keep(struct ovi_place *place, const char *path, size_t length, int fd,
+                   struct ovl2_error *err);
 
 /*
  * Puts `name` without leading, doubled and trailing slashes and without "." into
@@ -45,7 +69,7 @@ void ovi_place_release(struct ovi_place *place);
 int ovi_place_normalise(const char *name, struct ovi_strbuf *path, struct ovl2_error *err);
 
 /* Opens directory `path` inside the root; -1 with errno when it cannot be. */
-int ovi_place_open(const struct ovi_place *place, const char *path);
+int ovi_place_open(struct ovi_place *place, const char *path);
 
 /*
  * Finds the directory of `path`, normalised and not "", and the name in it. Makes

@@ -1,13 +1,17 @@
 #include "unpack.h"
 
+#include "audit.h"
 #include "cleanup.h"
 #include "dir.h"
 #include "fail.h"
-#include "file.h"
+#include "owner.h"
 #include "settle.h"
+#include "source.h"
+#include "stamp.h"
 #include "sys.h"
 #include "tree.h"
 #include "whiteout.h"
+#include "writers.h"
 #include "xattr.h"
 
 #include <archive.h>
@@ -16,8 +20,6 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/sysmacros.h>
-
-#define BLOCK_BYTES (256 * 1024)
 
 /* A directory's time is set when nothing more will be put into it. */
 struct directory_time {
@@ -28,21 +30,31 @@ struct directory_time {
 
 struct reader {
 	struct ovl2_store *store;
-	struct archive *tar;
 	struct ovi_place *place;
+	const struct ovl2_apply_options *options;
+	struct ovl2_apply_counts counts;
+
+	/* The tar on its way: bytes, a look at their headers, entries, files. */
+	struct ovi_source *source;
+	struct ovi_audit audit;
+	struct archive *tar;
+	struct ovi_writers *writers;
+	int has_open_files;
+
+	/* Not 0 when `err` says why the tar could not be read on. */
+	int input_result;
 
 	struct directory_time *times;
 	size_t time_count;
 	size_t time_room;
-	uint64_t dropped_xattrs;
 
 	/* Has the tar deleted anything of the layers below? All, in its root? */
 	int has_whiteouts;
 	int is_root_opaque;
 
-	int input;
-	int input_errno;
-	char *buffer;
+	/* By what the entries say, holes included. */
+	uint64_t size_of_files;
+
 	struct ovl2_error *err;
 };
 
@@ -52,6 +64,8 @@ struct target {
 	int dir;          /* of its directory; borrowed from the place */
 	const char *name; /* its last component */
 	struct archive_entry *entry;
+	char type; /* the raw header's: '0', '5', ... */
+	struct ovi_stamp attributes;
 };
 
 static int fail_entry(struct reader *reader, const struct target *target, const char *problem)
@@ -80,48 +94,37 @@ static int set_xattrs(struct reader *reader, const struct target *target)
 				"it carries an attribute of overlayfs itself, which would "
 				"change what other layers show");
 		if (!ovi_xattr_is_content(key)) {
-			reader->dropped_xattrs++;
+			reader->counts.dropped_xattrs++;
 			continue;
 		}
 		if (ovi_sys.lsetxattr(path.text, key, value, length, 0) < 0) {
 			if (errno != EOPNOTSUPP)
 				return ovi_fail_errno(reader->err, "set attribute '%s' of '%s'",
 				                      key, target->path);
-			reader->dropped_xattrs++;
+			reader->counts.dropped_xattrs++;
 		}
 	}
 
 	return 0;
 }
 
-static int check_owner(struct reader *reader, const struct target *target)
-{
-	la_int64_t uid = archive_entry_uid(target->entry);
-	la_int64_t gid = archive_entry_gid(target->entry);
-
-	/* 2^32-1 means "leave as it is" to chown(2). */
-	if (uid < 0 || gid < 0 || uid >= UINT32_MAX || gid >= UINT32_MAX)
-		return fail_entry(reader, target, "its owner is not a uid or gid of Linux");
-
-	return 0;
-}
-
-/* Owner before mode, since chown clears set-id bits, and before capabilities. */
+/* Of what has no descriptor to do it by: links, devices, fifos. */
 static int set_attributes(struct reader *reader, const struct target *target)
 {
-	struct archive_entry *entry = target->entry;
-	const struct timespec times[2] = {
-		{ archive_entry_mtime(entry), archive_entry_mtime_nsec(entry) },
-		{ archive_entry_mtime(entry), archive_entry_mtime_nsec(entry) },
-	};
-	int is_link = archive_entry_filetype(entry) == AE_IFLNK;
+	const struct ovi_stamp *attributes = &target->attributes;
+	const struct timespec times[2] = { attributes->mtime, attributes->mtime };
+	int is_link = target->type == '2';
+	struct stat st;
 	int r;
 
-	if (ovi_sys.fchownat(target->dir, target->name, (uid_t)archive_entry_uid(entry),
-	                     (gid_t)archive_entry_gid(entry), AT_SYMLINK_NOFOLLOW) < 0)
+	if (ovi_sys.fstatat(target->dir, target->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return ovi_fail_errno(reader->err, "look at '%s'", target->path);
+	if ((st.st_uid != attributes->uid || st.st_gid != attributes->gid) &&
+	    ovi_sys.fchownat(target->dir, target->name, attributes->uid, attributes->gid,
+	                     AT_SYMLINK_NOFOLLOW) < 0)
 		return ovi_fail_errno(reader->err, "set owner of '%s'", target->path);
-	if (!is_link &&
-	    ovi_sys.fchmodat(target->dir, target->name, archive_entry_mode(entry) & 07777) < 0)
+	if (!is_link && (st.st_mode & 07777) != attributes->mode &&
+	    ovi_sys.fchmodat(target->dir, target->name, attributes->mode) < 0)
 		return ovi_fail_errno(reader->err, "set mode of '%s'", target->path);
 	r = is_link ? 0 : set_xattrs(reader, target);
 	if (r < 0)
@@ -132,12 +135,33 @@ static int set_attributes(struct reader *reader, const struct target *target)
 	return 0;
 }
 
-static int remember_time(struct reader *reader, const struct target *target)
+static int read_attributes(struct reader *reader, struct target *target)
+{
+	struct archive_entry *entry = target->entry;
+	struct ovi_stamp *attributes = &target->attributes;
+	const struct ovl2_apply_options *options = reader->options;
+	int r;
+
+	r = ovi_owner_map(options->uid_map, options->uid_map_count, archive_entry_uid(entry),
+	                  &attributes->uid);
+	if (r == 0)
+		r = ovi_owner_map(options->gid_map, options->gid_map_count,
+		                  archive_entry_gid(entry), &attributes->gid);
+	if (r < 0)
+		return fail_entry(reader, target, ovi_owner_problem(r));
+	attributes->mode = archive_entry_mode(entry) & 07777;
+	attributes->mtime.tv_sec = archive_entry_mtime(entry);
+	attributes->mtime.tv_nsec = archive_entry_mtime_nsec(entry);
+
+	return 0;
+}
+
+static int remember_time(struct reader *reader, const struct target *target, int dir)
 {
 	struct directory_time *time;
 	struct stat st;
 
-	if (ovi_sys.fstatat(target->dir, target->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (ovi_sys.fstatat(dir, "", &st, AT_EMPTY_PATH) < 0)
 		return ovi_fail_errno(reader->err, "look at '%s'", target->path);
 	if (reader->time_count == reader->time_room) {
 		size_t room = reader->time_room ? 2 * reader->time_room : 64;
@@ -154,8 +178,7 @@ static int remember_time(struct reader *reader, const struct target *target)
 	if (!time->path)
 		return ovi_fail_memory(reader->err);
 	time->inode = st.st_ino;
-	time->mtime.tv_sec = archive_entry_mtime(target->entry);
-	time->mtime.tv_nsec = archive_entry_mtime_nsec(target->entry);
+	time->mtime = target->attributes.mtime;
 	reader->time_count++;
 
 	return 0;
@@ -173,7 +196,7 @@ static int set_directory_times(struct reader *reader)
 		if (dir < 0 || ovi_sys.fstatat(dir, "", &st, AT_EMPTY_PATH) < 0 ||
 		    st.st_ino != time->inode)
 			continue;
-		if (ovi_sys.utimensat(dir, ".", times, 0) < 0)
+		if (ovi_sys.futimens(dir, times) < 0)
 			return ovi_fail_errno(reader->err, "set time of '%s'", time->path);
 	}
 
@@ -182,22 +205,31 @@ static int set_directory_times(struct reader *reader)
 
 /* ------------------------------------------------------------------- content -- */
 
+/* The next bytes, looked at. 0 length at the end of the tar. */
+static int read_audited(struct reader *reader, const void **ret_bytes, size_t *ret_length)
+{
+	int r;
+
+	r = ovi_source_read(reader->source, ret_bytes, ret_length, reader->err);
+	if (r < 0)
+		return r;
+
+	return *ret_length ? ovi_audit_feed(&reader->audit, *ret_bytes, *ret_length, reader->err)
+	                   : ovi_audit_end(&reader->audit, reader->err);
+}
+
 static la_ssize_t read_block(struct archive *tar, void *data, const void **ret_bytes)
 {
 	struct reader *reader = data;
-	ssize_t length;
+	size_t length = 0;
 
-	do {
-		length = ovi_sys.read(reader->input, reader->buffer, BLOCK_BYTES);
-	} while (length < 0 && errno == EINTR);
-	if (length < 0) {
-		reader->input_errno = errno;
-		archive_set_error(tar, errno, "read");
+	reader->input_result = read_audited(reader, ret_bytes, &length);
+	if (reader->input_result < 0) {
+		archive_set_error(tar, EIO, "read");
 		return -1;
 	}
-	*ret_bytes = reader->buffer;
 
-	return length;
+	return (la_ssize_t)length;
 }
 
 /* What went wrong in libarchive: our read, or what it read. */
@@ -205,43 +237,61 @@ static int fail_tar(struct reader *reader, const char *path)
 {
 	const char *reason = archive_error_string(reader->tar);
 
-	if (reader->input_errno) {
-		errno = reader->input_errno;
-		return ovi_fail_errno(reader->err, "read the tar");
-	}
+	if (reader->input_result < 0)
+		return reader->input_result;
 
 	return ovi_fail(reader->err, OVL2_E_CORRUPT, "the tar is damaged%s%s%s: %s",
 	                *path ? " at '" : "", path, *path ? "'" : "",
 	                reason ? reason : "unknown reason");
 }
 
-static int write_content(struct reader *reader, int fd, const struct target *target)
+static int report_progress(struct reader *reader)
 {
-	la_int64_t size = archive_entry_size(target->entry);
-	la_int64_t at = 0;
+	const struct ovl2_apply_options *options = reader->options;
 
-	for (;;) {
-		const void *bytes;
-		la_int64_t offset;
-		size_t length;
+	if (options->progress && options->progress(options->progress_data, &reader->counts))
+		return ovi_fail(reader->err, OVL2_E_CANCELLED, "cancelled by the caller");
+
+	return 0;
+}
+
+/* Hands what the tar has of the file to the writers, who finish it. */
+static int put_content(struct reader *reader, const struct target *target, struct ovi_piece *piece)
+{
+	off_t end = 0;
+
+	piece->is_first = 1;
+	do {
+		la_int64_t offset = end;
 		int r;
 
-		r = archive_read_data_block(reader->tar, &bytes, &length, &offset);
-		if (r == ARCHIVE_EOF)
-			break;
-		if (r < ARCHIVE_WARN)
+		piece->length = 0;
+		r = archive_read_data_block(reader->tar, &piece->bytes, &piece->length, &offset);
+		if (r != ARCHIVE_OK && r != ARCHIVE_EOF)
 			return fail_tar(reader, target->path);
-		if (offset != at && lseek(fd, offset, SEEK_SET) < 0)
-			return ovi_fail_errno(reader->err, "write '%s'", target->path);
-		r = ovi_write_all(fd, bytes, length, target->path, reader->err);
+		if (r == ARCHIVE_EOF) {
+			piece->length = 0;
+			offset = end;
+		}
+		if (offset < end || offset > piece->size ||
+		    (uint64_t)(piece->size - offset) < piece->length)
+			return fail_entry(reader, target, "its parts lie over each other");
+		piece->offset = offset;
+		end = offset + (off_t)piece->length;
+		piece->is_last = r == ARCHIVE_EOF || end == piece->size;
+		if (piece->length || piece->is_last) {
+			r = ovi_writers_put(reader->writers, piece, reader->err);
+			piece->is_first = 0;
+			piece->fd = piece->is_last ? -1 : piece->fd;
+		} else {
+			r = 0;
+		}
+		reader->counts.bytes += piece->length;
+		if (r == 0)
+			r = report_progress(reader);
 		if (r < 0)
 			return r;
-		at = offset + (la_int64_t)length;
-	}
-
-	/* The file ends in a hole. */
-	if (at < size && ovi_sys.ftruncate(fd, size) < 0)
-		return ovi_fail_errno(reader->err, "write '%s'", target->path);
+	} while (!piece->is_last);
 
 	return 0;
 }
@@ -265,24 +315,71 @@ static int clear_place(struct reader *reader, const struct target *target)
 	return 0;
 }
 
-static int make_file(struct reader *reader, const struct target *target)
+/* After a call that said EEXIST: makes the name free, for the call to be tried again. */
+static int make_room(struct reader *reader, const struct target *target, const char *action)
+{
+	if (errno != EEXIST)
+		return ovi_fail_errno(reader->err, "%s '%s'", action, target->path);
+
+	return clear_place(reader, target);
+}
+
+/*
+ * The mode is what it will be, less what the umask of the process takes away: that, if
+ * anything, is set later. Nobody but root reaches into a stage.
+ */
+static int create_file(struct reader *reader, const struct target *target, int *ret_fd)
 {
 	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
-	cleanup_fd int fd = -1;
-	int r;
+	int r = 0;
+	int fd;
 
-	/* Nearly always the place is free: one call then. */
-	fd = ovi_sys.openat(target->dir, target->name, flags, 0600);
-	if (fd < 0 && errno == EEXIST) {
-		r = clear_place(reader, target);
+	for (;;) {
+		fd = ovi_sys.openat(target->dir, target->name, flags,
+		                    target->attributes.mode & 0777);
+		if (fd >= 0)
+			break;
+		/* Descriptors that the writers still hold may be the last ones. */
+		if (errno == EMFILE && reader->has_open_files) {
+			reader->has_open_files = 0;
+			r = ovi_writers_wait(reader->writers, reader->err);
+		} else {
+			r = make_room(reader, target, "create");
+		}
 		if (r < 0)
 			return r;
-		fd = ovi_sys.openat(target->dir, target->name, flags, 0600);
 	}
-	if (fd < 0)
-		return ovi_fail_errno(reader->err, "create '%s'", target->path);
+	*ret_fd = fd;
 
-	return write_content(reader, fd, target);
+	return 0;
+}
+
+static int make_file(struct reader *reader, const struct target *target)
+{
+	struct ovi_piece piece = {
+		.path = target->path,
+		.size = archive_entry_size(target->entry),
+		.attributes = target->attributes,
+	};
+	int r;
+
+	r = create_file(reader, target, &piece.fd);
+	if (r < 0)
+		return r;
+	reader->has_open_files = 1;
+	r = put_content(reader, target, &piece);
+	/* The writers have it from the first piece on. */
+	if (r < 0 && piece.is_first)
+		ovi_close_fd(&piece.fd);
+
+	/* Only what was chowned before keeps its capabilities. */
+	if (r == 0 && archive_entry_xattr_reset(target->entry) > 0) {
+		r = ovi_writers_wait(reader->writers, reader->err);
+		if (r == 0)
+			r = set_xattrs(reader, target);
+	}
+
+	return r;
 }
 
 static int make_symlink(struct reader *reader, const struct target *target)
@@ -291,8 +388,12 @@ static int make_symlink(struct reader *reader, const struct target *target)
 
 	if (!text || !*text || strlen(text) >= PATH_MAX)
 		return fail_entry(reader, target, "the target of the link is empty or too long");
-	if (ovi_sys.symlinkat(text, target->dir, target->name) < 0)
-		return ovi_fail_errno(reader->err, "create link '%s'", target->path);
+	while (ovi_sys.symlinkat(text, target->dir, target->name) < 0) {
+		int r = make_room(reader, target, "create link");
+
+		if (r < 0)
+			return r;
+	}
 
 	return 0;
 }
@@ -312,15 +413,19 @@ static int make_node(struct reader *reader, const struct target *target)
 		return fail_entry(reader, target,
 		                  "a character device 0:0 is overlayfs's own whiteout: a tar says "
 		                  "'.wh.NAME'");
-	if (ovi_sys.mknodat(target->dir, target->name, type | 0600, device) < 0)
-		return ovi_fail_errno(reader->err, "create node '%s'", target->path);
+	while (ovi_sys.mknodat(target->dir, target->name, type | target->attributes.mode, device) <
+	       0) {
+		int r = make_room(reader, target, "create node");
+
+		if (r < 0)
+			return r;
+	}
 
 	return 0;
 }
 
-static int make_hardlink(struct reader *reader, const struct target *target)
+static int make_hardlink(struct reader *reader, const struct target *target, const char *path)
 {
-	cleanup_strbuf struct ovi_strbuf path = { 0 };
 	cleanup_free char *parent = NULL;
 	cleanup_fd int dir = -1;
 	const char *slash;
@@ -328,12 +433,9 @@ static int make_hardlink(struct reader *reader, const struct target *target)
 	struct stat st;
 	int r;
 
-	r = ovi_place_normalise(archive_entry_hardlink(target->entry), &path, reader->err);
-	if (r < 0)
-		return r;
-	slash = strrchr(path.text, '/');
-	name = slash ? slash + 1 : path.text;
-	parent = strndup(path.text, slash ? (size_t)(slash - path.text) : 0);
+	slash = strrchr(path, '/');
+	name = slash ? slash + 1 : path;
+	parent = strndup(path, slash ? (size_t)(slash - path) : 0);
 	if (!parent)
 		return ovi_fail_memory(reader->err);
 
@@ -342,88 +444,119 @@ static int make_hardlink(struct reader *reader, const struct target *target)
 		return fail_entry(reader, target, "it is a hard link to a file that is not there");
 	if (S_ISDIR(st.st_mode) || ovi_is_whiteout(&st))
 		return fail_entry(reader, target, "it is a hard link to a directory or whiteout");
-	if (ovi_sys.linkat(dir, name, target->dir, target->name, 0) < 0)
-		return ovi_fail_errno(reader->err, "create hard link '%s'", target->path);
+	while (ovi_sys.linkat(dir, name, target->dir, target->name, 0) < 0) {
+		r = make_room(reader, target, "create hard link");
+		if (r < 0)
+			return r;
+	}
 
 	return 0;
 }
 
 /* ------------------------------------------------------------------- entries -- */
 
-/* A directory over a directory only changes what the directory looks like. */
-static int put_directory(struct reader *reader, const struct target *target)
+/* There is something of this name. A directory stays and only looks different. */
+static int replace_by_directory(struct reader *reader, const struct target *target,
+                                int *ret_was_whiteout)
 {
 	struct stat st;
-	int was_whiteout = 0;
-	int r = 0;
+	int r;
 
-	if (ovi_sys.fstatat(target->dir, target->name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-		if (errno != ENOENT)
-			return ovi_fail_errno(reader->err, "look at '%s'", target->path);
-		st.st_mode = 0;
-	}
-	if (st.st_mode && !S_ISDIR(st.st_mode)) {
-		was_whiteout = ovi_is_whiteout(&st);
-		r = clear_place(reader, target);
-	}
-	if (r < 0)
-		return r;
-	if (!S_ISDIR(st.st_mode) && ovi_sys.mkdirat(target->dir, target->name, 0700) < 0)
+	if (ovi_sys.fstatat(target->dir, target->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return ovi_fail_errno(reader->err, "look at '%s'", target->path);
+	if (S_ISDIR(st.st_mode))
+		return 0;
+	*ret_was_whiteout = ovi_is_whiteout(&st);
+	r = clear_place(reader, target);
+	if (r == 0 && ovi_sys.mkdirat(target->dir, target->name, 0700) < 0)
 		return ovi_fail_errno(reader->err, "create '%s'", target->path);
-
-	/* Deleted and made anew: nothing of the old one may show. */
-	if (was_whiteout)
-		r = ovi_opaque_set(target->dir, target->name, reader->err);
-	if (r == 0)
-		r = set_attributes(reader, target);
-	if (r == 0)
-		r = remember_time(reader, target);
 
 	return r;
 }
 
-static int put_other(struct reader *reader, const struct target *target)
+static int dress_directory(struct reader *reader, const struct target *target, int dir)
 {
 	int r;
 
-	/* A link to itself would lose what is there. */
-	if (archive_entry_hardlink(target->entry)) {
-		cleanup_strbuf struct ovi_strbuf path = { 0 };
+	r = ovi_stamp_owner(dir, &target->attributes, target->path, reader->err);
+	if (r == 0)
+		r = set_xattrs(reader, target);
 
-		r = ovi_place_normalise(archive_entry_hardlink(target->entry), &path, reader->err);
-		if (r < 0)
-			return r;
-		if (strcmp(path.text, target->path) == 0)
-			return fail_entry(reader, target, "it is a hard link to itself");
+	return r == 0 ? remember_time(reader, target, dir) : r;
+}
+
+static int put_directory(struct reader *reader, const struct target *target)
+{
+	cleanup_fd int dir = -1;
+	int was_whiteout = 0;
+	int r = 0;
+
+	if (ovi_sys.mkdirat(target->dir, target->name, target->attributes.mode & 0777) < 0) {
+		if (errno != EEXIST)
+			return ovi_fail_errno(reader->err, "create '%s'", target->path);
+		r = replace_by_directory(reader, target, &was_whiteout);
 	}
-
-	if (archive_entry_filetype(target->entry) == AE_IFREG &&
-	    !archive_entry_hardlink(target->entry)) {
-		r = make_file(reader, target);
-		return r < 0 ? r : set_attributes(reader, target);
-	}
-
-	r = clear_place(reader, target);
+	/* Deleted and made anew: nothing of the old one may show. */
+	if (r == 0 && was_whiteout)
+		r = ovi_opaque_set(target->dir, target->name, reader->err);
+	if (r == 0)
+		r = ovi_dir_open(target->dir, target->name, &dir, reader->err);
+	if (r == 0)
+		r = dress_directory(reader, target, dir);
 	if (r < 0)
 		return r;
-	/* Its attributes are those of the file linked to. */
-	if (archive_entry_hardlink(target->entry))
-		return make_hardlink(reader, target);
 
-	switch (archive_entry_filetype(target->entry)) {
+	/* Its content comes next, mostly. */
+	return ovi_place_keep(reader->place, target->path, strlen(target->path), steal_fd(&dir),
+	                      reader->err);
+}
+
+static int put_hardlink(struct reader *reader, const struct target *target)
+{
+	cleanup_strbuf struct ovi_strbuf path = { 0 };
+	int r;
+
+	/* A link to itself would lose what is there. */
+	r = ovi_place_normalise(archive_entry_hardlink(target->entry), &path, reader->err);
+	if (r < 0)
+		return r;
+	if (strcmp(path.text, target->path) == 0)
+		return fail_entry(reader, target, "it is a hard link to itself");
+
+	/* Its attributes are those of the file linked to. */
+	return make_hardlink(reader, target, path.text);
+}
+
+static int put_node(struct reader *reader, const struct target *target)
+{
+	int r = target->type == '2' ? make_symlink(reader, target) : make_node(reader, target);
+
+	return r < 0 ? r : set_attributes(reader, target);
+}
+
+/* By the raw header: libarchive takes a file with the target of a link for a link. */
+static int put_plain(struct reader *reader, const struct target *target)
+{
+	mode_t type = archive_entry_filetype(target->entry);
+	int is_link = archive_entry_hardlink(target->entry) != NULL;
+
+	if (is_link != (target->type == '1'))
+		return fail_entry(reader, target, "it is no hard link and has the target of one");
+	if (is_link)
+		return put_hardlink(reader, target);
+	switch (type) {
+	case AE_IFDIR:
+		return put_directory(reader, target);
+	case AE_IFREG:
+		return make_file(reader, target);
 	case AE_IFLNK:
-		r = make_symlink(reader, target);
-		break;
 	case AE_IFCHR:
 	case AE_IFBLK:
 	case AE_IFIFO:
-		r = make_node(reader, target);
-		break;
+		return put_node(reader, target);
 	default:
-		r = fail_entry(reader, target, "it is of a type that a layer cannot hold");
+		return fail_entry(reader, target, "it is of a type that a layer cannot hold");
 	}
-
-	return r < 0 ? r : set_attributes(reader, target);
 }
 
 /* The root of a layer cannot be opaque: what is below is deleted name by name. */
@@ -445,6 +578,7 @@ static int put_whiteout(struct reader *reader, const struct target *target, cons
 	if (archive_entry_filetype(target->entry) == AE_IFDIR)
 		return fail_entry(reader, target, "a whiteout cannot be a directory");
 	reader->has_whiteouts = 1;
+	reader->counts.whiteouts++;
 
 	if (ovi_sys.fstatat(target->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return S_ISDIR(st.st_mode) ? ovi_opaque_set(target->dir, name, reader->err) : 0;
@@ -456,167 +590,221 @@ static int put_whiteout(struct reader *reader, const struct target *target, cons
 	return 0;
 }
 
-static int put_root(struct reader *reader, struct archive_entry *entry)
+static int put_root(struct reader *reader, struct target *target)
 {
-	struct target root = { "./", reader->place->root, ".", entry };
-	int r;
+	if (archive_entry_filetype(target->entry) != AE_IFDIR || target->type == '1')
+		return ovi_fail(reader->err, OVL2_E_CORRUPT,
+		                "tar entry './': the root of a layer can only be a directory");
+	target->dir = reader->place->root;
+	target->name = ".";
 
-	if (archive_entry_filetype(entry) != AE_IFDIR)
-		return fail_entry(reader, &root, "the root of a layer can only be a directory");
-
-	r = set_attributes(reader, &root);
-	root.path = "";
-
-	return r < 0 ? r : remember_time(reader, &root);
+	return dress_directory(reader, target, target->dir);
 }
 
-static int put_entry(struct reader *reader, struct archive_entry *entry, struct ovi_strbuf *path)
+static int put_named(struct reader *reader, struct target *target)
 {
-	struct target target = { .entry = entry };
-	const char *name = archive_entry_pathname(entry);
 	const char *deleted = NULL;
+	int r;
+
+	r = ovi_place_locate(reader->place, target->path, &target->dir, &target->name, reader->err);
+	if (r < 0)
+		return r;
+
+	switch (ovi_entry_classify(target->name, &deleted)) {
+	case OVI_ENTRY_OPAQUE:
+		return put_opaque(reader, target);
+	case OVI_ENTRY_WHITEOUT:
+		return put_whiteout(reader, target, deleted);
+	case OVI_ENTRY_RESERVED:
+		return 0;
+	case OVI_ENTRY_INVALID:
+		return fail_entry(reader, target, "it is not the name of a whiteout");
+	default:
+		return put_plain(reader, target);
+	}
+}
+
+static size_t count_components(const char *path)
+{
+	size_t count = *path != '\0';
+
+	for (; *path; path++)
+		count += *path == '/';
+
+	return count;
+}
+
+static int check_limits(struct reader *reader, const struct target *target)
+{
+	const struct ovl2_apply_options *options = reader->options;
+	la_int64_t size = archive_entry_size(target->entry);
+
+	if (options->max_entries && reader->counts.entries > options->max_entries)
+		return ovi_fail(reader->err, OVL2_E_LIMIT,
+		                "tar entry '%s': it is one more than the %llu allowed",
+		                target->path, (unsigned long long)options->max_entries);
+	if (options->max_depth && count_components(target->path) > options->max_depth)
+		return ovi_fail(reader->err, OVL2_E_LIMIT,
+		                "tar entry '%s': it lies deeper than %u directories allow",
+		                target->path, options->max_depth);
+	if (size > 0)
+		reader->size_of_files += (uint64_t)size;
+	if (options->max_bytes && reader->size_of_files > options->max_bytes)
+		return ovi_fail(reader->err, OVL2_E_LIMIT,
+		                "tar entry '%s': with it the files are larger than the %llu bytes "
+		                "allowed",
+		                target->path, (unsigned long long)options->max_bytes);
+
+	return 0;
+}
+
+static int put_entry(struct reader *reader, struct archive_entry *entry,
+                     const struct ovi_audit_entry *raw, struct ovi_strbuf *path)
+{
+	struct target target = { .entry = entry, .type = raw->type };
+	const char *name = archive_entry_pathname(entry);
 	int r;
 
 	if (!name)
 		return ovi_fail(reader->err, OVL2_E_CORRUPT, "a tar entry has no name");
 	r = ovi_place_normalise(name, path, reader->err);
+	if (r < 0)
+		return r;
 	target.path = path->text;
+	if (raw->size && archive_entry_filetype(entry) != AE_IFREG)
+		return fail_entry(reader, &target,
+		                  "it has content and the name or type of something else");
+	reader->counts.entries++;
+	r = check_limits(reader, &target);
 	if (r == 0)
-		r = check_owner(reader, &target);
-	if (r < 0)
-		return r;
-	if (!path->length)
-		return put_root(reader, entry);
-	r = ovi_place_locate(reader->place, path->text, &target.dir, &target.name, reader->err);
-	if (r < 0)
-		return r;
+		r = read_attributes(reader, &target);
+	if (r == 0)
+		r = path->length ? put_named(reader, &target) : put_root(reader, &target);
 
-	switch (ovi_entry_classify(target.name, &deleted)) {
-	case OVI_ENTRY_OPAQUE:
-		return put_opaque(reader, &target);
-	case OVI_ENTRY_WHITEOUT:
-		return put_whiteout(reader, &target, deleted);
-	case OVI_ENTRY_RESERVED:
-		return 0;
-	case OVI_ENTRY_INVALID:
-		return fail_entry(reader, &target, "it is not the name of a whiteout");
-	default:
-		break;
-	}
-
-	return archive_entry_filetype(entry) == AE_IFDIR && !archive_entry_hardlink(entry)
-	               ? put_directory(reader, &target)
-	               : put_other(reader, &target);
+	return r < 0 ? r : report_progress(reader);
 }
 
 /* --------------------------------------------------------------------- the tar -- */
 
-static int open_tar(struct reader *reader)
+static int open_tar(struct reader *reader, int fd)
 {
-	struct archive *tar = archive_read_new();
+	int r;
 
-	reader->tar = tar;
-	reader->buffer = malloc(BLOCK_BYTES);
-	if (!tar || !reader->buffer)
+	r = ovi_writers_create(&reader->writers, reader->err);
+	if (r == 0)
+		r = ovi_source_open(fd, &reader->source, reader->err);
+	if (r < 0)
+		return r;
+	reader->tar = archive_read_new();
+	if (!reader->tar)
 		return ovi_fail_memory(reader->err);
 
-	/*
-	 * By name, never "all": other formats read files of the host, other filters run
-	 * programs. "empty" is a layer without a change.
-	 */
-	if (archive_read_support_format_tar(tar) != ARCHIVE_OK ||
-	    archive_read_support_format_empty(tar) != ARCHIVE_OK ||
-	    archive_read_support_filter_gzip(tar) != ARCHIVE_OK ||
-	    archive_read_support_filter_bzip2(tar) != ARCHIVE_OK ||
-	    archive_read_support_filter_xz(tar) != ARCHIVE_OK ||
-	    archive_read_support_filter_lz4(tar) != ARCHIVE_OK ||
-	    archive_read_support_filter_zstd(tar) != ARCHIVE_OK)
-		return ovi_fail(
-			reader->err, OVL2_E_UNSUPPORTED,
-			"this libarchive cannot read tar and its compressions by itself: %s",
-			archive_error_string(tar));
-	if (archive_read_open(tar, reader, NULL, read_block, NULL) < ARCHIVE_WARN)
+	/* By name, never "all": there are formats that read files of the host. */
+	if (archive_read_support_format_tar(reader->tar) != ARCHIVE_OK ||
+	    archive_read_support_format_empty(reader->tar) != ARCHIVE_OK ||
+	    archive_read_open(reader->tar, reader, NULL, read_block, NULL) != ARCHIVE_OK)
 		return fail_tar(reader, "");
 
 	return 0;
 }
 
-/* Whoever writes into a pipe has padding left to write: let it finish in peace. */
-static void drain_pipe(const struct reader *reader)
+/*
+ * The second empty block; the checksum of a compressed tar; and whoever writes into a
+ * pipe has padding left to write, and is let finish in peace.
+ */
+static int read_rest(struct reader *reader, int fd)
 {
+	const void *bytes;
+	size_t length = 1;
 	struct stat st;
+	int is_whole = ovi_source_is_compressed(reader->source);
+	int r = 0;
 
-	if (ovi_sys.fstatat(reader->input, "", &st, AT_EMPTY_PATH) < 0 || !S_ISFIFO(st.st_mode))
-		return;
-	while (ovi_sys.read(reader->input, reader->buffer, BLOCK_BYTES) > 0)
-		;
-}
-
-/* More than one compression around a tar is a trick, or a mistake. */
-static int check_filters(struct reader *reader)
-{
-	/* The last one counted is "none". */
-	if (archive_filter_count(reader->tar) > 2)
+	if (reader->audit.first != reader->audit.count)
 		return ovi_fail(reader->err, OVL2_E_CORRUPT,
-		                "the tar is compressed more than once (%s in %s)",
-		                archive_filter_name(reader->tar, 0),
-		                archive_filter_name(reader->tar, 1));
+		                "the tar can be read in two ways: as ended, and as going on");
+	if (ovi_sys.fstatat(fd, "", &st, AT_EMPTY_PATH) == 0 && S_ISFIFO(st.st_mode))
+		is_whole = 1;
+	while (r == 0 && length && (is_whole || reader->audit.state != OVI_AUDIT_ENDED))
+		r = read_audited(reader, &bytes, &length);
 
-	return 0;
+	return r;
 }
 
-static int extract(struct reader *reader)
+static int extract(struct reader *reader, int fd)
 {
 	cleanup_strbuf struct ovi_strbuf path = { 0 };
 	struct archive_entry *entry;
 	int r;
 
-	r = open_tar(reader);
-	if (r == 0)
-		r = check_filters(reader);
-	if (r < 0)
-		return r;
+	r = open_tar(reader, fd);
+	while (r == 0) {
+		struct ovi_audit_entry raw;
 
-	for (;;) {
 		r = archive_read_next_header(reader->tar, &entry);
 		if (r == ARCHIVE_EOF)
 			break;
-		if (r < ARCHIVE_WARN)
+		if (r != ARCHIVE_OK && r != ARCHIVE_WARN)
 			return fail_tar(reader, path.text ? path.text : "");
-		r = put_entry(reader, entry, &path);
-		if (r < 0)
-			return r;
+		r = ovi_audit_next(&reader->audit,
+		                   (uint64_t)archive_read_header_position(reader->tar), &raw,
+		                   reader->err);
+		if (r == 0)
+			r = put_entry(reader, entry, &raw, &path);
 	}
+	if (r < 0)
+		return r;
+	r = ovi_writers_wait(reader->writers, reader->err);
 
-	drain_pipe(reader);
-	if (reader->dropped_xattrs)
-		ovi_store_log(reader->store, OVL2_LOG_WARNING,
-		              "dropped %llu attributes that belong to another host or that this "
-		              "filesystem cannot hold",
-		              (unsigned long long)reader->dropped_xattrs);
-
-	return 0;
+	return r < 0 ? r : read_rest(reader, fd);
 }
 
 static void release_reader(struct reader *reader)
 {
+	ovi_writers_release(reader->writers);
 	archive_read_free(reader->tar);
-	free(reader->buffer);
+	ovi_source_close(reader->source);
+	ovi_audit_release(&reader->audit);
 	for (size_t i = 0; i < reader->time_count; i++)
 		free(reader->times[i].path);
 	free(reader->times);
 }
 
-int ovi_unpack(struct ovl2_store *store, struct ovi_place *place, int fd, struct ovl2_error *err)
+static int finish(struct reader *reader)
 {
-	struct reader reader = { .store = store, .place = place, .input = fd, .err = err };
+	struct ovi_place *place = reader->place;
+	int r = 0;
+
+	if (reader->has_whiteouts)
+		r = ovi_settle(place->root, place->below, reader->is_root_opaque, reader->err);
+	if (r == 0)
+		r = set_directory_times(reader);
+	if (r == 0 && reader->counts.dropped_xattrs)
+		ovi_store_log(reader->store, OVL2_LOG_WARNING,
+		              "dropped %llu attributes that belong to another host or that this "
+		              "filesystem cannot hold",
+		              (unsigned long long)reader->counts.dropped_xattrs);
+	if (r == 0 && reader->options->counts)
+		*reader->options->counts = reader->counts;
+
+	return r;
+}
+
+int ovi_unpack(struct ovl2_store *store, struct ovi_place *place,
+               const struct ovl2_apply_options *options, int fd, struct ovl2_error *err)
+{
+	struct ovl2_error own = { 0 };
+	struct reader reader = {
+		.store = store,
+		.place = place,
+		.options = options,
+		.err = err ? err : &own,
+	};
 	int r;
 
-	r = extract(&reader);
-	if (r == 0 && reader.has_whiteouts)
-		r = ovi_settle(place->root, place->below, reader.is_root_opaque, err);
+	r = extract(&reader, fd);
 	if (r == 0)
-		r = set_directory_times(&reader);
+		r = finish(&reader);
 	release_reader(&reader);
 
 	return r;

@@ -10,7 +10,8 @@
  * become overlayfs's own, in whatever order they come, and only where something below
  * is there to be hidden.
  *
- * Errors: OVL2_E_CORRUPT naming the entry for a tar that is damaged, truncated or
- * unsafe.
+ * `options` are checked ones. Errors: OVL2_E_CORRUPT naming the entry for a tar that is
+ * damaged, truncated or unsafe; OVL2_E_LIMIT; OVL2_E_CANCELLED.
  */
-int ovi_unpack(struct ovl2_store *store, struct ovi_place *place, int fd, struct ovl2_error *err);
+int ovi_unpack(struct ovl2_store *store, struct ovi_place *place,
+               const struct ovl2_apply_options *options, int fd, struct ovl2_error *err);

@@ -6,7 +6,7 @@
 
 # To build the library and the programs.
 OVL2_BUILD_PACKAGES="cmake ninja-build pkg-config gcc libc6-dev
-	libarchive-dev libmount-dev libjansson-dev libsmartcols-dev libssl-dev"
+	libarchive-dev zlib1g-dev libmount-dev libjansson-dev libsmartcols-dev libssl-dev"
 
 # What the programs call when they run: filesystems for benchmarks, plots.
 OVL2_RUN_PACKAGES="e2fsprogs xfsprogs gnuplot-nox"

@@ -467,7 +467,7 @@ static int run_apply(const struct command *command, struct context *context, int
 	}
 
 	store = open_store(command, context);
-	r = ovl2_layer_apply(store, operands[0], fd >= 0 ? fd : STDIN_FILENO, &bytes, &err);
+	r = ovl2_layer_apply(store, operands[0], NULL, fd >= 0 ? fd : STDIN_FILENO, &bytes, &err);
 	if (r == 0 && context->as_json)
 		return finish_json(
 			command, store,

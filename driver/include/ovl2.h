@@ -11,7 +11,7 @@
  *
  *     if (ovl2_store_open("/var/lib/ovl2", NULL, &store, &err) < 0 ||
  *         ovl2_layer_create(store, "base", NULL, &err) < 0 ||
- *         ovl2_layer_apply(store, "base", tar_fd, NULL, &err) < 0 ||
+ *         ovl2_layer_apply(store, "base", NULL, tar_fd, NULL, &err) < 0 ||
  *         ovl2_layer_mount(store, "base", NULL, &merged, &err) < 0)
  *             fprintf(stderr, "%s\n", err.message);
  *
@@ -86,6 +86,9 @@ enum ovl2_code {
 
 	/* Anything else, a full disk included; ovl2_error.sys says what. */
 	OVL2_E_SYSTEM = -9,
+
+	/* More than the limits that the call was given. */
+	OVL2_E_LIMIT = -10,
 
 	/* The caller's own callback asked for it. */
 	OVL2_E_CANCELLED = -11
@@ -553,6 +556,60 @@ OVL2_API void ovl2_mount_spec_free(struct ovl2_mount_spec *spec);
 
 /* --------------------------------------------------------------- content -- */
 
+/* Ids `container`, `container` + 1, ... in a tar are `host`, `host` + 1, ... on disk. */
+struct ovl2_id_range {
+	uint32_t container;
+	uint32_t host;
+	uint32_t count;
+};
+
+/* What was read from a tar, so far or in all. */
+struct ovl2_apply_counts {
+	/* Entries, deletions among them; and those. */
+	uint64_t entries;
+	uint64_t whiteouts;
+
+	/* Content of files, without holes. */
+	uint64_t bytes;
+
+	/*
+	 * Attributes left out: those of another host (trusted.*, security.* but for
+	 * capabilities), and those that this filesystem cannot hold.
+	 */
+	uint64_t dropped_xattrs;
+};
+
+struct ovl2_apply_options {
+	size_t size;
+
+	/*
+	 * Limits, 0 for none: of entries; of the sizes of all files, holes included; of
+	 * the components in a name. More is OVL2_E_LIMIT.
+	 */
+	uint64_t max_entries;
+	uint64_t max_bytes;
+	uint32_t max_depth;
+
+	/*
+	 * Who the owners in the tar are on this host; none: they are the same. An owner
+	 * that is in no range is OVL2_E_CORRUPT.
+	 */
+	const struct ovl2_id_range *uid_map;
+	size_t uid_map_count;
+	const struct ovl2_id_range *gid_map;
+	size_t gid_map_count;
+
+	/*
+	 * Called after each entry, and between the parts of a large one. Anything but 0
+	 * ends the call with OVL2_E_CANCELLED; the layer stays as it was.
+	 */
+	int (*progress)(void *progress_data, const struct ovl2_apply_counts *so_far);
+	void *progress_data;
+
+	/* Receives the counts of a call that succeeds, or NULL. */
+	struct ovl2_apply_counts *counts;
+};
+
 /*
  * Fills layer `id` from the tar in `fd` (any compression libarchive reads
  * without a helper program). ".wh.NAME" deletes NAME of the layers below,
@@ -561,13 +618,16 @@ OVL2_API void ovl2_mount_spec_free(struct ovl2_mount_spec *spec);
  *
  * `ret_bytes` receives what ovl2_layer_diff_size() would say.
  *
- * The tar is not trusted: names cannot leave the layer, and overlayfs's own
- * attributes and whiteout devices are refused (OVL2_E_CORRUPT naming the entry).
+ * The tar is not trusted: names cannot leave the layer, overlayfs's own attributes
+ * and whiteout devices are refused, and so is what could be read in two ways
+ * (OVL2_E_CORRUPT naming the entry).
  *
  * Errors: OVL2_E_EXISTS when the layer has content already; OVL2_E_BUSY while it
- * is mounted; OVL2_E_CORRUPT for a tar that is damaged, truncated or unsafe.
+ * is mounted; OVL2_E_CORRUPT for a tar that is damaged, truncated or unsafe;
+ * OVL2_E_LIMIT; OVL2_E_CANCELLED.
  */
-OVL2_API int ovl2_layer_apply(struct ovl2_store *store, const char *id, int fd, uint64_t *ret_bytes,
+OVL2_API int ovl2_layer_apply(struct ovl2_store *store, const char *id,
+                              const struct ovl2_apply_options *options, int fd, uint64_t *ret_bytes,
                               struct ovl2_error *err);
 
 enum ovl2_diff_method {

@@ -145,7 +145,7 @@ uint64_t apply_entries(struct ovl2_store *store, const char *id,
 		test_tar_add(&tar, &entries[i]);
 	test_tar_end(&tar);
 	fd = test_tar_open(&tar);
-	assert_ok(ovl2_layer_apply(store, id, fd, &bytes, &err), &err);
+	assert_ok(ovl2_layer_apply(store, id, NULL, fd, &bytes, &err), &err);
 
 	return bytes;
 }

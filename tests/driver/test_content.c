@@ -44,7 +44,7 @@ static void layer_comes_through_a_diff_as_it_was(void **state)
 	change_layer(store, "one", everything, ARRAY_SIZE(everything));
 	before = describe_layer(store, "one", TEST_TREE_LINKS);
 	diff = diff_layer(store, "one", OVL2_DIFF_AUTO);
-	assert_ok(ovl2_layer_apply(store, "two", diff, NULL, &err), &err);
+	assert_ok(ovl2_layer_apply(store, "two", NULL, diff, NULL, &err), &err);
 	after = describe_layer(store, "two", TEST_TREE_LINKS);
 
 	test_text_assert_same(before, after, "layers");
@@ -95,7 +95,7 @@ static void diff_of_an_applied_layer_is_the_same_bytes(void **state)
 	create_layer(store, "two", NULL);
 	change_layer(store, "one", everything, ARRAY_SIZE(everything));
 	one = diff_layer(store, "one", OVL2_DIFF_AUTO);
-	assert_ok(ovl2_layer_apply(store, "two", one, NULL, &err), &err);
+	assert_ok(ovl2_layer_apply(store, "two", NULL, one, NULL, &err), &err);
 	two = diff_layer(store, "two", OVL2_DIFF_AUTO);
 
 	one_bytes = test_sink_read(one, &one_length);
@@ -148,7 +148,7 @@ static void applied_size_is_the_diff_size(void **state)
 	create_layer(store, "copy", "base");
 	assert_ok(ovl2_layer_diff_size(store, "upper", NULL, &size, &err), &err);
 	diff = diff_layer(store, "upper", OVL2_DIFF_AUTO);
-	assert_ok(ovl2_layer_apply(store, "copy", diff, &applied, &err), &err);
+	assert_ok(ovl2_layer_apply(store, "copy", NULL, diff, &applied, &err), &err);
 
 	/* 1 + 8 + 15 + ... + 64 bytes. */
 	assert_int_equal(size, 325);
@@ -191,7 +191,7 @@ static void comparing_gives_the_same_layer(void **state)
 	create_base_and_upper(store);
 	create_layer(store, "copy", "base");
 	diff = diff_layer(store, "upper", OVL2_DIFF_COMPARE);
-	assert_ok(ovl2_layer_apply(store, "copy", diff, NULL, &err), &err);
+	assert_ok(ovl2_layer_apply(store, "copy", NULL, diff, NULL, &err), &err);
 
 	upper = describe_layer(store, "upper", TEST_TREE_NO_DIRECTORY_TIMES);
 	copy = describe_layer(store, "copy", TEST_TREE_NO_DIRECTORY_TIMES);
@@ -211,7 +211,7 @@ static void diff_against_nothing_is_the_whole_tree(void **state)
 	create_layer(store, "flat", NULL);
 	assert_ok(ovl2_layer_diff(store, "upper", &options, diff, &err), &err);
 	assert_sys(lseek(diff, 0, SEEK_SET));
-	assert_ok(ovl2_layer_apply(store, "flat", diff, NULL, &err), &err);
+	assert_ok(ovl2_layer_apply(store, "flat", NULL, diff, NULL, &err), &err);
 
 	upper = describe_layer(store, "upper", TEST_TREE_NO_DIRECTORY_TIMES);
 	copy = describe_layer(store, "flat", TEST_TREE_NO_DIRECTORY_TIMES);
@@ -237,7 +237,7 @@ static void diff_between_strangers_turns_one_into_the_other(void **state)
 	create_layer(store, "copy", "stranger");
 	assert_ok(ovl2_layer_diff(store, "upper", &options, diff, &err), &err);
 	assert_sys(lseek(diff, 0, SEEK_SET));
-	assert_ok(ovl2_layer_apply(store, "copy", diff, NULL, &err), &err);
+	assert_ok(ovl2_layer_apply(store, "copy", NULL, diff, NULL, &err), &err);
 
 	upper = describe_layer(store, "upper", TEST_TREE_NO_DIRECTORY_TIMES);
 	copy = describe_layer(store, "copy", TEST_TREE_NO_DIRECTORY_TIMES);
@@ -362,7 +362,7 @@ static void directory_made_anew_hides_the_old_one(void **state)
 
 	create_layer(store, "copy", "base");
 	diff = diff_layer(store, "upper", OVL2_DIFF_AUTO);
-	assert_ok(ovl2_layer_apply(store, "copy", diff, NULL, &err), &err);
+	assert_ok(ovl2_layer_apply(store, "copy", NULL, diff, NULL, &err), &err);
 	text = describe_layer(store, "copy", TEST_TREE_NAMES);
 	assert_string_equal(text, "d d\nf d/new\n");
 }
@@ -402,7 +402,7 @@ static void content_is_not_applied_twice(void **state)
 	apply_entries(store, "base", entries, ARRAY_SIZE(entries));
 	test_tar_end(&tar);
 	fd = test_tar_open(&tar);
-	assert_fails(ovl2_layer_apply(store, "base", fd, NULL, &err), OVL2_E_EXISTS, &err);
+	assert_fails(ovl2_layer_apply(store, "base", NULL, fd, NULL, &err), OVL2_E_EXISTS, &err);
 	text = describe_layer(store, "base", TEST_TREE_NAMES);
 	assert_string_equal(text, "f file\n");
 }
@@ -418,7 +418,7 @@ static void nothing_is_applied_under_a_mount(void **state)
 	free(mount_layer(store, "base"));
 	test_tar_end(&tar);
 	fd = test_tar_open(&tar);
-	assert_fails(ovl2_layer_apply(store, "base", fd, NULL, &err), OVL2_E_BUSY, &err);
+	assert_fails(ovl2_layer_apply(store, "base", NULL, fd, NULL, &err), OVL2_E_BUSY, &err);
 	unmount_layer(store, "base");
 }
 

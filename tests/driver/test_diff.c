@@ -282,7 +282,7 @@ static void compressed_diff_can_be_applied(void **state)
 		struct ovl2_error err = { 0 };
 
 		create_layer(store, id, NULL);
-		assert_ok(ovl2_layer_apply(store, id, tar, NULL, &err), &err);
+		assert_ok(ovl2_layer_apply(store, id, NULL, tar, NULL, &err), &err);
 		shown = describe_layer(store, id, TEST_TREE_LINKS);
 		test_text_assert_same(expected, shown, "layers");
 	}
@@ -427,7 +427,7 @@ static void holes_are_zeroes_in_the_tar(void **state)
 
 	copy = describe_layer(store, "one", 0);
 	diff = diff_layer(store, "one", OVL2_DIFF_AUTO);
-	assert_ok(ovl2_layer_apply(store, "two", diff, NULL, &err), &err);
+	assert_ok(ovl2_layer_apply(store, "two", NULL, diff, NULL, &err), &err);
 	shown = describe_layer(store, "two", 0);
 	test_text_assert_same(copy, shown, "layers");
 	assert_contains(shown, " 7000000 ");
@@ -509,7 +509,7 @@ static void attributes_come_sorted_and_whole(void **state)
 	expected = describe_layer(store, "one", 0);
 	plain = plain_diff(store, "one");
 	diff = diff_layer(store, "one", OVL2_DIFF_AUTO);
-	assert_ok(ovl2_layer_apply(store, "two", diff, NULL, &err), &err);
+	assert_ok(ovl2_layer_apply(store, "two", NULL, diff, NULL, &err), &err);
 	shown = describe_layer(store, "two", 0);
 	test_text_assert_same(expected, shown, "layers");
 	assert_true(memmem(plain.at, plain.length, "SCHILY.xattr.user.binary=", 25) <
@@ -622,7 +622,7 @@ static char *check_foreign(struct ovl2_store *store, const char *options, void (
 
 	diff = diff_layer(store, "upper", OVL2_DIFF_AUTO);
 	create_layer(store, "copy", "base");
-	assert_ok(ovl2_layer_apply(store, "copy", diff, NULL, &err), &err);
+	assert_ok(ovl2_layer_apply(store, "copy", NULL, diff, NULL, &err), &err);
 	shown = describe_layer(store, "copy", TEST_TREE_NO_DIRECTORY_TIMES | TEST_TREE_LINKS);
 	test_text_assert_same(expected, shown, options);
 

@@ -95,7 +95,7 @@ static int run_apply(struct ovl2_store *store, struct ovl2_error *err)
 	test_tar_end(&tar);
 	fd = test_tar_open(&tar);
 
-	return ovl2_layer_apply(store, "empty", fd, NULL, err);
+	return ovl2_layer_apply(store, "empty", NULL, fd, NULL, err);
 }
 
 static int run_diff(struct ovl2_store *store, struct ovl2_error *err)

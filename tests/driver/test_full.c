@@ -96,7 +96,7 @@ static void archive_that_does_not_fit_changes_nothing(void **state)
 
 	before = test_tree_describe_at(home, TEST_TREE_NO_TIMES);
 	resources = test_resources_count();
-	assert_fails(ovl2_layer_apply(store, "base", fd, NULL, &err), OVL2_E_SYSTEM, &err);
+	assert_fails(ovl2_layer_apply(store, "base", NULL, fd, NULL, &err), OVL2_E_SYSTEM, &err);
 	assert_int_equal(err.sys, ENOSPC);
 	test_resources_assert_same(resources);
 	check_store(home, before);

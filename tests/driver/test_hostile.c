@@ -546,7 +546,7 @@ static int build_and_apply(const struct row *row, const char *victim, struct ovl
 	build(row, victim, &tar);
 	fd = test_tar_open(&tar);
 
-	return ovl2_layer_apply(store, "layer", fd, NULL, err);
+	return ovl2_layer_apply(store, "layer", NULL, fd, NULL, err);
 }
 
 static void check_outcome(const struct row *row, int r, struct ovl2_store *store,
@@ -649,7 +649,7 @@ static void archive_cut_anywhere_is_all_or_nothing(void **state)
 		int r;
 
 		create_layer(store, "layer", NULL);
-		r = ovl2_layer_apply(store, "layer", fd, NULL, &err);
+		r = ovl2_layer_apply(store, "layer", NULL, fd, NULL, &err);
 		text = describe_layer(store, "layer", TEST_TREE_NAMES);
 		/* Behind the first block of the end mark nothing is missing. */
 		if (length % TEST_TAR_BLOCK && length < tar.bytes.length - TEST_TAR_BLOCK)
@@ -675,7 +675,7 @@ static void compressed_archives_are_read(void **state)
 		struct ovl2_error err = { 0 };
 
 		create_layer(store, filters[i], NULL);
-		assert_ok(ovl2_layer_apply(store, filters[i], fd, NULL, &err), &err);
+		assert_ok(ovl2_layer_apply(store, filters[i], NULL, fd, NULL, &err), &err);
 		text = describe_layer(store, filters[i], TEST_TREE_NAMES);
 		assert_string_equal(text, "d d\nf d/one\nf d/pax\nf h\nl l -> d/one\n");
 	}
@@ -697,7 +697,7 @@ static void compressed_archive_that_is_cut_is_refused(void **state)
 	assert_sys(lseek(fd, 0, SEEK_SET));
 
 	create_layer(store, "layer", NULL);
-	assert_fails(ovl2_layer_apply(store, "layer", fd, NULL, &err), OVL2_E_CORRUPT, &err);
+	assert_fails(ovl2_layer_apply(store, "layer", NULL, fd, NULL, &err), OVL2_E_CORRUPT, &err);
 	text = describe_layer(store, "layer", TEST_TREE_NAMES);
 	assert_string_equal(text, "");
 }
@@ -717,7 +717,8 @@ static void compressed_archive_in_another_is_refused(void **state)
 	twice = test_compress(once, "gzip");
 
 	create_layer(store, "layer", NULL);
-	assert_fails(ovl2_layer_apply(store, "layer", twice, NULL, &err), OVL2_E_CORRUPT, &err);
+	assert_fails(ovl2_layer_apply(store, "layer", NULL, twice, NULL, &err), OVL2_E_CORRUPT,
+	             &err);
 }
 
 static void archive_that_cannot_be_read_is_an_error(void **state)
@@ -728,9 +729,11 @@ static void archive_that_cannot_be_read_is_an_error(void **state)
 	struct ovl2_error err = { 0 };
 
 	create_layer(store, "layer", NULL);
-	assert_fails(ovl2_layer_apply(store, "layer", writing, NULL, &err), OVL2_E_SYSTEM, &err);
+	assert_fails(ovl2_layer_apply(store, "layer", NULL, writing, NULL, &err), OVL2_E_SYSTEM,
+	             &err);
 	assert_int_equal(err.sys, EBADF);
-	assert_fails(ovl2_layer_apply(store, "layer", directory, NULL, &err), OVL2_E_SYSTEM, &err);
+	assert_fails(ovl2_layer_apply(store, "layer", NULL, directory, NULL, &err), OVL2_E_SYSTEM,
+	             &err);
 	assert_int_equal(err.sys, EISDIR);
 }
 
@@ -751,7 +754,7 @@ static void archive_comes_through_a_pipe(void **state)
 	close(ends[1]);
 
 	create_layer(store, "layer", NULL);
-	assert_ok(ovl2_layer_apply(store, "layer", ends[0], NULL, &err), &err);
+	assert_ok(ovl2_layer_apply(store, "layer", NULL, ends[0], NULL, &err), &err);
 	close(ends[0]);
 	text = describe_layer(store, "layer", TEST_TREE_NAMES);
 	assert_string_equal(text, "f good\n");

@@ -80,7 +80,7 @@ static void refuse_everywhere(struct ovl2_store *store, const char *id)
 	assert_fails(ovl2_layer_mount(store, id, NULL, NULL, &err), OVL2_E_INVALID, &err);
 	assert_fails(ovl2_layer_mount_spec(store, id, NULL, &spec, &err), OVL2_E_INVALID, &err);
 	assert_fails(ovl2_layer_unmount(store, id, &err), OVL2_E_INVALID, &err);
-	assert_fails(ovl2_layer_apply(store, id, fd, NULL, &err), OVL2_E_INVALID, &err);
+	assert_fails(ovl2_layer_apply(store, id, NULL, fd, NULL, &err), OVL2_E_INVALID, &err);
 	assert_fails(ovl2_layer_diff(store, id, NULL, fd, &err), OVL2_E_INVALID, &err);
 	assert_fails(ovl2_layer_diff_size(store, id, NULL, &bytes, &err), OVL2_E_INVALID, &err);
 	assert_fails(ovl2_layer_changes(store, id, NULL, no_change, NULL, &err), OVL2_E_INVALID,
@@ -150,7 +150,7 @@ static void unknown_layer_is_named_by_every_call(void **state)
 		ovl2_layer_mount(store, "gone", NULL, NULL, &err),
 		ovl2_layer_mount_spec(store, "gone", NULL, &spec, &err),
 		ovl2_layer_unmount(store, "gone", &err),
-		ovl2_layer_apply(store, "gone", fd, NULL, &err),
+		ovl2_layer_apply(store, "gone", NULL, fd, NULL, &err),
 		ovl2_layer_diff(store, "gone", NULL, fd, &err),
 		ovl2_layer_diff_size(store, "gone", NULL, &bytes, &err),
 		ovl2_layer_changes(store, "gone", NULL, no_change, NULL, &err),

@@ -52,7 +52,7 @@ static int fill(struct ovl2_store *store, const char *id, struct ovl2_error *err
 	test_tar_end(&tar);
 	fd = test_tar_open(&tar);
 
-	return ovl2_layer_apply(store, id, fd, NULL, err);
+	return ovl2_layer_apply(store, id, NULL, fd, NULL, err);
 }
 
 static int make(struct ovl2_store *store, const char *id, const char *parent, int read_write,

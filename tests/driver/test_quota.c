@@ -272,7 +272,7 @@ static void apply_stops_at_the_limit(void **state)
 	test_tar_end(&tar);
 	fd = test_tar_open(&tar);
 
-	assert_fails(ovl2_layer_apply(store, "layer", fd, NULL, &err), OVL2_E_SYSTEM, &err);
+	assert_fails(ovl2_layer_apply(store, "layer", NULL, fd, NULL, &err), OVL2_E_SYSTEM, &err);
 	assert_is_limit(err.sys);
 	after = describe_layer(store, "layer", TEST_TREE_NO_TIMES);
 	test_text_assert_same(after, before, "layer");

@@ -188,7 +188,7 @@ static void check_copy(struct ovl2_store *store, const char *original, const cha
 	struct ovl2_error err = { 0 };
 
 	create_layer(store, copy, "base");
-	assert_ok(ovl2_layer_apply(store, copy, diff, NULL, &err), &err);
+	assert_ok(ovl2_layer_apply(store, copy, NULL, diff, NULL, &err), &err);
 	shown = describe_layer(store, copy, FLAGS);
 	test_text_assert_same(expected, shown, "views");
 }
@@ -287,7 +287,7 @@ static void check_foreign(void **state)
 		struct ovl2_error err = { 0 };
 
 		create_layer(store, copy, "base");
-		assert_ok(ovl2_layer_apply(store, copy, diff, NULL, &err), &err);
+		assert_ok(ovl2_layer_apply(store, copy, NULL, diff, NULL, &err), &err);
 		shown = describe_layer(store, copy, FLAGS);
 		test_text_assert_same(expected, shown, copy);
 	}

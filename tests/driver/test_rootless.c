@@ -286,7 +286,7 @@ static void diff_goes_into_another_layer(void **state)
 	assert_null(strstr(list, "overlay."));
 	assert_int_equal(lseek(tar, 0, SEEK_SET), 0);
 	create_layer(store, "copy", "middle");
-	assert_ok(ovl2_layer_apply(store, "copy", tar, NULL, &err), &err);
+	assert_ok(ovl2_layer_apply(store, "copy", NULL, tar, NULL, &err), &err);
 	before = describe_layer(store, "box", TEST_TREE_NO_DIRECTORY_TIMES);
 	after = describe_layer(store, "copy", TEST_TREE_NO_DIRECTORY_TIMES);
 	test_text_assert_same(before, after, "the layer and its copy");
@@ -302,7 +302,7 @@ static int apply_one(struct ovl2_store *store, const char *id, const struct test
 	test_tar_end(&tar);
 	fd = test_tar_open(&tar);
 
-	return ovl2_layer_apply(store, id, fd, NULL, err);
+	return ovl2_layer_apply(store, id, NULL, fd, NULL, err);
 }
 
 /* Whose owner has no id in here is refused by name, not given to somebody else. */

@@ -180,7 +180,7 @@ static int apply_small(struct ovl2_store *store, const char *id, struct ovl2_err
 	test_tar_end(&tar);
 	fd = test_tar_open(&tar);
 
-	return ovl2_layer_apply(store, id, fd, NULL, err);
+	return ovl2_layer_apply(store, id, NULL, fd, NULL, err);
 }
 
 static int do_step(struct worker *worker, struct ovl2_error *err)

@@ -138,7 +138,7 @@ static int apply_row(struct ovl2_store *store, const char *id, const struct row 
 	test_tar_end(&tar);
 	fd = test_tar_open(&tar);
 
-	return ovl2_layer_apply(store, id, fd, NULL, err);
+	return ovl2_layer_apply(store, id, NULL, fd, NULL, err);
 }
 
 static void check_order(struct ovl2_store *store, const char *id, const struct row *row,
@@ -168,7 +168,7 @@ static void check_order(struct ovl2_store *store, const char *id, const struct r
 	/* And what comes out again does the same. */
 	create_layer(store, copy, "base");
 	diff = diff_layer(store, id, OVL2_DIFF_AUTO);
-	assert_ok(ovl2_layer_apply(store, copy, diff, NULL, &err), &err);
+	assert_ok(ovl2_layer_apply(store, copy, NULL, diff, NULL, &err), &err);
 	again = describe_layer(store, copy, TEST_TREE_NAMES);
 	test_text_assert_same(again, row->merged, "views after a diff");
 }

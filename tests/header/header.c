@@ -15,7 +15,7 @@ int header_example(int tar_fd, char **merged)
 	options.mount_method = OVL2_MOUNT_FD;
 	if ((r = ovl2_store_open("/var/lib/ovl2", &options, &store, &err)) < 0 ||
 	    (r = ovl2_layer_create(store, "base", NULL, &err)) < 0 ||
-	    (r = ovl2_layer_apply(store, "base", tar_fd, NULL, &err)) < 0)
+	    (r = ovl2_layer_apply(store, "base", NULL, tar_fd, NULL, &err)) < 0)
 		return r;
 	r = ovl2_layer_mount(store, "base", NULL, merged, &err);
 	ovl2_store_close(store);

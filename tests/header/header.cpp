@@ -15,5 +15,5 @@ int header_example_cpp(ovl2_store *store, int tar_fd)
 	if (ovl2_layer_create(store, "child", &options, &err) < 0)
 		return err.code;
 
-	return ovl2_layer_apply(store, "child", tar_fd, &bytes, &err);
+	return ovl2_layer_apply(store, "child", NULL, tar_fd, &bytes, &err);
 }

@@ -191,7 +191,7 @@ static void apply(struct ovl2_store *store, const char *id)
 	cleanup_fd int tar = make_tar(id);
 	struct ovl2_error err = { 0 };
 
-	check(ovl2_layer_apply(store, id, tar, NULL, &err), id, &err);
+	check(ovl2_layer_apply(store, id, NULL, tar, NULL, &err), id, &err);
 }
 
 static void make_aloud(struct ovl2_store *store, const char *id)
