@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: MIT
+#include "fixture.h"
+
+#include "sys.h"
+#include "walk.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+/*
+ * Finding directories inside of a root, by openat2(2) and, where that is missing, by
+ * hand: both find the same, neither gets out, even while somebody swaps what they are
+ * walking over.
+ */
+
+/* Rounds of the race. OVL2_TEST_ROUNDS asks for others. */
+#define DEFAULT_ROUNDS 100000
+
+static int missing_openat2(int dir, const char *path, const struct open_how *how)
+{
+	(void)dir;
+	(void)path;
+	(void)how;
+	errno = ENOSYS;
+
+	return -1;
+}
+
+static int forbidden_openat2(int dir, const char *path, const struct open_how *how)
+{
+	(void)dir;
+	(void)path;
+	(void)how;
+	errno = EPERM;
+
+	return -1;
+}
+
+static int unsure_openat2(int dir, const char *path, const struct open_how *how)
+{
+	(void)dir;
+	(void)path;
+	(void)how;
+	errno = EAGAIN;
+
+	return -1;
+}
+
+static const struct test_entry tree[] = {
+	{ 'd', "root", NULL, 0, 0, 0, 0, NULL },
+	{ 'd', "root/a", NULL, 0, 0, 0, 0, NULL },
+	{ 'd', "root/a/b", NULL, 0, 0, 0, 0, NULL },
+	{ 'd', "root/a/b/c", NULL, 0, 0, 0, 0, NULL },
+	{ 'f', "root/file", "x", 0, 0, 0, 0, NULL },
+	{ 'l', "root/to_b", "a/b", 0, 0, 0, 0, NULL },
+	{ 'l', "root/absolute", "/a/b", 0, 0, 0, 0, NULL },
+	{ 'l', "root/a/up", "..", 0, 0, 0, 0, NULL },
+	{ 'l', "root/a/b/far_up", "../../../../../../a", 0, 0, 0, 0, NULL },
+	{ 'l', "root/root", "/", 0, 0, 0, 0, NULL },
+	{ 'l', "root/loop", "loop", 0, 0, 0, 0, NULL },
+	{ 'l', "root/circle", "a/circle", 0, 0, 0, 0, NULL },
+	{ 'l', "root/a/circle", "../circle", 0, 0, 0, 0, NULL },
+	{ 'l', "root/missing", "nothing", 0, 0, 0, 0, NULL },
+	{ 'l', "root/through_file", "file/x", 0, 0, 0, 0, NULL },
+	{ 'l', "root/chain", "to_b/far_up/up/absolute/c", 0, 0, 0, 0, NULL },
+	{ 'l', "root/out", "../victim", 0, 0, 0, 0, NULL },
+	{ 'd', "victim", NULL, 0, 0, 0, 0, NULL },
+	{ 'd', "victim/deep", NULL, 0, 0, 0, 0, NULL },
+};
+
+static int kernel_open(int root, const char *path)
+{
+	const struct open_how how = {
+		.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV,
+	};
+	int fd;
+
+	do {
+		fd = ovi_sys.openat2(root, path, &how);
+	} while (fd < 0 && errno == EAGAIN);
+
+	return fd;
+}
+
+static void hand_finds_what_the_kernel_finds(void **state)
+{
+	static const char *const paths[] = { ".",         "a",        "a/b/c",
+		                             "to_b",      "to_b/c",   "absolute/c",
+		                             "a/up",      "a/up/a",   "a/b/far_up/b",
+		                             "root",      "root/a",   "loop",
+		                             "loop/x",    "circle",   "missing",
+		                             "missing/x", "file",     "file/x",
+		                             "nothing",   "chain",    "chain/x",
+		                             "out",       "out/deep", "through_file",
+		                             "a//b/./c",  "a/b/c/.",  "root/root/root/to_b" };
+	const struct test_place *place = *state;
+	cleanup_fd int root = -1;
+
+	test_tree_make(place->fd, tree, ARRAY_SIZE(tree));
+	root = openat(place->fd, "root", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_sys(root);
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		cleanup_fd int kernel = kernel_open(root, paths[i]);
+		int kernel_errno = errno;
+		cleanup_fd int hand = ovi_walk_open(root, paths[i]);
+		int hand_errno = errno;
+		struct stat one;
+		struct stat other;
+
+		if ((kernel < 0) != (hand < 0))
+			fail_msg("'%s': kernel %d (%s), hand %d (%s)", paths[i], kernel,
+			         strerror(kernel_errno), hand, strerror(hand_errno));
+		if (kernel < 0) {
+			assert_string_equal(strerror(kernel_errno), strerror(hand_errno));
+			continue;
+		}
+		assert_sys(fstat(kernel, &one));
+		assert_sys(fstat(hand, &other));
+		assert_int_equal(one.st_ino, other.st_ino);
+	}
+}
+
+/* -------------------------------------------------------------- without it -- */
+
+static void apply_without(struct test_place *place,
+                          int (*openat2)(int, const char *, const struct open_how *))
+{
+	const struct test_tar_entry entries[] = {
+		{ .name = "usr/lib", .type = '5' },
+		{ .name = "lib", .type = '2', .link = "/usr/lib" },
+		{ .name = "lib/x", .content = "through a link" },
+		{ .name = "out", .type = '2', .link = "../../../usr" },
+		{ .name = "out/y", .content = "stays inside" },
+		{ .name = "h", .type = '1', .link = "lib/x" },
+	};
+	int (*before)(int, const char *, const struct open_how *) = ovi_sys.openat2;
+	cleanup_store struct ovl2_store *store = open_store(place);
+	cleanup_free char *text = NULL;
+
+	create_layer(store, "layer", NULL);
+	ovi_sys.openat2 = openat2;
+	apply_entries(store, "layer", entries, ARRAY_SIZE(entries));
+	ovi_sys.openat2 = before;
+	text = describe_layer(store, "layer", TEST_TREE_NAMES);
+	assert_string_equal(text, "f h\nl lib -> /usr/lib\nl out -> ../../../usr\nd usr\n"
+	                          "d usr/lib\nf usr/lib/x\nf usr/y\n");
+}
+
+static void kernel_lacks_openat2(void **state)
+{
+	apply_without(*state, missing_openat2);
+}
+
+static void sandbox_forbids_openat2(void **state)
+{
+	apply_without(*state, forbidden_openat2);
+}
+
+static void openat2_is_never_sure(void **state)
+{
+	apply_without(*state, unsure_openat2);
+}
+
+/* -------------------------------------------------------------------- race -- */
+
+struct race {
+	int root;
+	atomic_int is_over;
+	atomic_size_t swaps;
+};
+
+/* "x" is a directory, then a link out of the root, and so on. */
+static void *swap(void *data)
+{
+	struct race *race = data;
+
+	while (!atomic_load(&race->is_over)) {
+		(void)renameat2(race->root, "x", race->root, "y", RENAME_EXCHANGE);
+		atomic_fetch_add(&race->swaps, 1);
+	}
+
+	return NULL;
+}
+
+static size_t count_rounds(void)
+{
+	const char *text = getenv("OVL2_TEST_ROUNDS");
+
+	return text ? strtoul(text, NULL, 10) : DEFAULT_ROUNDS;
+}
+
+/* Neither way of opening may ever lead to a directory outside. */
+static void check_round(int fd, const struct stat *victim, size_t *opened)
+{
+	struct stat st;
+
+	if (fd < 0)
+		return;
+	assert_sys(fstat(fd, &st));
+	if (st.st_ino == victim->st_ino)
+		fail_msg("escaped to the victim");
+	(*opened)++;
+}
+
+static void swapped_links_lead_nowhere(void **state)
+{
+	const struct test_place *place = *state;
+	cleanup_free char *target = test_path("%s/victim", place->path);
+	const struct test_entry links[] = {
+		{ 'd', "root/x", NULL, 0, 0, 0, 0, NULL },
+		{ 'd', "root/x/deep", NULL, 0, 0, 0, 0, NULL },
+		{ 'l', "root/y", "../../../../../../victim", 0, 0, 0, 0, NULL },
+		{ 'l', "root/z", target, 0, 0, 0, 0, NULL },
+	};
+	struct race race = { .root = -1 };
+	size_t opened = 0;
+	struct stat victim;
+	pthread_t thread;
+
+	test_tree_make(place->fd, tree, ARRAY_SIZE(tree));
+	test_tree_make(place->fd, links, ARRAY_SIZE(links));
+	assert_sys(fstatat(place->fd, "victim/deep", &victim, AT_SYMLINK_NOFOLLOW));
+	race.root = openat(place->fd, "root", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_sys(race.root);
+	assert_int_equal(pthread_create(&thread, NULL, swap, &race), 0);
+	for (size_t i = 0; i < count_rounds(); i++) {
+		const char *path = i % 2 ? "x/deep" : "a/up/x/deep";
+		cleanup_fd int fd =
+			i % 4 < 2 ? ovi_walk_open(race.root, path) : kernel_open(race.root, path);
+
+		check_round(fd, &victim, &opened);
+	}
+	atomic_store(&race.is_over, 1);
+	pthread_join(thread, NULL);
+	close(race.root);
+	print_message("%zu rounds, %zu opened, %zu swaps\n", count_rounds(), opened,
+	              atomic_load(&race.swaps));
+	/* A race in which nobody moved, or nothing was found, says nothing. */
+	assert_true(opened > 0);
+	assert_true(atomic_load(&race.swaps) > 1);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(hand_finds_what_the_kernel_finds),
+		cmocka_unit_test(kernel_lacks_openat2),
+		cmocka_unit_test(sandbox_forbids_openat2),
+		cmocka_unit_test(openat2_is_never_sure),
+		cmocka_unit_test(swapped_links_lead_nowhere),
+	};
+
+	test_enter_namespace();
+	return test_run("apply walk", tests, ARRAY_SIZE(tests), argc, argv);
+}
