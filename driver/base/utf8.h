@@ -13,7 +13,7 @@ struct ovi_utf8 {
 	locale_t before;
 };
 
-#define cleanup_utf8 __attribute__((cleanup(ovi_utf8_leave)))
+#define cleanup_utf8 __attribute__((cleanup(ovi_utf8_leave), unused))
 
 static inline struct ovi_utf8 ovi_utf8_enter(void)
 {
