@@ -134,7 +134,7 @@ static void diff_goes_into_another_layer(void **state)
 
 	assert_int_equal(lseek(tar, 0, SEEK_SET), 0);
 	create_layer(store, "copy", "base");
-	assert_ok(ovl2_layer_apply(store, "copy", tar, NULL, &err), &err);
+	assert_ok(ovl2_layer_apply(store, "copy", NULL, tar, NULL, &err), &err);
 	before = describe_layer(store, "box", TEST_TREE_NO_DIRECTORY_TIMES);
 	after = describe_layer(store, "copy", TEST_TREE_NO_DIRECTORY_TIMES);
 	test_text_assert_same(before, after, "the layer and its copy");
