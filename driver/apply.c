@@ -235,6 +235,7 @@ int ovl2_layer_apply(struct ovl2_store *store, const char *id,
 	uint64_t bytes = 0;
 	int r;
 
+	place.attributes = store->attributes;
 	r = read_options(options, &own, &place, err);
 	if (r == 0)
 		r = prepare(store, id, &stage, &place, link, err);

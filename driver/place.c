@@ -164,7 +164,7 @@ static int make_component(struct ovi_place *place, int dir, const char *path, co
 
 	r = make_implied(place, dir, path, name, err);
 	if (r == 0 && was_whiteout)
-		r = ovi_opaque_set(dir, name, err);
+		r = ovi_opaque_set(dir, name, place->attributes, err);
 
 	return r;
 }

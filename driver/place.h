@@ -9,6 +9,8 @@
 
 #include "strbuf.h"
 
+#include "attributes.h"
+
 #include <ovl2.h>
 
 #include <stdint.h>
@@ -33,6 +35,9 @@ struct ovi_place {
 	/* The mount of its own that `root` is in, or -1. Open as long as it is used. */
 	int mount;
 
+	/* Under which names overlayfs keeps its marks there. */
+	const struct ovi_attributes *attributes;
+
 	/* Who owns directories that nothing says anything about. */
 	uid_t implied_uid;
 	gid_t implied_gid;
@@ -47,9 +52,9 @@ struct ovi_place {
 	int has_no_openat2;
 };
 
-#define OVI_PLACE_NONE                               \
-	{                                            \
-		.root = -1, .below = -1, .mount = -1 \
+#define OVI_PLACE_NONE                                                                      \
+	{                                                                                   \
+		.root = -1, .below = -1, .mount = -1, .attributes = &ovi_trusted_attributes \
 	}
 
 /* Closes all that is open. */

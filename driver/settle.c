@@ -9,9 +9,10 @@
 #include <fcntl.h>
 #include <string.h>
 
-static int settle(int dir, int below, struct ovl2_error *err);
+static int settle(const struct ovi_place *place, int dir, int below, struct ovl2_error *err);
 
-static int settle_directory(int parent, int parent_below, const char *name, struct ovl2_error *err)
+static int settle_directory(const struct ovi_place *place, int parent, int parent_below,
+                            const char *name, struct ovl2_error *err)
 {
 	cleanup_fd int below = -1;
 	cleanup_fd int dir = -1;
@@ -21,7 +22,7 @@ static int settle_directory(int parent, int parent_below, const char *name, stru
 	r = ovi_dir_open(parent, name, &dir, err);
 	if (r < 0)
 		return r;
-	is_opaque = ovi_opaque_read(dir, ".", err);
+	is_opaque = ovi_opaque_read(dir, ".", place->attributes, err);
 	if (is_opaque < 0)
 		return is_opaque;
 	if (parent_below >= 0 && !is_opaque) {
@@ -30,11 +31,11 @@ static int settle_directory(int parent, int parent_below, const char *name, stru
 			return ovi_fail_errno(err, "open '%s' below", name);
 	}
 
-	return settle(dir, below, err);
+	return settle(place, dir, below, err);
 }
 
 /* `below` -1: this directory is not merged with any. */
-static int settle(int dir, int below, struct ovl2_error *err)
+static int settle(const struct ovi_place *place, int dir, int below, struct ovl2_error *err)
 {
 	cleanup_listing struct ovi_listing listing = { 0 };
 	int r;
@@ -46,7 +47,7 @@ static int settle(int dir, int below, struct ovl2_error *err)
 		struct stat hidden;
 
 		if (listing.names[i].type == DT_DIR)
-			r = settle_directory(dir, below, name, err);
+			r = settle_directory(place, dir, below, name, err);
 		if (listing.names[i].type != DT_CHR)
 			continue;
 		if (ovi_sys.fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
@@ -64,22 +65,22 @@ static int settle(int dir, int below, struct ovl2_error *err)
 	return r;
 }
 
-static int hide_all(int root, int below, struct ovl2_error *err)
+static int hide_all(const struct ovi_place *place, struct ovl2_error *err)
 {
 	cleanup_listing struct ovi_listing listing = { 0 };
 	int r;
 
-	r = ovi_dir_list(below, "layers below", &listing, err);
+	r = ovi_dir_list(place->below, "layers below", &listing, err);
 	for (size_t i = 0; i < listing.count && r == 0; i++) {
 		const char *name = listing.names[i].name;
 		struct stat st;
 
-		if (ovi_sys.fstatat(root, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		if (ovi_sys.fstatat(place->root, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
 			if (S_ISDIR(st.st_mode))
-				r = ovi_opaque_set(root, name, err);
+				r = ovi_opaque_set(place->root, name, place->attributes, err);
 		} else if (errno != ENOENT) {
 			r = ovi_fail_errno(err, "look at '%s'", name);
-		} else if (ovi_sys.mknodat(root, name, S_IFCHR, 0) < 0) {
+		} else if (ovi_sys.mknodat(place->root, name, S_IFCHR, 0) < 0) {
 			r = ovi_fail_errno(err, "create whiteout for '%s'", name);
 		}
 	}
@@ -87,12 +88,12 @@ static int hide_all(int root, int below, struct ovl2_error *err)
 	return r;
 }
 
-int ovi_settle(int root, int below, int is_root_opaque, struct ovl2_error *err)
+int ovi_settle(const struct ovi_place *place, int is_root_opaque, struct ovl2_error *err)
 {
 	int r = 0;
 
-	if (is_root_opaque && below >= 0)
-		r = hide_all(root, below, err);
+	if (is_root_opaque && place->below >= 0)
+		r = hide_all(place, err);
 
-	return r == 0 ? settle(root, below, err) : r;
+	return r == 0 ? settle(place, place->root, place->below, err) : r;
 }

@@ -498,7 +498,8 @@ static int put_directory(struct reader *reader, const struct target *target)
 	}
 	/* Deleted and made anew: nothing of the old one may show. */
 	if (r == 0 && was_whiteout)
-		r = ovi_opaque_set(target->dir, target->name, reader->err);
+		r = ovi_opaque_set(target->dir, target->name, reader->place->attributes,
+		                   reader->err);
 	if (r == 0)
 		r = ovi_dir_open(target->dir, target->name, &dir, reader->err);
 	if (r == 0)
@@ -564,7 +565,7 @@ static int put_opaque(struct reader *reader, const struct target *target)
 {
 	reader->has_whiteouts = 1;
 	if (strchr(target->path, '/'))
-		return ovi_opaque_set(target->dir, ".", reader->err);
+		return ovi_opaque_set(target->dir, ".", reader->place->attributes, reader->err);
 	reader->is_root_opaque = 1;
 
 	return 0;
@@ -581,7 +582,9 @@ static int put_whiteout(struct reader *reader, const struct target *target, cons
 	reader->counts.whiteouts++;
 
 	if (ovi_sys.fstatat(target->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		return S_ISDIR(st.st_mode) ? ovi_opaque_set(target->dir, name, reader->err) : 0;
+		return S_ISDIR(st.st_mode) ? ovi_opaque_set(target->dir, name,
+		                                            reader->place->attributes, reader->err)
+		                           : 0;
 	if (errno != ENOENT)
 		return ovi_fail_errno(reader->err, "look at '%s'", target->path);
 	if (ovi_sys.mknodat(target->dir, name, S_IFCHR, 0) < 0)
@@ -776,7 +779,7 @@ static int finish(struct reader *reader)
 	int r = 0;
 
 	if (reader->has_whiteouts)
-		r = ovi_settle(place->root, place->below, reader->is_root_opaque, reader->err);
+		r = ovi_settle(place, reader->is_root_opaque, reader->err);
 	if (r == 0)
 		r = set_directory_times(reader);
 	if (r == 0 && reader->counts.dropped_xattrs)

@@ -27,23 +27,25 @@ enum ovi_entry ovi_entry_classify(const char *name, const char **ret_target)
 	return OVI_ENTRY_WHITEOUT;
 }
 
-int ovi_opaque_set(int dir, const char *name, struct ovl2_error *err)
+int ovi_opaque_set(int dir, const char *name, const struct ovi_attributes *attributes,
+                   struct ovl2_error *err)
 {
 	struct ovi_xattr_path path = ovi_xattr_path(dir, name);
 
-	if (ovi_sys.lsetxattr(path.text, OVI_OPAQUE_XATTR, "y", 1, 0) < 0)
+	if (ovi_sys.lsetxattr(path.text, attributes->opaque, "y", 1, 0) < 0)
 		return ovi_fail_errno(err, "mark '%s' as opaque", name);
 
 	return 0;
 }
 
-int ovi_opaque_read(int dir, const char *name, struct ovl2_error *err)
+int ovi_opaque_read(int dir, const char *name, const struct ovi_attributes *attributes,
+                    struct ovl2_error *err)
 {
 	cleanup_free char *value = NULL;
 	size_t length;
 	int r;
 
-	r = ovi_xattr_read(dir, name, OVI_OPAQUE_XATTR, &value, &length, err);
+	r = ovi_xattr_read(dir, name, attributes->opaque, &value, &length, err);
 
 	return r < 0 ? r : value && strcmp(value, "y") == 0;
 }

@@ -5,12 +5,13 @@
  * layer.md), in an upper as a character device 0:0 (kernel, overlayfs.rst).
  */
 
+#include "attributes.h"
+
 #include <ovl2.h>
 
 #include <sys/stat.h>
 
 #define OVI_WHITEOUT_PREFIX ".wh."
-#define OVI_OPAQUE_XATTR "trusted.overlay.opaque"
 
 enum ovi_entry {
 	OVI_ENTRY_PLAIN,
@@ -35,10 +36,12 @@ enum ovi_entry {
 enum ovi_entry ovi_entry_classify(const char *name, const char **ret_target);
 
 /* Marks directory `name` in `dir` ("." is `dir`): nothing below shows through it. */
-int ovi_opaque_set(int dir, const char *name, struct ovl2_error *err);
+int ovi_opaque_set(int dir, const char *name, const struct ovi_attributes *attributes,
+                   struct ovl2_error *err);
 
 /* Is directory `name` in `dir` so marked? 1 or 0. */
-int ovi_opaque_read(int dir, const char *name, struct ovl2_error *err);
+int ovi_opaque_read(int dir, const char *name, const struct ovi_attributes *attributes,
+                    struct ovl2_error *err);
 
 static inline int ovi_is_whiteout(const struct stat *st)
 {

@@ -140,6 +140,28 @@ static void diff_goes_into_another_layer(void **state)
 	test_text_assert_same(before, after, "the layer and its copy");
 }
 
+/* An opaque mark of a tar has to be one that these mounts obey. */
+static void opaque_directory_of_a_tar_hides_what_is_below(void **state)
+{
+	const struct test_tar_entry entries[] = {
+		{ .name = "dir", .type = '5' },
+		{ .name = "dir/.wh..wh..opq" },
+		{ .name = "dir/three", .content = "three" },
+	};
+	cleanup_store struct ovl2_store *store = open_user_store(*state);
+	cleanup_free char *shown = NULL;
+	cleanup_free char *changes = NULL;
+
+	create_layer(store, "base", NULL);
+	change_layer(store, "base", base_entries, ARRAY_SIZE(base_entries));
+	create_layer(store, "top", "base");
+	apply_entries(store, "top", entries, ARRAY_SIZE(entries));
+	shown = describe_layer(store, "top", TEST_TREE_NAMES);
+	assert_string_equal(shown, "d dir\nf dir/three\nf file\nd remade\nf remade/old\n");
+	changes = list_changes(store, "top", NULL);
+	assert_string_equal(changes, "C /dir\nD /dir/one\nA /dir/three\nD /dir/two\n");
+}
+
 static void names_are_told(void **state)
 {
 	cleanup_store struct ovl2_store *store = open_user_store(*state);
@@ -157,6 +179,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(marks_are_in_the_user_namespace),
 		cmocka_unit_test(changes_know_them),
 		cmocka_unit_test(diff_goes_into_another_layer),
+		cmocka_unit_test(opaque_directory_of_a_tar_hides_what_is_below),
 		cmocka_unit_test(names_are_told),
 	};
 
