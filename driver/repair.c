@@ -189,6 +189,12 @@ static int apply_remedy(struct ovl2_store *store, const struct ovi_finding *find
 {
 	const struct ovi_found_layer *layer = finding->layer;
 
+	if (finding->remedy == OVI_REMEDY_PUT_ENTRY_ASIDE)
+		return put_entry_aside(store, finding->entry, err);
+	/* All others are about a layer. */
+	if (!layer)
+		return 0;
+
 	switch (finding->remedy) {
 	case OVI_REMEDY_QUARANTINE:
 		return ovi_quarantine_layer(store, layer->id, finding->text, err);
@@ -207,7 +213,6 @@ static int apply_remedy(struct ovl2_store *store, const struct ovi_finding *find
 	case OVI_REMEDY_MAKE_TARGETS:
 		return make_targets(store, layer, err);
 	case OVI_REMEDY_PUT_ENTRY_ASIDE:
-		return put_entry_aside(store, finding->entry, err);
 	case OVI_REMEDY_NONE:
 		break;
 	}

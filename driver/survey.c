@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LOWER_MAX_BYTES (OVI_MAX_LOWERS * OVI_LINK_SIZE)
+#define LOWER_MAX_BYTES ((size_t)OVI_MAX_LOWERS * OVI_LINK_SIZE)
 
 void ovi_survey_release(struct ovi_survey *survey)
 {
@@ -283,7 +283,7 @@ static int give_claimed_links(struct ovi_survey *survey, struct ovl2_error *err)
 	cleanup_free struct ovi_found_layer **claims = NULL;
 	size_t count = 0;
 
-	claims = calloc(survey->layer_count + 1, sizeof(*claims));
+	claims = calloc(survey->layer_count + 1, sizeof(struct ovi_found_layer *));
 	if (!claims)
 		return ovi_fail_memory(err);
 	for (size_t i = 0; i < survey->layer_count; i++)
@@ -536,7 +536,7 @@ static int find_footings(struct ovi_survey *survey, struct ovl2_error *err)
 	struct by_link owners;
 	int r = 0;
 
-	sorted = calloc(survey->layer_count + 1, sizeof(*sorted));
+	sorted = calloc(survey->layer_count + 1, sizeof(struct ovi_found_layer *));
 	if (!sorted)
 		return ovi_fail_memory(err);
 	for (size_t i = 0; i < survey->layer_count; i++)
