@@ -302,10 +302,8 @@ static int set_lower(const struct ovi_overlay *overlay, int fs, int dir, size_t 
 
 	if (dir < 0 || fd < 0)
 		return set_directory(overlay, fs, dir, "lowerdir+", overlay->lower[i], err);
-	if (ovi_sys.fsconfig(fs, FSCONFIG_SET_FD, "lowerdir+", NULL, fd) < 0)
-		return fail_context(err, fs, "lowerdir+", overlay->lower[i]);
 
-	return 0;
+	return set_descriptor(fs, "lowerdir+", fd, overlay->lower[i], err);
 }
 
 static int set_layers(const struct ovi_overlay *overlay, int fs, int by_descriptor,
