@@ -348,7 +348,7 @@ static int finish_digest(struct ovi_sink *sink, struct ovl2_error *err)
 	if (!EVP_DigestFinal_ex(sink->digest, bytes, &length))
 		return ovi_fail(err, OVL2_E_SYSTEM, "end the sha256 of the tar");
 	for (unsigned int i = 0; i < length; i++)
-		sprintf(sink->options->digest + 2 * i, "%02x", bytes[i]);
+		sprintf(sink->options->digest + (size_t)2 * i, "%02x", bytes[i]);
 
 	return 0;
 }
