@@ -251,6 +251,19 @@ struct foreign {
 	uint64_t seed;
 };
 
+/*
+ * To a mount with userxattr the marks that ours left in the base are attributes as any
+ * other, and it shows them; a layer has none of them.
+ */
+static void leave_out_marks(char *text)
+{
+	static const char mark[] = " trusted.overlay.opaque=y";
+	char *at;
+
+	while ((at = strstr(text, mark)))
+		memmove(at, at + strlen(mark), strlen(at + strlen(mark)) + 1);
+}
+
 static char *change_foreign(struct ovl2_store *store, const struct foreign *row)
 {
 	char *path = mount_foreign(store, "upper", row->options);
@@ -263,6 +276,7 @@ static char *change_foreign(struct ovl2_store *store, const struct foreign *row)
 	path = mount_foreign(store, "upper", row->options);
 	shown = test_tree_describe_at(path, FLAGS);
 	unmount_foreign(path);
+	leave_out_marks(shown);
 
 	return shown;
 }
@@ -289,6 +303,7 @@ static void check_foreign(void **state)
 		create_layer(store, copy, "base");
 		assert_ok(ovl2_layer_apply(store, copy, NULL, diff, NULL, &err), &err);
 		shown = describe_layer(store, copy, FLAGS);
+		leave_out_marks(shown);
 		test_text_assert_same(expected, shown, copy);
 	}
 	check_same_bytes(store, "upper", "walked");
