@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* More than this is no name and no set of attributes. libarchive's limit as well. */
-#define MAX_SPECIAL_BYTES (1024 * 1024)
+#define MAX_SPECIAL_BYTES ((uint64_t)1024 * 1024)
 
 #define MAX_MAJOR ((1U << 12) - 1)
 #define MAX_MINOR ((1U << 20) - 1)
@@ -299,9 +299,12 @@ static int end_entry(struct ovi_audit *audit, struct ovl2_error *err)
 
 static const char *check_entry(struct ovi_audit *audit, const struct header *header, uint64_t size)
 {
-	char type = header->type ? header->type : '0';
-	int is_file = type == '0' || type == '7' || type == 'S';
+	char type = '0';
+	int is_file;
 
+	if (header->type)
+		type = header->type;
+	is_file = type == '0' || type == '7' || type == 'S';
 	if (!strchr("01234567S", type))
 		return "it is of a type that a layer cannot hold";
 	if (type == '3' || type == '4') {

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <zlib.h>
 
-#define INPUT_BYTES (256 * 1024)
-#define OUTPUT_BYTES (256 * 1024)
+#define INPUT_BYTES ((size_t)256 * 1024)
+#define OUTPUT_BYTES ((size_t)256 * 1024)
 
 /* 15 bits of window, and the gzip form only, whose checksum zlib compares. */
 #define GZIP_BITS (15 + 16)
@@ -220,7 +220,7 @@ static int read_gzip(struct ovi_source *source, const void **ret_bytes, size_t *
 	int r;
 
 	gzip->next_out = source->output;
-	gzip->avail_out = OUTPUT_BYTES;
+	gzip->avail_out = (uInt)OUTPUT_BYTES;
 	*ret_bytes = source->output;
 	while (gzip->avail_out) {
 		if (source->is_between_members) {

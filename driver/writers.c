@@ -16,22 +16,22 @@
 #define MAX_THREADS 3
 
 /* What a thread has waiting, at most: memory, and descriptors. */
-#define RING_BYTES (2 * 1024 * 1024)
+#define RING_BYTES ((size_t)2 * 1024 * 1024)
 #define MAX_JOBS 64
 
 /* A sleeping thread is woken for this much: a wake-up costs as much as a file. */
 #define WAKE_JOBS 16
-#define WAKE_BYTES (128 * 1024)
+#define WAKE_BYTES ((size_t)128 * 1024)
 
 /* So many files are written by the caller before there are threads. */
 #define FILES_BEFORE_THREADS 32
-#define BYTES_BEFORE_THREADS (1024 * 1024)
+#define BYTES_BEFORE_THREADS ((size_t)1024 * 1024)
 
 /* Records of the ring are multiples of this, so that each place has room for a head. */
 #define JOB_UNIT 128
 
 /* More than this at once makes nothing faster. */
-#define PIECE_BYTES (256 * 1024)
+#define PIECE_BYTES ((size_t)256 * 1024)
 
 /* Followed by the path and its NUL, then the bytes. */
 struct job {
