@@ -316,8 +316,8 @@ static void add_sparse(struct test_tar *tar, const char *map, const char *real_s
 	header = tar->bytes.text + start;
 	memcpy(header + 257, "ustar  ", 8);
 	memset(header + 345, 0, 155);
-	memcpy(header + 386, map, strlen(map));
-	memcpy(header + 483, real_size, strlen(real_size));
+	(void)snprintf(header + 386, 96, "%s", map);
+	(void)snprintf(header + 483, 13, "%s", real_size);
 	memset(header + 148, ' ', 8);
 	for (size_t i = 0; i < TEST_TAR_BLOCK; i++)
 		sum += (unsigned char)header[i];
@@ -402,9 +402,9 @@ static void add_pax_sparse_beyond(struct test_tar *tar)
 /* --------------------------------------------------------------------- rows -- */
 
 /* A row whose tar is made by a function alone. */
-#define MADE(title, outcome, names, function)                   \
-	{                                                       \
-		title, CORPUS_##outcome, names, .add = function \
+#define MADE(title, outcome, names, function)                     \
+	{                                                         \
+		title, CORPUS_##outcome, names, .add = (function) \
 	}
 
 const struct corpus_row corpus_header_rows[] = {

@@ -159,9 +159,9 @@ static void add_capability(struct test_tar *tar)
 	{                                                                  \
 		title, CORPUS_##outcome, names, .entries = { __VA_ARGS__ } \
 	}
-#define MADE(title, outcome, names, function)                   \
-	{                                                       \
-		title, CORPUS_##outcome, names, .add = function \
+#define MADE(title, outcome, names, function)                     \
+	{                                                         \
+		title, CORPUS_##outcome, names, .add = (function) \
 	}
 
 const struct corpus_row corpus_layer_rows[] = {
