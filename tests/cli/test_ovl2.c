@@ -503,6 +503,39 @@ static void home_that_is_no_store_is_named(void **state)
 
 /* -------------------------------------------------------------------- help -- */
 
+/* Exit 1 while something is wrong, as fsck(8) does; what it is stands in the output. */
+static void damage_is_found_and_put_right(void **state)
+{
+	struct test_place *place = *state;
+	cleanup_free char *link = test_path("%s/store/base/link", place->path);
+	struct test_output output;
+	json_t *json;
+
+	must(ovl2(place, "create", "base"));
+	must(ovl2(place, "check", "--deep"));
+	test_file_write(link, "damaged");
+
+	output = ovl2(place, "check");
+	assert_int_equal(output.status, EXIT_FAILED);
+	assert_contains(output.out, "layer 'base': its link file is damaged");
+	test_output_release(&output);
+	output = ovl2(place, "repair");
+	assert_int_equal(output.status, EXIT_USAGE);
+	test_output_release(&output);
+	output = ovl2(place, "repair", "--dry-run");
+	assert_int_equal(output.status, EXIT_FAILED);
+	test_output_release(&output);
+
+	json = answer(ovl2(place, "--json", "repair", "--yes"));
+	assert_int_equal(json_integer_value(json_object_get(json, "left")), 0);
+	assert_int_equal(json_array_size(json_object_get(json, "problems")), 1);
+	json_decref(json);
+	must(ovl2(place, "check"));
+	must(ovl2(place, "gc", "--quarantine"));
+	must(ovl2(place, "sync"));
+	must(ovl2(place, "adopt", "base"));
+}
+
 static void every_command_has_help_with_an_example(void **state)
 {
 	static const char *const names[] = { "create", "remove",  "mount",   "umount",
@@ -566,6 +599,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(unwritable_standard_output_is_an_error),
 		cmocka_unit_test(failed_diff_leaves_no_file),
 		cmocka_unit_test(home_that_is_no_store_is_named),
+		cmocka_unit_test(damage_is_found_and_put_right),
 		cmocka_unit_test(every_command_has_help_with_an_example),
 		cmocka_unit_test(version_is_told),
 		cmocka_unit_test(other_programs_are_found_beside_it),
