@@ -338,11 +338,15 @@ static int run_umount(const struct command *command, struct context *context, in
 
 /* ----------------------------------------------------------------- diff, apply -- */
 
-enum { KEY_DIFF_METHOD = KEY_OWN };
+enum { KEY_DIFF_METHOD = KEY_OWN, KEY_COMPRESS, KEY_THREADS, KEY_DIGEST };
 
 static const struct cli_option diff_options[] = {
 	DIFF_OPTIONS,
 	{ "output", 'o', "FILE", "write there instead of standard output" },
+	{ "compress", KEY_COMPRESS, "NAME", "none, gzip or zstd" },
+	{ "threads", KEY_THREADS, "COUNT", "to read and compress with (default: as many as pay)" },
+	{ "digest", KEY_DIGEST, NULL,
+	  "print the sha256 of the tar (OCI DiffID) to standard error" },
 	COMMON_OPTIONS,
 	END,
 };
@@ -369,17 +373,57 @@ static int parse_diff_method(const struct command *command, const char *text)
 	                text);
 }
 
-/* Options of the diff family; `ret_output` receives -o. */
-static void parse_diff(const struct command *command, struct context *context, int argc,
-                       char **argv, struct ovl2_diff_options *options, const char **ret_output)
+static int parse_compression(const struct command *command, const char *text)
 {
+	static const char *const names[] = {
+		[OVL2_COMPRESSION_NONE] = "none",
+		[OVL2_COMPRESSION_GZIP] = "gzip",
+		[OVL2_COMPRESSION_ZSTD] = "zstd",
+	};
+
+	for (int i = 0; i < (int)ARRAY_SIZE(names); i++)
+		if (strcmp(names[i], text) == 0)
+			return i;
+
+	cli_usage_error(&command->program, "there is no compression '%s': none, gzip or zstd",
+	                text);
+}
+
+static uint32_t parse_threads(const struct command *command, const char *text)
+{
+	char *end = NULL;
+	unsigned long count = strtoul(text, &end, 10);
+
+	if (end == text || *end || count < 1 || count > 1024)
+		cli_usage_error(&command->program, "'%s' is not a number of threads", text);
+
+	return (uint32_t)count;
+}
+
+/* What the diff family can be asked for. */
+struct diff_request {
+	struct ovl2_diff_options options;
+	const char *output;
+	char digest[OVL2_DIGEST_SIZE];
+};
+
+static void parse_diff(const struct command *command, struct context *context, int argc,
+                       char **argv, struct diff_request *request)
+{
+	struct ovl2_diff_options *options = &request->options;
 	int key;
 
 	while ((key = take_option(command, context, argc, argv)) >= 0) {
 		if (key == 'p')
 			options->parent = optarg;
 		else if (key == 'o')
-			*ret_output = optarg;
+			request->output = optarg;
+		else if (key == KEY_COMPRESS)
+			options->compression = parse_compression(command, optarg);
+		else if (key == KEY_THREADS)
+			options->threads = parse_threads(command, optarg);
+		else if (key == KEY_DIGEST)
+			options->digest = request->digest;
 		else
 			options->method = parse_diff_method(command, optarg);
 	}
@@ -420,26 +464,28 @@ static int diff_to_file(struct ovl2_store *store, const char *id,
 
 static int run_diff(const struct command *command, struct context *context, int argc, char **argv)
 {
-	struct ovl2_diff_options options = { .size = sizeof(options) };
+	struct diff_request request = { .options.size = sizeof(request.options) };
 	struct ovl2_error err = { 0 };
-	const char *output = NULL;
 	struct ovl2_store *store;
 	const char *id;
 	int r;
 
-	parse_diff(command, context, argc, argv, &options, &output);
+	parse_diff(command, context, argc, argv, &request);
 	id = take_operands(command, argc, argv, 1, 1)[0];
-	if (!output && (isatty(STDOUT_FILENO) || context->as_json))
+	if (!request.output && (isatty(STDOUT_FILENO) || context->as_json))
 		cli_usage_error(
 			&command->program,
 			"a tar is nothing for a terminal or JSON: redirect it, or use -o FILE");
 
 	store = open_store(command, context);
-	r = output ? diff_to_file(store, id, &options, output, &err)
-	           : ovl2_layer_diff(store, id, &options, STDOUT_FILENO, &err);
+	r = request.output ? diff_to_file(store, id, &request.options, request.output, &err)
+	                   : ovl2_layer_diff(store, id, &request.options, STDOUT_FILENO, &err);
 	if (r == 0 && context->as_json)
 		return finish_json(command, store,
-		                   json_pack("{ss ss}", "id", id, "output", output));
+		                   json_pack("{ss ss ss*}", "id", id, "output", request.output,
+		                             "sha256", *request.digest ? request.digest : NULL));
+	if (r == 0 && *request.digest)
+		fprintf(stderr, "sha256:%s\n", request.digest);
 
 	return finish(command, store, r, &err);
 }
@@ -483,22 +529,21 @@ static int run_apply(const struct command *command, struct context *context, int
 static int run_changes(const struct command *command, struct context *context, int argc,
                        char **argv)
 {
-	struct ovl2_diff_options options = { .size = sizeof(options) };
+	struct diff_request request = { .options.size = sizeof(request.options) };
 	struct ovl2_error err = { 0 };
-	const char *unused = NULL;
 	struct ovl2_store *store;
 	json_t *list = NULL;
 	const char *id;
 	int r;
 
-	parse_diff(command, context, argc, argv, &options, &unused);
+	parse_diff(command, context, argc, argv, &request);
 	id = take_operands(command, argc, argv, 1, 1)[0];
 	if (context->as_json)
 		list = json_array();
 
 	store = open_store(command, context);
-	r = ovl2_layer_changes(store, id, &options, list ? print_change_json : print_change, list,
-	                       &err);
+	r = ovl2_layer_changes(store, id, &request.options, list ? print_change_json : print_change,
+	                       list, &err);
 	if (r == 0 && list)
 		return finish_json(command, store, list);
 	json_decref(list);
@@ -508,19 +553,18 @@ static int run_changes(const struct command *command, struct context *context, i
 
 static int run_size(const struct command *command, struct context *context, int argc, char **argv)
 {
-	struct ovl2_diff_options options = { .size = sizeof(options) };
+	struct diff_request request = { .options.size = sizeof(request.options) };
 	struct ovl2_error err = { 0 };
-	const char *unused = NULL;
 	struct ovl2_store *store;
 	uint64_t bytes = 0;
 	const char *id;
 	int r;
 
-	parse_diff(command, context, argc, argv, &options, &unused);
+	parse_diff(command, context, argc, argv, &request);
 	id = take_operands(command, argc, argv, 1, 1)[0];
 
 	store = open_store(command, context);
-	r = ovl2_layer_diff_size(store, id, &options, &bytes, &err);
+	r = ovl2_layer_diff_size(store, id, &request.options, &bytes, &err);
 	if (r == 0 && context->as_json)
 		return finish_json(command, store,
 		                   json_pack("{ss sI}", "id", id, "bytes", (json_int_t)bytes));
@@ -825,6 +869,7 @@ const struct command commands[] = {
 			.about = "Writes what a layer changed as an uncompressed pax tar with OCI whiteouts.",
 			.options = diff_options,
 			.examples = "  ovl2 diff web > web.tar\n"
+				    "  ovl2 diff --compress zstd --digest -o web.tar.zst web\n"
 "  ovl2 diff --parent base -o all.tar web",
 		},
 		.run = run_diff,

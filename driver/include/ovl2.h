@@ -645,11 +645,7 @@ enum ovl2_diff_method {
 	OVL2_DIFF_COMPARE
 };
 
-enum ovl2_compression {
-	OVL2_COMPRESSION_NONE,
-	OVL2_COMPRESSION_GZIP,
-	OVL2_COMPRESSION_ZSTD
-};
+enum ovl2_compression { OVL2_COMPRESSION_NONE, OVL2_COMPRESSION_GZIP, OVL2_COMPRESSION_ZSTD };
 
 /* Room for a sha256 in hexadecimal and its terminating NUL. */
 #define OVL2_DIGEST_SIZE 65

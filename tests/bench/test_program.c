@@ -56,14 +56,10 @@ static const struct field result_fields[] = {
 };
 
 static const struct field series_fields[] = {
-	{ "title", JSON_STRING, 0 },
-	{ "median_ns", JSON_INTEGER, 0 },
-	{ "low_ns", JSON_INTEGER, 0 },
-	{ "high_ns", JSON_INTEGER, 0 },
-	{ "confidence", JSON_REAL, 0 },
-	{ "latency", JSON_OBJECT, 1 },
-	{ "values_ns", JSON_ARRAY, 0 },
-	{ 0 },
+	{ "title", JSON_STRING, 0 },    { "median_ns", JSON_INTEGER, 0 },
+	{ "low_ns", JSON_INTEGER, 0 },  { "high_ns", JSON_INTEGER, 0 },
+	{ "confidence", JSON_REAL, 0 }, { "latency", JSON_OBJECT, 1 },
+	{ "values_ns", JSON_ARRAY, 0 }, { 0 },
 };
 
 static const struct field ratio_fields[] = {

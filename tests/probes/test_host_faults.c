@@ -85,7 +85,8 @@ static void kernel_without_fsopen_mounts_from_a_thread(void **state)
 	assert_int_equal(ovl2_probe_mount_method(d, OVL2_MOUNT_RELATIVE, NULL, &err), 1);
 	assert_int_equal(ovl2_probe_backing_fs(d, NULL, &err), 1);
 	assert_int_equal(ovl2_probe_opaque_copy_up(d, NULL, &err), 0);
-	assert_int_equal(ovi_opaque_copy_up(d, "trusted.overlay.opaque", "userxattr", NULL, &err), 1);
+	assert_int_equal(ovi_opaque_copy_up(d, "trusted.overlay.opaque", "userxattr", NULL, &err),
+	                 1);
 	assert_int_equal(ovl2_probe_max_depth(d, &evidence, &err), 1);
 	assert_int_equal(evidence.value, 135);
 	ovi_sys = saved;
