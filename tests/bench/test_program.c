@@ -74,8 +74,10 @@ static void check_fields(const json_t *object, const struct field *fields)
 	for (const struct field *field = fields; field->name; field++) {
 		const json_t *value = json_object_get(object, field->name);
 
-		if (!value)
+		if (!value) {
 			fail_msg("the document lacks the field '%s'", field->name);
+			continue;
+		}
 		if (json_is_null(value) && field->may_be_null)
 			continue;
 		if (json_typeof(value) != field->type)
@@ -312,7 +314,7 @@ static void table_has_ours_floor_and_ratio(void **state)
 /* Started, and so far that it has an image mounted. */
 static pid_t start_run(const char *output)
 {
-	const struct timespec moment = { .tv_nsec = 10 * 1000 * 1000 };
+	const struct timespec moment = { .tv_nsec = 10000000 };
 	const char *const argv[] = { OVL2_BENCH, "--only",   "mount_depth", "--rounds",
 		                     "1000",     "--output", output,        NULL };
 	pid_t child = fork();

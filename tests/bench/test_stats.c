@@ -107,7 +107,7 @@ static void tail_is_the_nearest_rank(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(values); i++)
-		values[i] = (double)(ARRAY_SIZE(values) - i);
+		values[i] = (double)ARRAY_SIZE(values) - (double)i;
 	stats_find_tail(values, ARRAY_SIZE(values), &tail);
 	assert_int_equal(tail.count, 2000);
 	assert_float_equal(tail.p50, 1000, 0);

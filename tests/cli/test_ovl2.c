@@ -148,10 +148,9 @@ static void diff_to_standard_output_is_the_same_tar(void **state)
 {
 	struct test_place *place = *state;
 	cleanup_free char *tar = test_path("%s/web.tar", place->path);
-	const char *argv[] = { "sh", "-c",
-		               OVL2_PROGRAM " --home \"$0/store\" --run-dir \"$0/run\" diff web "
-		                            "| cmp - \"$0/web.tar\"",
-		               place->path, NULL };
+	const char *script = OVL2_PROGRAM " --home \"$0/store\" --run-dir \"$0/run\" diff web "
+					  "| cmp - \"$0/web.tar\"";
+	const char *argv[] = { "sh", "-c", script, place->path, NULL };
 	cleanup_free char *names = NULL;
 	cleanup_fd int fd = -1;
 	struct stat status;
@@ -461,10 +460,9 @@ static void check_row(void **state)
 static void unwritable_standard_output_is_an_error(void **state)
 {
 	struct test_place *place = *state;
-	const char *argv[] = { "sh", "-c",
-		               OVL2_PROGRAM " --home \"$0/store\" --run-dir \"$0/run\" list "
-		                            ">/dev/full",
-		               place->path, NULL };
+	const char *script = OVL2_PROGRAM " --home \"$0/store\" --run-dir \"$0/run\" list "
+					  ">/dev/full";
+	const char *argv[] = { "sh", "-c", script, place->path, NULL };
 	cleanup_output struct test_output output = { 0 };
 
 	prepare(place);

@@ -76,7 +76,7 @@ static void check_parts(const struct ovl2_mount_spec *spec)
 	for (size_t i = 0; i < spec->lower_count; i++)
 		assert_int_equal(access(spec->lower[i], F_OK), 0);
 	assert_int_equal(spec->upper == NULL, spec->work == NULL);
-	if (spec->upper) {
+	if (spec->upper && spec->work) {
 		assert_int_equal(access(spec->upper, F_OK), 0);
 		assert_int_equal(access(spec->work, F_OK), 0);
 	}
