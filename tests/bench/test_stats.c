@@ -103,11 +103,12 @@ static void tail_is_the_nearest_rank(void **state)
 {
 	double values[2000];
 	double one[] = { 7 };
+	const size_t count = ARRAY_SIZE(values);
 	struct stats_tail tail;
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(values); i++)
-		values[i] = (double)ARRAY_SIZE(values) - (double)i;
+	for (size_t i = 0; i < count; i++)
+		values[i] = (double)(count - i);
 	stats_find_tail(values, ARRAY_SIZE(values), &tail);
 	assert_int_equal(tail.count, 2000);
 	assert_float_equal(tail.p50, 1000, 0);
