@@ -295,6 +295,19 @@ static int mount_first(struct ovi_layer *layer, const struct request *request,
 	return r;
 }
 
+/* Opens the layer for a change of its mounts: both are locked until they are closed. */
+static int open_held(struct ovl2_store *store, const char *id, int *ret_lock,
+                     struct ovi_layer *ret_layer, struct ovi_hold *ret_hold, struct ovl2_error *err)
+{
+	int r;
+
+	r = ovi_store_lock(store, LOCK_SH, ret_lock, err);
+	if (r == 0)
+		r = ovi_layer_open_locked(store, id, ret_layer, err);
+
+	return r < 0 ? r : ovi_hold_read(ret_layer, ret_hold, err);
+}
+
 static int mount_layer(struct ovl2_store *store, const char *id, struct request *request,
                        struct ovl2_error *err)
 {
@@ -303,11 +316,7 @@ static int mount_layer(struct ovl2_store *store, const char *id, struct request 
 	cleanup_fd int lock = -1;
 	int r;
 
-	r = ovi_store_lock(store, LOCK_SH, &lock, err);
-	if (r == 0)
-		r = ovi_layer_open_locked(store, id, &layer, err);
-	if (r == 0)
-		r = ovi_hold_read(&layer, &hold, err);
+	r = open_held(store, id, &lock, &layer, &hold, err);
 	if (r < 0)
 		return r;
 	fit_to_layer(request, &layer);
@@ -373,11 +382,7 @@ static int unmount_layer(struct ovl2_store *store, const char *id, struct ovl2_e
 	cleanup_fd int lock = -1;
 	int r;
 
-	r = ovi_store_lock(store, LOCK_SH, &lock, err);
-	if (r == 0)
-		r = ovi_layer_open_locked(store, id, &layer, err);
-	if (r == 0)
-		r = ovi_hold_read(&layer, &hold, err);
+	r = open_held(store, id, &lock, &layer, &hold, err);
 	if (r < 0)
 		return r;
 	if (hold.count == 1)

@@ -5,6 +5,7 @@
 #include "cleanup.h"
 #include "fail.h"
 #include "overlay.h"
+#include "strbuf.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -14,7 +15,7 @@
  * Docker's units.RAMInBytes: a number, fractions allowed, and one of b k m g t p,
  * with "b" or "ib" behind it or not; all powers of 1024. Zero is not a size.
  */
-static int parse_size(const char *text, uint64_t *ret_bytes)
+static int parse_size(const char *text, void *ret_bytes)
 {
 	static const char units[] = "bkmgtp";
 	char *end = NULL;
@@ -42,20 +43,20 @@ static int parse_size(const char *text, uint64_t *ret_bytes)
 		number *= 1024;
 	if (*end || !(number >= 1) || number >= 0x1p63)
 		return -1;
-	*ret_bytes = (uint64_t)number;
+	*(uint64_t *)ret_bytes = (uint64_t)number;
 
 	return 0;
 }
 
 /* Go's strconv.ParseBool. */
-static int parse_bool(const char *text, int *ret_value)
+static int parse_bool(const char *text, void *ret_value)
 {
 	static const char *const yes[] = { "1", "t", "T", "true", "TRUE", "True" };
 	static const char *const no[] = { "0", "f", "F", "false", "FALSE", "False" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(yes); i++) {
 		if (strcmp(text, yes[i]) == 0 || strcmp(text, no[i]) == 0) {
-			*ret_value = strcmp(text, yes[i]) == 0;
+			*(int *)ret_value = strcmp(text, yes[i]) == 0;
 			return 0;
 		}
 	}
@@ -63,25 +64,25 @@ static int parse_bool(const char *text, int *ret_value)
 	return -1;
 }
 
-static int parse_depth(const char *text, uint32_t *ret_depth)
+static int parse_depth(const char *text, void *ret_depth)
 {
 	char *end = NULL;
 	long depth = strtol(text, &end, 10);
 
 	if (end == text || *end || depth < 1 || depth > OVI_MAX_LOWERS)
 		return -1;
-	*ret_depth = (uint32_t)depth;
+	*(uint32_t *)ret_depth = (uint32_t)depth;
 
 	return 0;
 }
 
-static int parse_method(const char *text, int *ret_method)
+static int parse_method(const char *text, void *ret_method)
 {
 	const char *name;
 
 	for (int i = 0; (name = ovl2_mount_method_name(i)); i++) {
 		if (strcmp(text, name) == 0) {
-			*ret_method = i;
+			*(int *)ret_method = i;
 			return 0;
 		}
 	}
@@ -101,7 +102,7 @@ static int parse_name(const char *text, const char *const *names, size_t count, 
 	return -1;
 }
 
-static int parse_durability(const char *text, int *ret_durability)
+static int parse_durability(const char *text, void *ret_durability)
 {
 	static const char *const names[] = {
 		[OVL2_DURABILITY_COMMIT] = "commit",
@@ -112,7 +113,7 @@ static int parse_durability(const char *text, int *ret_durability)
 	return parse_name(text, names, ARRAY_SIZE(names), ret_durability);
 }
 
-static int parse_attributes(const char *text, int *ret_attributes)
+static int parse_attributes(const char *text, void *ret_attributes)
 {
 	static const char *const names[] = {
 		[OVL2_ATTRIBUTES_AUTO] = "auto",
@@ -140,89 +141,84 @@ static int split(char *text, const char **ret_key, const char **ret_value, struc
 	return 0;
 }
 
-static int fail_value(const char *key, const char *value, const char *expected,
-                      struct ovl2_error *err)
+/* One option: its key, what it is kept in, and what a value has to be. */
+struct option {
+	const char *key; /* a table ends with NULL */
+	int (*parse)(const char *text, void *value);
+	size_t offset;
+	const char *expected;
+};
+
+/* `kind` and the keys of `table` are for the message about one that is not known. */
+static int parse_option(const char *text, void *options, const struct option *table,
+                        const char *kind, struct ovl2_error *err)
 {
-	return ovi_fail(err, OVL2_E_INVALID, "option '%s' has the value '%s': expected %s", key,
-	                value, expected);
+	cleanup_strbuf struct ovi_strbuf known = { 0 };
+	cleanup_free char *copy = strdup(text);
+	const char *key = "";
+	const char *value = "";
+	int r;
+
+	if (!copy)
+		return ovi_fail_memory(err);
+	r = split(copy, &key, &value, err);
+	if (r < 0)
+		return r;
+
+	for (const struct option *row = table; row->key; row++) {
+		ovi_strbuf_addf(&known, "%s%s", row == table ? "" : ", ", row->key);
+		if (strcasecmp(key, row->key) != 0)
+			continue;
+		if (row->parse(value, (char *)options + row->offset) == 0)
+			return 0;
+		return ovi_fail(err, OVL2_E_INVALID, "option '%s' has the value '%s': expected %s",
+		                key, value, row->expected);
+	}
+	if (known.failed)
+		return ovi_fail_memory(err);
+
+	return ovi_fail(err, OVL2_E_INVALID, "unknown %s option '%s': known are %s", kind, key,
+	                known.text);
 }
 
 int ovl2_store_options_parse(const char *text, struct ovl2_store_options *options,
                              struct ovl2_error *err)
 {
-	cleanup_free char *copy = NULL;
-	const char *key = "";
-	const char *value = "";
-	int r;
+#define OPTION(key, member, parse, expected)                                      \
+	{                                                                         \
+		key, parse, offsetof(struct ovl2_store_options, member), expected \
+	}
+	static const struct option table[] = {
+		OPTION("override_kernel_check", override_kernel_check, parse_bool, "true or false"),
+		OPTION("size", quota_bytes, parse_size, "a size such as 10G"),
+		OPTION("max_depth", max_depth, parse_depth, "1 to 500"),
+		OPTION("mount_method", mount_method, parse_method,
+		       "auto, absolute, relative, append or fd"),
+		OPTION("durability", durability, parse_durability, "none, commit or always"),
+		OPTION("attributes", attributes, parse_attributes, "auto, trusted or user"),
+		{ .key = NULL },
+	};
+#undef OPTION
 
 	if (!text || options->size != sizeof(*options))
 		return ovi_fail(err, OVL2_E_INVALID, "no option, or options without their size");
-	copy = strdup(text);
-	if (!copy)
-		return ovi_fail_memory(err);
-	r = split(copy, &key, &value, err);
-	if (r < 0)
-		return r;
 
-	if (strcasecmp(key, "override_kernel_check") == 0)
-		return parse_bool(value, &options->override_kernel_check) == 0
-		               ? 0
-		               : fail_value(key, value, "true or false", err);
-	if (strcasecmp(key, "size") == 0)
-		return parse_size(value, &options->quota_bytes) == 0
-		               ? 0
-		               : fail_value(key, value, "a size such as 10G", err);
-	if (strcasecmp(key, "max_depth") == 0)
-		return parse_depth(value, &options->max_depth) == 0
-		               ? 0
-		               : fail_value(key, value, "1 to 500", err);
-	if (strcasecmp(key, "mount_method") == 0)
-		return parse_method(value, &options->mount_method) == 0
-		               ? 0
-		               : fail_value(key, value, "auto, absolute, relative, append or fd",
-		                            err);
-	if (strcasecmp(key, "durability") == 0)
-		return parse_durability(value, &options->durability) == 0
-		               ? 0
-		               : fail_value(key, value, "none, commit or always", err);
-
-	if (strcasecmp(key, "attributes") == 0)
-		return parse_attributes(value, &options->attributes) == 0
-		               ? 0
-		               : fail_value(key, value, "auto, trusted or user", err);
-
-	return ovi_fail(err, OVL2_E_INVALID,
-	                "unknown store option '%s': known are override_kernel_check, size, "
-	                "max_depth, mount_method, durability, attributes",
-	                key);
+	return parse_option(text, options, table, "store", err);
 }
 
 int ovl2_layer_options_parse(const char *text, struct ovl2_layer_options *options,
                              struct ovl2_error *err)
 {
-	cleanup_free char *copy = NULL;
-	const char *key = "";
-	const char *value = "";
-	int r;
+	static const struct option table[] = {
+		{ "size", parse_size, offsetof(struct ovl2_layer_options, quota_bytes),
+		  "a size such as 10G" },
+		{ "inodes", parse_size, offsetof(struct ovl2_layer_options, quota_inodes),
+		  "a count such as 100000" },
+		{ .key = NULL },
+	};
 
 	if (!text || options->size != sizeof(*options))
 		return ovi_fail(err, OVL2_E_INVALID, "no option, or options without their size");
-	copy = strdup(text);
-	if (!copy)
-		return ovi_fail_memory(err);
-	r = split(copy, &key, &value, err);
-	if (r < 0)
-		return r;
 
-	if (strcasecmp(key, "size") == 0)
-		return parse_size(value, &options->quota_bytes) == 0
-		               ? 0
-		               : fail_value(key, value, "a size such as 10G", err);
-	if (strcasecmp(key, "inodes") == 0)
-		return parse_size(value, &options->quota_inodes) == 0
-		               ? 0
-		               : fail_value(key, value, "a count such as 100000", err);
-
-	return ovi_fail(err, OVL2_E_INVALID, "unknown layer option '%s': known are size, inodes",
-	                key);
+	return parse_option(text, options, table, "layer", err);
 }
