@@ -177,7 +177,7 @@ lab_make_system()
 		mkdir "$lab_root/usr/$lab_directory"
 		ln -s "usr/$lab_directory" "$lab_root/$lab_directory"
 	done
-	for lab_directory in proc sys dev run tmp var var/tmp mnt root; do
+	for lab_directory in proc sys dev run tmp var var/tmp mnt root scratch; do
 		mkdir "$lab_root/$lab_directory"
 	done
 	for lab_disk in "$lab_scratch"/*.img; do
