@@ -201,7 +201,9 @@ int ovi_layer_commit(struct ovi_layer *layer, struct ovl2_error *err)
 
 	record.is_committed = 1;
 	if (!record.is_foreign) {
-		r = ovi_record_write(layer->dir, &record, ovi_store_is_durable(layer->store), err);
+		/* What is on disk already must not be lost for a record that is not. */
+		r = ovi_record_write(layer->dir, &record,
+		                     ovi_store_is_durable(layer->store) || !*record.boot, err);
 		if (r < 0)
 			return ovi_fail_within(err, r, "commit layer '%s'", layer->id);
 	}

@@ -152,6 +152,11 @@ static int read_attributes(struct reader *reader, struct target *target)
 	attributes->mode = archive_entry_mode(entry) & 07777;
 	attributes->mtime.tv_sec = archive_entry_mtime(entry);
 	attributes->mtime.tv_nsec = archive_entry_mtime_nsec(entry);
+	/* libarchive reads "-4.75" as -4 and .75; only such records have a fraction. */
+	if (attributes->mtime.tv_sec < 0 && attributes->mtime.tv_nsec > 0) {
+		attributes->mtime.tv_sec--;
+		attributes->mtime.tv_nsec = 1000000000 - attributes->mtime.tv_nsec;
+	}
 
 	return 0;
 }

@@ -306,6 +306,30 @@ static void umask_of_the_process_does_not_matter(void **state)
 	assert_contains(text, "d 0755 ");
 }
 
+/* POSIX: the fraction counts with the sign, so -4.75 is a quarter after -5. */
+static void time_before_1970_keeps_its_fraction(void **state)
+{
+	cleanup_store struct ovl2_store *store = open_store(*state);
+	cleanup_free char *home = store_path(*state);
+	cleanup_free char *path = test_path("%s/layer/diff/old", home);
+	const struct test_tar_entry entry = {
+		.name = "old",
+		.content = "x",
+		.pax = (const char *const[]){ "mtime=-4.75", NULL },
+	};
+	struct ovl2_apply_options options = { 0 };
+	cleanup_tar struct test_tar tar = { 0 };
+	struct ovl2_error err = { 0 };
+	struct stat st;
+
+	create_layer(store, "layer", NULL);
+	test_tar_add(&tar, &entry);
+	assert_ok(apply(store, "layer", &tar, &options, &err), &err);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mtim.tv_sec, -5);
+	assert_int_equal(st.st_mtim.tv_nsec, 250000000);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
@@ -319,6 +343,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(progress_is_told_and_counts_at_the_end),
 		cmocka_unit_test(cancelled_apply_leaves_nothing),
 		cmocka_unit_test(umask_of_the_process_does_not_matter),
+		cmocka_unit_test(time_before_1970_keeps_its_fraction),
 	};
 
 	test_enter_namespace();
