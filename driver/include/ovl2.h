@@ -239,6 +239,9 @@ OVL2_API int ovl2_store_options_parse(const char *text, struct ovl2_store_option
  * `options` is copied. Release the store with ovl2_store_close(). A store that
  * Docker wrote is accepted.
  *
+ * Open it after unshare(2) or setns(2) into a mount namespace, not before: overlayfs
+ * takes no layers from another one.
+ *
  * Errors: OVL2_E_UNSUPPORTED when the kernel or the filesystem under `path`
  * cannot hold an overlay upper layer; OVL2_E_PERMISSION when not privileged to
  * mount; OVL2_E_CORRUPT when the directory is neither empty nor a store.
