@@ -438,6 +438,22 @@ struct aside {
 	int result;
 };
 
+/*
+ * What the thread mounts must not show elsewhere. The root of a chroot is often not a
+ * mount, and then says EINVAL, which is nothing about overlayfs.
+ */
+static int keep_to_thread(struct ovl2_error *err)
+{
+	if (ovi_sys.mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0)
+		return 0;
+	if (errno == EINVAL)
+		return ovi_fail(err, OVL2_E_SYSTEM,
+		                "a mount cannot be kept to one thread in a chroot whose root is "
+		                "not a mount (mount --bind DIR DIR before chroot DIR)");
+
+	return ovi_fail_errno(err, "make the thread's mounts private");
+}
+
 static int mount_aside(const struct aside *job)
 {
 	const struct ovi_overlay *overlay = job->overlay;
@@ -456,8 +472,11 @@ static int mount_aside(const struct aside *job)
 	 */
 	if (job->in_namespace && ovi_sys.unshare(CLONE_NEWNS) < 0)
 		return ovi_fail_errno(job->err, "give a thread mounts of its own");
-	if (job->in_namespace && ovi_sys.mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		return ovi_fail_errno(job->err, "make the thread's mounts private");
+	if (job->in_namespace) {
+		r = keep_to_thread(job->err);
+		if (r < 0)
+			return r;
+	}
 
 	r = mount_data(overlay, job->data, job->target, job->target, job->err);
 	if (r < 0 || !job->ret_root)

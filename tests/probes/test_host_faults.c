@@ -15,6 +15,8 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 /*
  * The other answers: no where the kernel or the filesystem cannot, "could not
@@ -69,6 +71,43 @@ static int fail_enosys_fsopen(const char *type, unsigned int flags)
 }
 
 /* Linux before 5.2, or a seccomp filter that hides the newer calls. */
+/* The root of a chroot that is not a mount: there the thread cannot keep one to itself. */
+static int ask_in_chroot(const char *path)
+{
+	struct ovl2_error err = { 0 };
+	int fd;
+
+	if (chroot(path) < 0 || chdir("/") < 0)
+		return 2;
+	fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (ovl2_probe_mount_method(fd, OVL2_MOUNT_RELATIVE, NULL, &err) >= 0)
+		return 3;
+
+	return strstr(err.message, "chroot") ? 0 : 4;
+}
+
+static void chroot_is_not_no(void **state)
+{
+	struct test_place *place = *state;
+	cleanup_free char *root = test_path("%s/root", place->path);
+	cleanup_free char *proc = test_path("%s/root/proc", place->path);
+	int status = 0;
+	pid_t pid;
+
+	assert_int_equal(mkdir(root, 0755), 0);
+	assert_int_equal(mkdir(proc, 0755), 0);
+	assert_int_equal(mount("proc", proc, "proc", 0, NULL), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(ask_in_chroot(root));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(umount2(proc, MNT_DETACH), 0);
+	assert_int_equal(status, 0);
+	assert_int_equal(rmdir(proc), 0);
+	assert_int_equal(rmdir(root), 0);
+}
+
 static void kernel_without_fsopen_mounts_from_a_thread(void **state)
 {
 	struct test_place *place = *state;
@@ -364,6 +403,7 @@ int main(int argc, char **argv)
 		test_case("release of Debian 12", release_is_understood, &releases[3]),
 		test_case("release of three digits", release_is_understood, &releases[4]),
 		test_case("release of no numbers", release_is_understood, &releases[5]),
+		cmocka_unit_test(chroot_is_not_no),
 		cmocka_unit_test(kernel_without_fsopen_mounts_from_a_thread),
 		cmocka_unit_test(kernel_with_legacy_overlay_mounts_from_a_thread),
 		cmocka_unit_test(not_allowed_is_not_no),
