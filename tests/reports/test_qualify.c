@@ -207,7 +207,7 @@ static void command_line_is_checked(void **state)
 		{ SCRIPTS "/qualify --nope", 64, "unknown option '--nope'" },
 		{ SCRIPTS "/qualify /tmp /tmp", 64, "one directory at most" },
 		{ SCRIPTS "/qualify /nowhere", 2, "'/nowhere' is not a directory" },
-		{ "setpriv --reuid 65534 --clear-groups sh " SCRIPTS "/qualify", 2,
+		{ "setpriv --reuid 65534 --clear-groups sh -s <" SCRIPTS "/qualify", 2,
 		  "needs root: sudo reports/qualify" },
 	};
 
