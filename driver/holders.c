@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mount.h>
 
 /* Names enough to act on; a busy mount can have thousands. */
 #define MAX_NAMED 5
@@ -81,7 +82,7 @@ static size_t find_holders(const char *path, struct ovi_strbuf *text)
 	return count;
 }
 
-int ovi_holders_fail(const char *path, struct ovl2_error *err)
+static int fail_busy(const char *path, struct ovl2_error *err)
 {
 	cleanup_strbuf struct ovi_strbuf text = { 0 };
 
@@ -91,4 +92,12 @@ int ovi_holders_fail(const char *path, struct ovl2_error *err)
 
 	return ovi_fail_errno(err, "'%s' is in use by %s", path,
 	                      text.failed ? "somebody" : text.text);
+}
+
+int ovi_unmount(const char *path, struct ovl2_error *err)
+{
+	if (ovi_sys.umount2(path, UMOUNT_NOFOLLOW) == 0)
+		return 0;
+
+	return errno == EBUSY ? fail_busy(path, err) : ovi_fail_errno(err, "unmount '%s'", path);
 }

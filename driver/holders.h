@@ -1,11 +1,13 @@
 #pragma once
 
-/* Who uses a mount: what an unmount that is refused has to say. */
+/* Unmounting, and who uses a mount: what one that is refused has to say. */
 
 #include <ovl2.h>
 
 /*
- * Fails with OVL2_E_BUSY, naming a few of the processes that have their directory,
- * their root, an open file or mapped code on the mount at `path`.
+ * Unmounts what is mounted at `path`, which is not followed.
+ *
+ * Errors: OVL2_E_BUSY, naming a few of the processes that have their directory, their
+ * root, an open file or mapped code on it.
  */
-int ovi_holders_fail(const char *path, struct ovl2_error *err);
+int ovi_unmount(const char *path, struct ovl2_error *err);

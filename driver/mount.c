@@ -117,14 +117,13 @@ static int join(struct ovi_layer *layer, struct ovi_hold *hold, const struct req
 	return ovi_hold_write(layer, hold, err);
 }
 
-static void unmount(struct ovi_layer *layer)
+static int unmount(const struct ovi_layer *layer, struct ovl2_error *err)
 {
 	cleanup_strbuf struct ovi_strbuf path = { 0 };
 
 	ovi_strbuf_addf(&path, "%s/%s/merged", layer->store->path, layer->id);
-	if (!path.failed && ovi_sys.umount2(path.text, UMOUNT_NOFOLLOW) < 0)
-		ovi_store_log(layer->store, OVL2_LOG_WARNING, "unmount '%s': %s", path.text,
-		              strerrordesc_np(errno));
+
+	return path.failed ? ovi_fail_memory(err) : ovi_unmount(path.text, err);
 }
 
 /* Left by a mount without syncs that was not unmounted by us? */
@@ -271,6 +270,7 @@ static int mount_first(struct ovi_layer *layer, const struct request *request,
                        struct ovl2_error *err)
 {
 	struct ovi_hold hold = { .count = 1 };
+	struct ovl2_error reason = { 0 };
 	int r = 0;
 
 	hold.is_writable = !request->read_only && !layer->record.is_committed;
@@ -289,8 +289,8 @@ static int mount_first(struct ovi_layer *layer, const struct request *request,
 		return r;
 
 	r = ovi_hold_write(layer, &hold, err);
-	if (r < 0)
-		unmount(layer);
+	if (r < 0 && unmount(layer, &reason) < 0)
+		ovi_store_log(layer->store, OVL2_LOG_WARNING, "left mounted: %s", reason.message);
 
 	return r;
 }
@@ -355,20 +355,12 @@ int ovl2_layer_mount(struct ovl2_store *store, const char *id,
 static int unmount_last(struct ovi_layer *layer, const struct ovi_hold *hold,
                         struct ovl2_error *err)
 {
-	cleanup_strbuf struct ovi_strbuf path = { 0 };
 	struct ovi_hold none = { .count = 0 };
 	int r;
 
-	ovi_strbuf_addf(&path, "%s/%s/merged", layer->store->path, layer->id);
-	if (path.failed)
-		return ovi_fail_memory(err);
-	if (ovi_sys.umount2(path.text, UMOUNT_NOFOLLOW) < 0) {
-		if (errno == EBUSY)
-			return ovi_holders_fail(path.text, err);
-		return ovi_fail_errno(err, "unmount '%s'", path.text);
-	}
-
-	r = ovi_hold_write(layer, &none, err);
+	r = unmount(layer, err);
+	if (r == 0)
+		r = ovi_hold_write(layer, &none, err);
 	if (r == 0 && strstr(hold->flags, SKIP_SYNC))
 		r = ovi_volatile_settle(layer->store, layer->dir, err);
 

@@ -2,7 +2,7 @@
 
 /*
  * Files into tar entries, read ahead by several threads. What is given in comes out
- * of ovi_pack_put() in the same order and as the same bytes, however many threads.
+ * again in the same order and as the same bytes, however many threads.
  *
  * Small files are read by whoever is free, into the memory of a batch. What depends
  * on the order (is this the first name of the file?), needs what is not shared (a

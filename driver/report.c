@@ -313,10 +313,9 @@ static int unmount_one(struct ovl2_store *store, const char *target, const char 
 	cleanup_fd int layer = -1;
 	int r;
 
-	if (ovi_sys.umount2(target, UMOUNT_NOFOLLOW) < 0)
-		return errno == EBUSY ? ovi_holders_fail(target, err)
-		                      : ovi_fail_errno(err, "unmount '%s'", target);
-	r = ovi_dir_open(store->home, id, &layer, err);
+	r = ovi_unmount(target, err);
+	if (r == 0)
+		r = ovi_dir_open(store->home, id, &layer, err);
 	if (r == 0)
 		r = ovi_volatile_check(store, layer, err);
 

@@ -80,7 +80,6 @@ struct ovi_sys ovi_sys = {
 	.fchmodat = sys_fchmodat,
 	.utimensat = utimensat,
 	.futimens = futimens,
-	.setxattr = setxattr,
 	.lsetxattr = lsetxattr,
 	.lremovexattr = lremovexattr,
 	.lgetxattr = lgetxattr,

@@ -46,8 +46,6 @@ struct ovi_sys {
 	int (*fchmodat)(int dir, const char *path, mode_t mode);
 	int (*utimensat)(int dir, const char *path, const struct timespec times[2], int flags);
 	int (*futimens)(int fd, const struct timespec times[2]);
-	int (*setxattr)(const char *path, const char *name, const void *value, size_t size,
-	                int flags);
 	int (*lsetxattr)(const char *path, const char *name, const void *value, size_t size,
 	                 int flags);
 	int (*lremovexattr)(const char *path, const char *name);

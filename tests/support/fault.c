@@ -80,9 +80,6 @@ FAULT(int, fchmodat, (int dir, const char *path, mode_t mode), (dir, path, mode)
 FAULT(int, utimensat, (int dir, const char *path, const struct timespec times[2], int flags),
       (dir, path, times, flags))
 FAULT(int, futimens, (int fd, const struct timespec times[2]), (fd, times))
-FAULT(int, setxattr,
-      (const char *path, const char *name, const void *value, size_t size, int flags),
-      (path, name, value, size, flags))
 FAULT(int, lsetxattr,
       (const char *path, const char *name, const void *value, size_t size, int flags),
       (path, name, value, size, flags))
@@ -125,7 +122,7 @@ FAULT(int, ioctl, (int fd, unsigned long request, void *argument), (fd, request,
 /* NOLINTEND(bugprone-macro-parentheses) */
 
 /* A call that is added to the table has to be added here as well. */
-_Static_assert(sizeof(struct ovi_sys) == 48 * sizeof(void (*)(void)), "every call can fail");
+_Static_assert(sizeof(struct ovi_sys) == 47 * sizeof(void (*)(void)), "every call can fail");
 
 void test_fault_install(void)
 {
@@ -152,7 +149,6 @@ void test_fault_install(void)
 	ovi_sys.fchmodat = fault_fchmodat;
 	ovi_sys.utimensat = fault_utimensat;
 	ovi_sys.futimens = fault_futimens;
-	ovi_sys.setxattr = fault_setxattr;
 	ovi_sys.lsetxattr = fault_lsetxattr;
 	ovi_sys.lremovexattr = fault_lremovexattr;
 	ovi_sys.lgetxattr = fault_lgetxattr;
