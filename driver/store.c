@@ -9,6 +9,7 @@
 #include "overlay.h"
 #include "quarantine.h"
 #include "quota.h"
+#include "scratch.h"
 #include "strbuf.h"
 #include "sys.h"
 #include "tree.h"
@@ -26,6 +27,7 @@
 
 /* Docker's limit, which every kernel and every id length can mount. */
 #define DEFAULT_MAX_DEPTH 128
+#define STAGE_ATTEMPTS 8
 
 void ovi_store_log(const struct ovl2_store *store, enum ovl2_log_level level, const char *format,
                    ...)
@@ -44,19 +46,25 @@ void ovi_store_log(const struct ovl2_store *store, enum ovl2_log_level level, co
 
 /* ------------------------------------------------------------------ locks -- */
 
-int ovi_store_lock(struct ovl2_store *store, int operation, int *ret_lock, struct ovl2_error *err)
+static int lock_home(int home, const char *path, int operation, int *ret_lock,
+                     struct ovl2_error *err)
 {
 	cleanup_fd int fd = -1;
 
-	fd = ovi_sys.openat(store->home, OVI_PRIVATE "/lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
+	fd = ovi_sys.openat(home, OVI_PRIVATE "/lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
 	if (fd < 0)
-		return ovi_fail_errno(err, "open the lock of store '%s'", store->path);
+		return ovi_fail_errno(err, "open the lock of store '%s'", path);
 	while (ovi_sys.flock(fd, operation) < 0)
 		if (errno != EINTR)
-			return ovi_fail_errno(err, "lock store '%s'", store->path);
+			return ovi_fail_errno(err, "lock store '%s'", path);
 	*ret_lock = steal_fd(&fd);
 
 	return 0;
+}
+
+int ovi_store_lock(struct ovl2_store *store, int operation, int *ret_lock, struct ovl2_error *err)
+{
+	return lock_home(store->home, store->path, operation, ret_lock, err);
 }
 
 int ovi_store_is_durable(const struct ovl2_store *store)
@@ -82,31 +90,57 @@ int ovi_store_sync(struct ovl2_store *store, struct ovl2_error *err)
 
 /* ---------------------------------------------------------------- staging -- */
 
-int ovi_stage_create(struct ovl2_store *store, struct ovi_stage *ret_stage, struct ovl2_error *err)
+/*
+ * One attempt: 1 when the stage is ours, 0 when a collector, who cannot know a new
+ * stage from a leftover before it is locked, was quicker.
+ */
+static int try_stage(struct ovi_stage *stage, struct ovl2_error *err)
 {
-	struct ovi_stage stage = { .store = store, .dir = -1 };
+	struct ovl2_store *store = stage->store;
 	char random[OVI_LINK_LENGTH + 1];
+	cleanup_fd int dir = -1;
+	struct stat st;
 	int r;
 
 	r = ovi_random_name(random, err);
 	if (r < 0)
 		return r;
-	snprintf(stage.name, sizeof(stage.name), OVI_PRIVATE "/staging/%s", random);
+	snprintf(stage->name, sizeof(stage->name), OVI_PRIVATE "/staging/%s", random);
 
-	if (ovi_sys.mkdirat(store->home, stage.name, 0700) < 0)
-		return ovi_fail_errno(err, "create '%s/%s'", store->path, stage.name);
-	r = ovi_dir_open(store->home, stage.name, &stage.dir, err);
-	if (r == 0 && ovi_sys.flock(stage.dir, LOCK_EX | LOCK_NB) < 0)
-		r = ovi_fail_errno(err, "lock '%s/%s'", store->path, stage.name);
-	if (r < 0) {
-		if (stage.dir >= 0)
-			close(stage.dir);
-		ovi_sys.unlinkat(store->home, stage.name, AT_REMOVEDIR);
-		return r;
+	if (ovi_sys.mkdirat(store->home, stage->name, 0700) < 0)
+		return ovi_fail_errno(err, "create '%s/%s'", store->path, stage->name);
+	dir = ovi_sys.openat(store->home, stage->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	if (dir >= 0 && ovi_sys.flock(dir, LOCK_EX | LOCK_NB) == 0 &&
+	    ovi_sys.fstatat(store->home, stage->name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		stage->dir = steal_fd(&dir);
+		return 1;
 	}
-	*ret_stage = stage;
+	if (errno == ENOENT || errno == EWOULDBLOCK)
+		return 0;
 
-	return 0;
+	r = ovi_fail_errno(err, "open and lock '%s/%s'", store->path, stage->name);
+	ovi_sys.unlinkat(store->home, stage->name, AT_REMOVEDIR);
+
+	return r;
+}
+
+int ovi_stage_create(struct ovl2_store *store, struct ovi_stage *ret_stage, struct ovl2_error *err)
+{
+	struct ovi_stage stage = { .store = store, .dir = -1 };
+
+	for (int i = 0; i < STAGE_ATTEMPTS; i++) {
+		int r = try_stage(&stage, err);
+
+		if (r < 0)
+			return r;
+		if (r > 0) {
+			*ret_stage = stage;
+			return 0;
+		}
+	}
+
+	return ovi_fail(err, OVL2_E_BUSY, "others deleted %d stages of '%s' while they were made",
+	                STAGE_ATTEMPTS, store->path);
 }
 
 /* Is there a layer of this project? When that cannot be told: as if there were. */
@@ -208,7 +242,8 @@ int ovi_store_collect(struct ovl2_store *store, struct ovl2_error *err)
 static int is_harmless(const char *name)
 {
 	return strcmp(name, "lost+found") == 0 || strcmp(name, "l") == 0 ||
-	       strcmp(name, OVI_PRIVATE) == 0;
+	       strcmp(name, OVI_PRIVATE) == 0 ||
+	       strncmp(name, OVI_SCRATCH_PREFIX, strlen(OVI_SCRATCH_PREFIX)) == 0;
 }
 
 enum kind { KIND_NEW, KIND_OURS, KIND_DOCKER };
@@ -301,18 +336,15 @@ static int make_store(int home, const char *path, struct ovl2_error *err)
 	static const char *const names[] = {
 		"l", OVI_PRIVATE, OVI_EMPTY, OVI_STAGING, OVI_TRASH, OVI_QUARANTINE,
 	};
-	cleanup_fd int fd = -1;
+	cleanup_fd int lock = -1;
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(names) && r == 0; i++)
 		r = make_directory(home, names[i], path, err);
-	if (r < 0)
-		return r;
-
-	fd = ovi_sys.openat(home, OVI_PRIVATE "/lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return ovi_fail_errno(err, "create '%s/" OVI_PRIVATE "/lock'", path);
-	r = ovi_file_replace(home, OVI_PRIVATE "/format", FORMAT_TEXT, 1, err);
+	if (r == 0)
+		r = lock_home(home, path, LOCK_EX, &lock, err);
+	if (r == 0)
+		r = ovi_file_replace(home, OVI_PRIVATE "/format", FORMAT_TEXT, 1, err);
 	if (r < 0)
 		return r;
 	if (ovi_sys.fsync(home) < 0)

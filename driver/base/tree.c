@@ -21,6 +21,17 @@ struct removal {
 static int remove_entry(struct removal *job, int dir, const char *name, unsigned int depth,
                         struct ovl2_error *err);
 
+/* Somebody else may be deleting the same tree: what is gone is done. */
+static int accept_missing(int r, struct ovl2_error *err)
+{
+	if (r != OVL2_E_NOT_FOUND)
+		return r;
+	if (err)
+		*err = (struct ovl2_error){ 0 };
+
+	return 0;
+}
+
 /* Deletes what is in `dir`, not `dir` itself. */
 static int empty_directory(struct removal *job, int dir, const char *name, unsigned int depth,
                            struct ovl2_error *err)
@@ -29,6 +40,8 @@ static int empty_directory(struct removal *job, int dir, const char *name, unsig
 	int r;
 
 	r = ovi_dir_list(dir, name, &listing, err);
+	if (r < 0)
+		return accept_missing(r, err);
 	for (size_t i = 0; i < listing.count && r == 0; i++)
 		r = remove_entry(job, dir, listing.names[i].name, depth + 1, err);
 
@@ -45,6 +58,8 @@ static int move_up(struct removal *job, int dir, const char *name, struct ovl2_e
 		if (ovi_sys.renameat2(dir, name, job->top, moved, RENAME_NOREPLACE) == 0)
 			return 0;
 	} while (errno == EEXIST);
+	if (errno == ENOENT)
+		return 0;
 
 	return ovi_fail_errno(err, "move '%s' up to delete it", name);
 }
@@ -61,7 +76,7 @@ static int remove_directory(struct removal *job, int dir, const char *name, unsi
 
 	r = ovi_dir_open(dir, name, &fd, err);
 	if (r < 0)
-		return r;
+		return accept_missing(r, err);
 	if (ovi_sys.fstatat(fd, "", &st, AT_EMPTY_PATH) < 0)
 		return ovi_fail_errno(err, "look at '%s'", name);
 	if (st.st_dev != job->device)
@@ -102,7 +117,7 @@ int ovi_tree_remove(int dir, const char *name, struct ovl2_error *err)
 
 	r = ovi_dir_open(dir, name, &top, err);
 	if (r < 0)
-		return r;
+		return accept_missing(r, err);
 	if (ovi_sys.fstatat(top, "", &st, AT_EMPTY_PATH) < 0)
 		return ovi_fail_errno(err, "look at '%s'", name);
 	job.top = top;

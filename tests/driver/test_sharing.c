@@ -143,6 +143,8 @@ static void detached_upper_is_not_mounted_twice(void **state)
 #define PROCESSES 4
 #define THREADS 3
 #define STEPS 100
+#define OPENERS 4
+#define OPENS 100
 #define IDS 6
 #define KILLS 8
 
@@ -153,6 +155,12 @@ static size_t stress_factor(void)
 
 	return factor ? factor : 1;
 }
+
+struct opener {
+	const char *home;
+	struct ovl2_store_options options;
+	struct ovl2_error err;
+};
 
 struct worker {
 	struct ovl2_store *store;
@@ -258,15 +266,32 @@ static int run_threads(struct ovl2_store *store, unsigned int seed, size_t steps
 	return status;
 }
 
+/* A failed assertion here would go on with the tests in a second process: there is none. */
+static int run_user(const struct test_place *place, unsigned int seed, size_t steps)
+{
+	cleanup_free char *home = store_path(place);
+	cleanup_free char *run = run_path(place);
+	const struct ovl2_store_options options = store_options(run);
+	struct ovl2_store *store = NULL;
+	struct ovl2_error err = { 0 };
+	int status;
+
+	if (ovl2_store_open(home, &options, &store, &err) < 0) {
+		print_error("%s\n", err.message);
+		return 1;
+	}
+	status = run_threads(store, seed, steps);
+	ovl2_store_close(store);
+
+	return status;
+}
+
 static pid_t start_process(const struct test_place *place, unsigned int seed, size_t steps)
 {
 	pid_t child = fork();
 
-	if (child == 0) {
-		struct ovl2_store *store = open_store(place);
-
-		_exit(run_threads(store, seed, steps));
-	}
+	if (child == 0)
+		_exit(run_user(place, seed, steps));
 	assert_true(child > 0);
 
 	return child;
@@ -346,6 +371,80 @@ static void stress(struct test_place *place, int with_kills)
 	assert_whole(place);
 }
 
+static void *open_often(void *data)
+{
+	struct opener *opener = data;
+
+	for (int i = 0; i < OPENS && !opener->err.message[0]; i++) {
+		struct ovl2_store *store = NULL;
+
+		if (ovl2_store_open(opener->home, &opener->options, &store, &opener->err) == 0)
+			ovl2_store_close(store);
+	}
+
+	return NULL;
+}
+
+static void start_openers(pthread_t threads[OPENERS], struct opener openers[OPENERS],
+                          const char *home, const char *run)
+{
+	for (size_t i = 0; i < OPENERS; i++) {
+		openers[i] = (struct opener){ .home = home, .options = store_options(run) };
+		assert_int_equal(pthread_create(&threads[i], NULL, open_often, &openers[i]), 0);
+	}
+}
+
+static void join_openers(const pthread_t threads[OPENERS], const struct opener openers[OPENERS])
+{
+	for (size_t i = 0; i < OPENERS; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	for (size_t i = 0; i < OPENERS; i++)
+		assert_string_equal(openers[i].err.message, "");
+}
+
+static void open_at_once(const struct test_place *place)
+{
+	cleanup_free char *home = store_path(place);
+	cleanup_free char *run = run_path(place);
+	struct opener openers[OPENERS];
+	pthread_t threads[OPENERS];
+
+	start_openers(threads, openers, home, run);
+	join_openers(threads, openers);
+}
+
+static void opening_a_new_store_at_once_disturbs_nobody(void **state)
+{
+	open_at_once(*state);
+}
+
+static void opening_an_empty_directory_at_once_disturbs_nobody(void **state)
+{
+	cleanup_free char *home = store_path(*state);
+
+	assert_sys(mkdir(home, 0700));
+	open_at_once(*state);
+}
+
+/* Leftovers of a store are collected at open: a removal under way looks like one. */
+static void removing_while_others_open_disturbs_nobody(void **state)
+{
+	cleanup_store struct ovl2_store *store = open_store(*state);
+	cleanup_free char *home = store_path(*state);
+	cleanup_free char *run = run_path(*state);
+	struct opener openers[OPENERS];
+	pthread_t threads[OPENERS];
+	struct ovl2_error err = { 0 };
+
+	start_openers(threads, openers, home, run);
+	for (int i = 0; i < OPENS; i++) {
+		create_container(store, "box", NULL);
+		assert_ok(apply_small(store, "box", &err), &err);
+		assert_ok(ovl2_layer_remove(store, "box", &err), &err);
+	}
+	join_openers(threads, openers);
+}
+
 static void many_users_leave_a_whole_store(void **state)
 {
 	stress(*state, 0);
@@ -362,6 +461,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(refused_unmount_names_the_processes),
 		cmocka_unit_test(mount_below_is_named_as_what_it_is),
 		cmocka_unit_test(detached_upper_is_not_mounted_twice),
+		cmocka_unit_test(opening_a_new_store_at_once_disturbs_nobody),
+		cmocka_unit_test(opening_an_empty_directory_at_once_disturbs_nobody),
+		cmocka_unit_test(removing_while_others_open_disturbs_nobody),
 		cmocka_unit_test(many_users_leave_a_whole_store),
 		cmocka_unit_test(killed_users_leave_a_whole_store),
 	};
