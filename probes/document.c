@@ -32,15 +32,17 @@ static json_t *describe_finding(const struct probe_finding *finding)
 	if (!evidence)
 		evidence = json_string("(has bytes that are not UTF-8)");
 
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:f}", "id",
-	                 probe->id, "title", probe->title, "why", probe->why, "since", probe->since,
-	                 "answer", probe_answer_name(outcome->answer), "want",
-	                 finding->need->want ? "yes" : "no", "level",
-	                 probe_level_name(finding->need->level), "verdict",
-	                 probe_verdict_name(finding->verdict), "evidence", evidence, "value",
-	                 outcome->value ? json_integer((json_int_t)outcome->value) : json_null(),
-	                 "remedy", optional_text(remedy_of(finding)), "source",
-	                 finding->need->source, "duration_ms", outcome->duration_ms);
+	return json_pack(
+		"{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:f}",
+		"id", probe->id, "group", probe->group, "title", probe->title, "why", probe->why,
+		"how", probe->how, "since", probe->since, "answer",
+		probe_answer_name(outcome->answer), "reason",
+		optional_text(probe_reason_name(outcome->reason)), "want",
+		finding->need->want ? "yes" : "no", "level", probe_level_name(finding->need->level),
+		"verdict", probe_verdict_name(finding->verdict), "evidence", evidence, "value",
+		outcome->value ? json_integer((json_int_t)outcome->value) : json_null(), "remedy",
+		optional_text(remedy_of(finding)), "source", finding->need->source, "duration_ms",
+		outcome->duration_ms);
 }
 
 static json_t *list_findings(const struct probe_survey *survey)

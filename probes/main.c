@@ -74,6 +74,7 @@ static const struct probe_profile *choose_profile(const char *name)
 static void add_only(struct request *request, const char *id)
 {
 	cleanup_strbuf struct ovi_strbuf ids = { 0 };
+	const struct probe *probe;
 
 	if (probe_find(id)) {
 		if (request->only_count < PROBE_MAX_FINDINGS)
@@ -81,7 +82,7 @@ static void add_only(struct request *request, const char *id)
 		return;
 	}
 
-	for (const struct probe *probe = probe_registry; probe->id; probe++)
+	for (size_t i = 0; (probe = probe_at(i)); i++)
 		ovi_strbuf_addf(&ids, " %s", probe->id);
 	cli_usage_error(&program, "there is no probe '%s', only%s", id, ids.text);
 }
@@ -110,7 +111,9 @@ static const char *choose_color(const char *when)
 
 static int list_probes(void)
 {
-	for (const struct probe *probe = probe_registry; probe->id; probe++)
+	const struct probe *probe;
+
+	for (size_t i = 0; (probe = probe_at(i)); i++)
 		printf("%-14s  %s\n", probe->id, probe->title);
 
 	return cli_finish_output(&program);

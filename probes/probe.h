@@ -6,8 +6,8 @@
  * a container engine requires, wants or merely likes. A survey asks all probes of a
  * profile about one directory and gives a verdict.
  *
- * To add a probe: add a row to the table in registry.c, and one to the profiles
- * that care. Nothing else in the project changes.
+ * To add a probe: add a row to the table of its family (families.h), and one to the
+ * profiles that care. Nothing else in the project changes.
  */
 
 #include <ovl2.h>
@@ -18,21 +18,63 @@
 
 /* ---------------------------------------------------------------- probes -- */
 
+enum probe_answer { PROBE_UNKNOWN, PROBE_NO, PROBE_YES };
+
+/* Why it could not be found out; the words are in probe_reason_name(). */
+enum probe_reason {
+	PROBE_REASON_NONE,
+
+	/* This process may not do what the question takes. */
+	PROBE_REASON_NOPERM,
+
+	/* Something that the question takes, but is not about, is missing here. */
+	PROBE_REASON_NOSUPPORT,
+
+	/* No room, no inode or no quota left. */
+	PROBE_REASON_NOSPACE,
+
+	PROBE_REASON_TIMEOUT,
+	PROBE_REASON_CRASH,
+
+	/* A program that the question takes is not installed. */
+	PROBE_REASON_MISSING_TOOL,
+
+	/* The question makes no sense here. */
+	PROBE_REASON_NOT_APPLICABLE,
+
+	/* Anything else that was in the way: an I/O error, a read-only filesystem. */
+	PROBE_REASON_ERROR
+};
+#define PROBE_REASON_COUNT 9
+
 /*
  * 1 for yes, 0 for no, negative when it could not be found out. `directory` is on
  * the filesystem in question; whatever is made in it is gone when this returns.
  */
 typedef int probe_fn(int directory, struct ovl2_evidence *ret_evidence, struct ovl2_error *err);
 
+/*
+ * What such a function returns when the reason is none that an errno tells: a missing
+ * program, a question that makes no sense here.
+ */
+int probe_unknown(struct ovl2_error *err, enum probe_reason reason, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
 struct probe {
 	/* Key in the JSON output; never renamed. */
 	const char *id;
+
+	/* What it is about: "kernel", "filesystem", "overlay", "security", "tools". */
+	const char *group;
 
 	/* The question, as a sentence. */
 	const char *title;
 
 	/* What depends on the answer. */
 	const char *why;
+
+	/* What is done to find out, call by call. */
+	const char *how;
 
 	/* What brought it, for readers. No code compares versions. */
 	const char *since;
@@ -43,8 +85,8 @@ struct probe {
 	probe_fn *run;
 };
 
-/* All probes in reporting order; ends with a row whose id is NULL. */
-extern const struct probe probe_registry[];
+/* All probes in reporting order; NULL from the first `index` on that has none. */
+const struct probe *probe_at(size_t index);
 
 /* NULL when no probe has that id. */
 const struct probe *probe_find(const char *id);
@@ -80,10 +122,11 @@ const struct probe_profile *probe_profile_find(const char *id);
 
 /* ------------------------------------------------------------------- run -- */
 
-enum probe_answer { PROBE_UNKNOWN, PROBE_NO, PROBE_YES };
-
 struct probe_outcome {
 	enum probe_answer answer;
+
+	/* NONE unless the answer is unknown. */
+	enum probe_reason reason;
 
 	/* What was seen, or why it could not be found out. One line. */
 	char evidence[512];
@@ -127,7 +170,7 @@ struct probe_finding {
 	enum probe_verdict verdict;
 };
 
-#define PROBE_MAX_FINDINGS 32
+#define PROBE_MAX_FINDINGS 128
 
 /* The program's exit codes as well. */
 enum probe_conclusion { PROBE_QUALIFIED, PROBE_NOT_QUALIFIED, PROBE_UNDETERMINED };
@@ -168,5 +211,6 @@ void probe_survey_print(const struct probe_survey *survey, int in_color, FILE *o
 
 /* Words as the JSON has them. */
 const char *probe_answer_name(enum probe_answer answer);
+const char *probe_reason_name(enum probe_reason reason); /* NULL for NONE */
 const char *probe_verdict_name(enum probe_verdict verdict);
 const char *probe_level_name(enum probe_level level);

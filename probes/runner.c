@@ -23,12 +23,30 @@
 /* How long a probe may go on after a signal, to tidy up itself. */
 #define FINISH_MS 500
 
+/* Below all codes of ovl2.h: what probe_unknown() returns, less the reason. */
+#define UNKNOWN_BASE (-1000)
+
 /* What the child sends. Smaller than PIPE_BUF, so that it arrives whole. */
 struct message {
 	int result;
 	struct ovl2_evidence evidence;
 	struct ovl2_error err;
 };
+
+int probe_unknown(struct ovl2_error *err, enum probe_reason reason, const char *format, ...)
+{
+	va_list args;
+
+	if (err) {
+		va_start(args, format);
+		vsnprintf(err->message, sizeof(err->message), format, args);
+		va_end(args);
+		err->code = OVL2_E_SYSTEM;
+		err->sys = 0;
+	}
+
+	return UNKNOWN_BASE - (int)reason;
+}
 
 static double now_ms(void)
 {
@@ -126,27 +144,50 @@ static int end_child(pid_t child, int pipe_end, int *ret_status)
 	return event != EVENT_TIMEOUT && waitpid(child, ret_status, 0) == child;
 }
 
-static void set_unknown(struct probe_outcome *outcome, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+static void set_unknown(struct probe_outcome *outcome, enum probe_reason reason, const char *format,
+                        ...) __attribute__((format(printf, 3, 4)));
 
-static void set_unknown(struct probe_outcome *outcome, const char *format, ...)
+static void set_unknown(struct probe_outcome *outcome, enum probe_reason reason, const char *format,
+                        ...)
 {
 	va_list args;
 
 	outcome->answer = PROBE_UNKNOWN;
+	outcome->reason = reason;
 	va_start(args, format);
 	vsnprintf(outcome->evidence, sizeof(outcome->evidence), format, args);
 	va_end(args);
 }
 
+static enum probe_reason find_reason(const struct message *message)
+{
+	int given = UNKNOWN_BASE - message->result;
+
+	if (given > PROBE_REASON_NONE && given < PROBE_REASON_COUNT)
+		return (enum probe_reason)given;
+
+	switch (message->err.sys) {
+	case EPERM:
+	case EACCES:
+		return PROBE_REASON_NOPERM;
+	case ENOSPC:
+	case EDQUOT:
+		return PROBE_REASON_NOSPACE;
+	default:
+		return message->err.code == OVL2_E_UNSUPPORTED ? PROBE_REASON_NOSUPPORT
+		                                               : PROBE_REASON_ERROR;
+	}
+}
+
 static void set_answer(struct probe_outcome *outcome, const struct message *message)
 {
 	if (message->result < 0) {
-		set_unknown(outcome, "%s", message->err.message);
+		set_unknown(outcome, find_reason(message), "%s", message->err.message);
 		return;
 	}
 
 	outcome->answer = message->result ? PROBE_YES : PROBE_NO;
+	outcome->reason = PROBE_REASON_NONE;
 	outcome->value = message->evidence.value;
 	snprintf(outcome->evidence, sizeof(outcome->evidence), "%s", message->evidence.text);
 }
@@ -154,9 +195,10 @@ static void set_answer(struct probe_outcome *outcome, const struct message *mess
 static void set_ended(struct probe_outcome *outcome, int is_collected, int status)
 {
 	if (is_collected && WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
-		set_unknown(outcome, "the probe crashed: %s", strsignal(WTERMSIG(status)));
+		set_unknown(outcome, PROBE_REASON_CRASH, "the probe crashed: %s",
+		            strsignal(WTERMSIG(status)));
 	else
-		set_unknown(outcome, "the probe ended without an answer");
+		set_unknown(outcome, PROBE_REASON_CRASH, "the probe ended without an answer");
 }
 
 static int read_signal(int signals)
@@ -192,7 +234,8 @@ static int wait_child(pid_t child, int pipe_end, const struct probe_runner *runn
 		set_ended(outcome, is_collected, status);
 		break;
 	case EVENT_TIMEOUT:
-		set_unknown(outcome, "no answer within %g s", runner->timeout_ms / 1e3);
+		set_unknown(outcome, PROBE_REASON_TIMEOUT, "no answer within %g s",
+		            runner->timeout_ms / 1e3);
 		break;
 	case EVENT_SIGNAL:
 		break;
@@ -207,7 +250,7 @@ static int wait_child(pid_t child, int pipe_end, const struct probe_runner *runn
 int probe_run(const struct probe *probe, const struct probe_runner *runner,
               struct probe_outcome *ret_outcome)
 {
-	struct probe_outcome outcome = { .answer = PROBE_UNKNOWN };
+	struct probe_outcome outcome = { .reason = PROBE_REASON_ERROR };
 	double start = now_ms();
 	pid_t self = getpid();
 	int ends[2];
@@ -215,7 +258,7 @@ int probe_run(const struct probe *probe, const struct probe_runner *runner,
 	int sig = 0;
 
 	if (pipe2(ends, O_CLOEXEC) < 0) {
-		set_unknown(&outcome, "create a pipe: %s", strerror(errno));
+		set_unknown(&outcome, PROBE_REASON_ERROR, "create a pipe: %s", strerror(errno));
 		*ret_outcome = outcome;
 		return 0;
 	}
@@ -225,7 +268,7 @@ int probe_run(const struct probe *probe, const struct probe_runner *runner,
 		run_child(probe, runner->target, ends[1], self);
 	close(ends[1]);
 	if (child < 0)
-		set_unknown(&outcome, "start a process: %s", strerror(errno));
+		set_unknown(&outcome, PROBE_REASON_ERROR, "start a process: %s", strerror(errno));
 	else
 		sig = wait_child(child, ends[0], runner, &outcome);
 	close(ends[0]);

@@ -19,6 +19,22 @@ const char *probe_answer_name(enum probe_answer answer)
 	return names[answer];
 }
 
+const char *probe_reason_name(enum probe_reason reason)
+{
+	static const char *const names[PROBE_REASON_COUNT] = {
+		[PROBE_REASON_NOPERM] = "noperm",
+		[PROBE_REASON_NOSUPPORT] = "nosupport",
+		[PROBE_REASON_NOSPACE] = "nospace",
+		[PROBE_REASON_TIMEOUT] = "timeout",
+		[PROBE_REASON_CRASH] = "crash",
+		[PROBE_REASON_MISSING_TOOL] = "missing-tool",
+		[PROBE_REASON_NOT_APPLICABLE] = "not-applicable",
+		[PROBE_REASON_ERROR] = "error",
+	};
+
+	return names[reason];
+}
+
 const char *probe_verdict_name(enum probe_verdict verdict)
 {
 	static const char *const names[PROBE_VERDICT_COUNT] = {

@@ -112,6 +112,8 @@ static void check_probe(const json_t *probe, const char *id)
 	assert_string_equal(text_of(probe, "id"), id);
 	text_of(probe, "title");
 	text_of(probe, "why");
+	text_of(probe, "how");
+	text_of(probe, "group");
 	text_of(probe, "since");
 	text_of(probe, "evidence");
 	text_of(probe, "source");
@@ -122,6 +124,9 @@ static void check_probe(const json_t *probe, const char *id)
 	assert_true(json_real_value(json_object_get(probe, "duration_ms")) > 0);
 	assert_true(json_is_null(remedy) == (strcmp(verdict, "pass") == 0));
 	assert_true(is_text_or_null(remedy));
+
+	assert_true(json_is_null(json_object_get(probe, "reason")) ==
+	            (strcmp(answer, "unknown") != 0));
 
 	if (strcmp(answer, "unknown") == 0)
 		assert_string_equal(verdict, "unknown");

@@ -4,6 +4,7 @@
 #include "leftovers.h"
 
 #include "dir.h"
+#include "fail.h"
 #include "probe.h"
 #include "scratch.h"
 
@@ -75,6 +76,23 @@ static int fail_here(int directory, struct ovl2_evidence *evidence, struct ovl2_
 	return OVL2_E_SYSTEM;
 }
 
+static int cannot_tell(int directory, struct ovl2_evidence *evidence, struct ovl2_error *err)
+{
+	(void)directory;
+	(void)evidence;
+
+	return probe_unknown(err, PROBE_REASON_MISSING_TOOL, "there is no '%s'", "mkfs");
+}
+
+static int fill_up(int directory, struct ovl2_evidence *evidence, struct ovl2_error *err)
+{
+	(void)directory;
+	(void)evidence;
+	errno = ENOSPC;
+
+	return ovi_fail_errno(err, "write");
+}
+
 static int answer_no(int directory, struct ovl2_evidence *evidence, struct ovl2_error *err)
 {
 	(void)directory;
@@ -121,6 +139,7 @@ static struct probe_outcome run(const struct test_place *place, probe_fn *functi
 struct row {
 	probe_fn *function;
 	enum probe_answer answer;
+	enum probe_reason reason;
 	const char *evidence;
 	uint64_t value;
 };
@@ -135,6 +154,7 @@ static void outcome_is_told(void **state)
 	outcome = run(place, row->function, -1, &sig);
 	assert_int_equal(sig, 0);
 	assert_int_equal(outcome.answer, row->answer);
+	assert_int_equal(outcome.reason, row->reason);
 	assert_string_equal(outcome.evidence, row->evidence);
 	assert_int_equal(outcome.value, row->value);
 }
@@ -194,20 +214,28 @@ static void names_of_scratch_directories_are_hidden(void **state)
 int main(int argc, char **argv)
 {
 	static const struct row rows[] = {
-		{ hang, PROBE_UNKNOWN, "no answer within 0.3 s", 0 },
-		{ crash, PROBE_UNKNOWN, "the probe crashed: Segmentation fault", 0 },
-		{ leave, PROBE_UNKNOWN, "the probe ended without an answer", 0 },
-		{ fail_here, PROBE_UNKNOWN, "open '/var/lib/upper': Input/output error", 0 },
-		{ answer_no, PROBE_NO, "seen", 42 },
-		{ mount_in_sight, PROBE_YES, "mounted", 0 },
+		{ hang, PROBE_UNKNOWN, PROBE_REASON_TIMEOUT, "no answer within 0.3 s", 0 },
+		{ crash, PROBE_UNKNOWN, PROBE_REASON_CRASH, "the probe crashed: Segmentation fault",
+		  0 },
+		{ leave, PROBE_UNKNOWN, PROBE_REASON_CRASH, "the probe ended without an answer",
+		  0 },
+		{ fail_here, PROBE_UNKNOWN, PROBE_REASON_ERROR,
+		  "open '/var/lib/upper': Input/output error", 0 },
+		{ cannot_tell, PROBE_UNKNOWN, PROBE_REASON_MISSING_TOOL, "there is no 'mkfs'", 0 },
+		{ fill_up, PROBE_UNKNOWN, PROBE_REASON_NOSPACE, "write: No space left on device",
+		  0 },
+		{ answer_no, PROBE_NO, PROBE_REASON_NONE, "seen", 42 },
+		{ mount_in_sight, PROBE_YES, PROBE_REASON_NONE, "mounted", 0 },
 	};
 	const struct CMUnitTest tests[] = {
 		test_case("probe that hangs", outcome_is_told, &rows[0]),
 		test_case("probe that crashes", outcome_is_told, &rows[1]),
 		test_case("probe that leaves", outcome_is_told, &rows[2]),
 		test_case("probe that fails", outcome_is_told, &rows[3]),
-		test_case("probe that answers", outcome_is_told, &rows[4]),
-		test_case("probe that mounts", outcome_is_told, &rows[5]),
+		test_case("probe that answers", outcome_is_told, &rows[6]),
+		test_case("probe that mounts", outcome_is_told, &rows[7]),
+		test_case("probe without a tool", outcome_is_told, &rows[4]),
+		test_case("probe without room", outcome_is_told, &rows[5]),
 		cmocka_unit_test(signal_ends_the_run),
 		cmocka_unit_test(only_leftovers_are_swept),
 		cmocka_unit_test(names_of_scratch_directories_are_hidden),

@@ -12,9 +12,19 @@
 
 static void tables_are_whole(void **state)
 {
+	static const char *const groups[] = { "kernel", "filesystem", "overlay", "security",
+		                              "tools" };
+	const struct probe *probe;
+	size_t group = 0;
+
 	(void)state;
-	for (const struct probe *probe = probe_registry; probe->id; probe++) {
+	for (size_t i = 0; (probe = probe_at(i)); i++) {
 		assert_ptr_equal(probe_find(probe->id), probe);
+		while (group < ARRAY_SIZE(groups) && strcmp(probe->group, groups[group]) != 0)
+			group++;
+		if (group == ARRAY_SIZE(groups))
+			fail_msg("%s is out of order in '%s'", probe->id, probe->group);
+		assert_non_null(probe->how);
 		assert_int_equal(probe->title[strlen(probe->title) - 1], '?');
 		assert_non_null(probe->why);
 		assert_non_null(probe->since);

@@ -1,0 +1,29 @@
+#pragma once
+
+/*
+ * The tables of all probes, one for each family, in the file of its name. Each ends
+ * with a row whose id is NULL.
+ */
+
+#include "probe.h"
+
+extern const struct probe probe_kernel_family[];
+extern const struct probe probe_filesystem_family[];
+extern const struct probe probe_overlay_family[];
+
+/* Remedies of more than one family. */
+/* clang-format off */
+#define NEWER_KERNEL \
+	"Boot a newer kernel, on Debian for example:\n" \
+	"  apt-get update && apt-get install linux-image-amd64\n" \
+	"  reboot"
+
+#define LOAD_OVERLAY \
+	"Load overlayfs, now and at every boot:\n" \
+	"  modprobe overlay\n" \
+	"  echo overlay > /etc/modules-load.d/overlay.conf\n" \
+	"If there is no such module, install the kernel's extra modules (Ubuntu):\n" \
+	"  apt-get install linux-modules-extra-$(uname -r)\n" \
+	"What else the kernel minds is in its log:\n" \
+	"  dmesg | grep overlay"
+/* clang-format on */
