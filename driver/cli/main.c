@@ -9,16 +9,24 @@
 #include <string.h>
 #include <unistd.h>
 
+/* As the help lists them. */
+static const struct command *const commands[] = {
+	&command_create, &command_remove,  &command_mount, &command_umount, &command_diff,
+	&command_apply,  &command_changes, &command_size,  &command_list,   &command_inspect,
+	&command_status, &command_cleanup, &command_check, &command_repair, &command_gc,
+	&command_adopt,  &command_sync,
+};
+
 static const struct cli_option options[] = {
 	COMMON_OPTIONS,
-	{ NULL, 0, NULL, NULL },
+	END_OF_OPTIONS,
 };
 
 static void print_commands(FILE *out)
 {
 	fprintf(out, "\nCommands:\n");
-	for (const struct command *command = commands; command->name; command++)
-		fprintf(out, "  %-10s %s\n", command->name, command->title);
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		fprintf(out, "  %-10s %s\n", commands[i]->name, commands[i]->title);
 	fprintf(out, "  %-10s %s\n", "probe", "can this host carry container layers? (ovl2-probe)");
 	fprintf(out, "  %-10s %s\n", "bench", "how fast does it? (ovl2-bench)");
 	fprintf(out, "  %-10s %s\n", "report", "both as a document (ovl2-report)");
@@ -39,22 +47,6 @@ static const struct cli_program ovl2 = {
 		      "  64  the command line makes no sense",
 	.print_more = print_commands,
 };
-
-void context_take(struct context *context, const struct cli_program *program, int key)
-{
-	struct ovl2_error err = { 0 };
-
-	if (key == KEY_HOME)
-		context->home = optarg;
-	else if (key == KEY_JSON)
-		context->as_json = 1;
-	else if (key == KEY_RUN_DIRECTORY)
-		context->options.run_directory = optarg;
-	else if (key == KEY_MOUNT_OPTIONS)
-		context->options.mount_options = optarg;
-	else if (ovl2_store_options_parse(optarg, &context->options, &err) < 0)
-		cli_usage_error(program, "%s", err.message);
-}
 
 /* "ovl2 NAME" is "ovl2-NAME" beside this program, or on the PATH. Returns if not. */
 static void run_program(const char *name, char **argv)
@@ -106,10 +98,10 @@ int main(int argc, char **argv)
 	argv += optind;
 	argc -= optind;
 	name = argv[0];
-	for (const struct command *command = commands; command->name; command++) {
-		if (strcmp(command->name, name) == 0) {
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (strcmp(commands[i]->name, name) == 0) {
 			optind = 0; /* glibc: start over */
-			return command->run(command, &context, argc, argv);
+			return commands[i]->run(commands[i], &context, argc, argv);
 		}
 	}
 

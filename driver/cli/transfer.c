@@ -1,0 +1,308 @@
+#include "command.h"
+
+#include "cleanup.h"
+#include "print.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Rows of a table, which the formatter takes for a block. */
+/* clang-format off */
+#define DIFF_OPTIONS                                                                              \
+	{ "parent", 'p', "ID", "compare with this layer ('' for nothing; default: its parent)" }, \
+	{ "method", KEY_DIFF_METHOD, "NAME", "auto, upper or compare" }
+/* clang-format on */
+
+enum { KEY_DIFF_METHOD = KEY_OWN, KEY_COMPRESS, KEY_THREADS, KEY_DIGEST };
+
+static const struct cli_option diff_options[] = {
+	DIFF_OPTIONS,
+	{ "output", 'o', "FILE", "write there instead of standard output" },
+	{ "compress", KEY_COMPRESS, "NAME", "none, gzip or zstd" },
+	{ "threads", KEY_THREADS, "COUNT", "to read and compress with (default: as many as pay)" },
+	{ "digest", KEY_DIGEST, NULL,
+	  "print the sha256 of the tar (OCI DiffID) to standard error" },
+	COMMON_OPTIONS,
+	END_OF_OPTIONS,
+};
+
+static const struct cli_option changes_options[] = {
+	DIFF_OPTIONS,
+	COMMON_OPTIONS,
+	END_OF_OPTIONS,
+};
+
+static int parse_diff_method(const struct command *command, const char *text)
+{
+	static const char *const names[] = {
+		[OVL2_DIFF_AUTO] = "auto",
+		[OVL2_DIFF_UPPER] = "upper",
+		[OVL2_DIFF_COMPARE] = "compare",
+	};
+
+	for (int i = 0; i < (int)ARRAY_SIZE(names); i++)
+		if (strcmp(names[i], text) == 0)
+			return i;
+
+	cli_usage_error(&command->program, "there is no diff method '%s': auto, upper or compare",
+	                text);
+}
+
+static int parse_compression(const struct command *command, const char *text)
+{
+	static const char *const names[] = {
+		[OVL2_COMPRESSION_NONE] = "none",
+		[OVL2_COMPRESSION_GZIP] = "gzip",
+		[OVL2_COMPRESSION_ZSTD] = "zstd",
+	};
+
+	for (int i = 0; i < (int)ARRAY_SIZE(names); i++)
+		if (strcmp(names[i], text) == 0)
+			return i;
+
+	cli_usage_error(&command->program, "there is no compression '%s': none, gzip or zstd",
+	                text);
+}
+
+static uint32_t parse_threads(const struct command *command, const char *text)
+{
+	char *end = NULL;
+	unsigned long count = strtoul(text, &end, 10);
+
+	if (end == text || *end || count < 1 || count > 1024)
+		cli_usage_error(&command->program, "'%s' is not a number of threads", text);
+
+	return (uint32_t)count;
+}
+
+/* What the diff family can be asked for. */
+struct diff_request {
+	struct ovl2_diff_options options;
+	const char *output;
+	char digest[OVL2_DIGEST_SIZE];
+};
+
+static void parse_diff(const struct command *command, struct context *context, int argc,
+                       char **argv, struct diff_request *request)
+{
+	struct ovl2_diff_options *options = &request->options;
+	int key;
+
+	while ((key = take_option(command, context, argc, argv)) >= 0) {
+		if (key == 'p')
+			options->parent = optarg;
+		else if (key == 'o')
+			request->output = optarg;
+		else if (key == KEY_COMPRESS)
+			options->compression = parse_compression(command, optarg);
+		else if (key == KEY_THREADS)
+			options->threads = parse_threads(command, optarg);
+		else if (key == KEY_DIGEST)
+			options->digest = request->digest;
+		else
+			options->method = parse_diff_method(command, optarg);
+	}
+}
+
+/* Into a file beside `output` that takes its name when the diff is complete. */
+static int diff_to_file(struct ovl2_store *store, const char *id,
+                        const struct ovl2_diff_options *options, const char *output,
+                        struct ovl2_error *err)
+{
+	cleanup_free char *aside = NULL;
+	cleanup_fd int fd = -1;
+	int r;
+
+	if (asprintf(&aside, "%s.XXXXXX", output) < 0) {
+		aside = NULL;
+		snprintf(err->message, sizeof(err->message), "out of memory");
+		return OVL2_E_NO_MEMORY;
+	}
+	fd = mkostemp(aside, O_CLOEXEC);
+	if (fd < 0) {
+		snprintf(err->message, sizeof(err->message), "create '%s': %s", aside,
+		         strerror(errno));
+		return OVL2_E_SYSTEM;
+	}
+
+	r = ovl2_layer_diff(store, id, options, fd, err);
+	if (r == 0 && (fchmod(fd, 0644) < 0 || rename(aside, output) < 0)) {
+		snprintf(err->message, sizeof(err->message), "write '%s': %s", output,
+		         strerror(errno));
+		r = OVL2_E_SYSTEM;
+	}
+	if (r < 0)
+		unlink(aside);
+
+	return r;
+}
+
+static int run_diff(const struct command *command, struct context *context, int argc, char **argv)
+{
+	struct diff_request request = { .options.size = sizeof(request.options) };
+	struct ovl2_error err = { 0 };
+	struct ovl2_store *store;
+	const char *id;
+	int r;
+
+	parse_diff(command, context, argc, argv, &request);
+	id = take_operands(command, argc, argv, 1, 1)[0];
+	if (!request.output && (isatty(STDOUT_FILENO) || context->as_json))
+		cli_usage_error(
+			&command->program,
+			"a tar is nothing for a terminal or JSON: redirect it, or use -o FILE");
+
+	store = open_store(command, context);
+	r = request.output ? diff_to_file(store, id, &request.options, request.output, &err)
+	                   : ovl2_layer_diff(store, id, &request.options, STDOUT_FILENO, &err);
+	if (r == 0 && context->as_json)
+		return finish_json(command, store,
+		                   json_pack("{ss ss ss*}", "id", id, "output", request.output,
+		                             "sha256", *request.digest ? request.digest : NULL));
+	if (r == 0 && *request.digest)
+		fprintf(stderr, "sha256:%s\n", request.digest);
+
+	return finish(command, store, r, &err);
+}
+
+const struct command command_diff = {
+	.name = "diff",
+	.title = "write what a layer changed as a tar",
+	.program = {
+		.name = "ovl2 diff",
+		.usage = "[OPTION...] ID",
+		.about = "Writes what a layer changed as an uncompressed pax tar with OCI whiteouts.",
+		.options = diff_options,
+		.examples = "  ovl2 diff web > web.tar\n"
+			    "  ovl2 diff --compress zstd --digest -o web.tar.zst web\n"
+		"  ovl2 diff --parent base -o all.tar web",
+	},
+	.run = run_diff,
+};
+
+static int run_apply(const struct command *command, struct context *context, int argc, char **argv)
+{
+	struct ovl2_error err = { 0 };
+	cleanup_fd int fd = -1;
+	struct ovl2_store *store;
+	uint64_t bytes = 0;
+	char **operands;
+	int r;
+
+	take_option(command, context, argc, argv);
+	operands = take_operands(command, argc, argv, 1, 2);
+	if (!operands[1] && isatty(STDIN_FILENO))
+		cli_usage_error(&command->program, "which tar? Name a file or redirect one");
+	if (operands[1] && strcmp(operands[1], "-") != 0) {
+		fd = open(operands[1], O_RDONLY | O_CLOEXEC);
+		if (fd < 0) {
+			snprintf(err.message, sizeof(err.message), "open '%s': %s", operands[1],
+			         strerror(errno));
+			return cli_report_error(&command->program, &err);
+		}
+	}
+
+	store = open_store(command, context);
+	r = ovl2_layer_apply(store, operands[0], NULL, fd >= 0 ? fd : STDIN_FILENO, &bytes, &err);
+	if (r == 0 && context->as_json)
+		return finish_json(
+			command, store,
+			json_pack("{ss sI}", "id", operands[0], "bytes", (json_int_t)bytes));
+	if (r == 0)
+		printf("%llu\n", (unsigned long long)bytes);
+
+	return finish(command, store, r, &err);
+}
+
+const struct command command_apply = {
+	.name = "apply",
+	.title = "fill a layer from a tar",
+	.program = {
+		.name = "ovl2 apply",
+		.usage = "[OPTION...] ID [FILE]",
+		.about = "Fills an empty layer from a tar, compressed or not, and prints its size in bytes.",
+		.options = only_common,
+		.examples = "  ovl2 apply base rootfs.tar.zst\n"
+		"  ovl2 diff web | ovl2 apply copy",
+	},
+	.run = run_apply,
+};
+
+static int run_changes(const struct command *command, struct context *context, int argc,
+                       char **argv)
+{
+	struct diff_request request = { .options.size = sizeof(request.options) };
+	struct ovl2_error err = { 0 };
+	struct ovl2_store *store;
+	json_t *list = NULL;
+	const char *id;
+	int r;
+
+	parse_diff(command, context, argc, argv, &request);
+	id = take_operands(command, argc, argv, 1, 1)[0];
+	if (context->as_json)
+		list = json_array();
+
+	store = open_store(command, context);
+	r = ovl2_layer_changes(store, id, &request.options, list ? print_change_json : print_change,
+	                       list, &err);
+	if (r == 0 && list)
+		return finish_json(command, store, list);
+	json_decref(list);
+
+	return finish(command, store, r, &err);
+}
+
+const struct command command_changes = {
+	.name = "changes",
+	.title = "list what a layer changed",
+	.program = {
+		.name = "ovl2 changes",
+		.usage = "[OPTION...] ID",
+		.about = "Lists what a layer changed: A added, C changed, D deleted. Control characters and\n"
+		"backslashes in names are shown as \\nnn; --json has the names as they are.",
+		.options = changes_options,
+		.examples = "  ovl2 changes web\n"
+		"  ovl2 changes --parent base --method compare web",
+	},
+	.run = run_changes,
+};
+
+static int run_size(const struct command *command, struct context *context, int argc, char **argv)
+{
+	struct diff_request request = { .options.size = sizeof(request.options) };
+	struct ovl2_error err = { 0 };
+	struct ovl2_store *store;
+	uint64_t bytes = 0;
+	const char *id;
+	int r;
+
+	parse_diff(command, context, argc, argv, &request);
+	id = take_operands(command, argc, argv, 1, 1)[0];
+
+	store = open_store(command, context);
+	r = ovl2_layer_diff_size(store, id, &request.options, &bytes, &err);
+	if (r == 0 && context->as_json)
+		return finish_json(command, store,
+		                   json_pack("{ss sI}", "id", id, "bytes", (json_int_t)bytes));
+	if (r == 0)
+		printf("%llu\n", (unsigned long long)bytes);
+
+	return finish(command, store, r, &err);
+}
+
+const struct command command_size = {
+	.name = "size",
+	.title = "add up what a layer holds",
+	.program = {
+		.name = "ovl2 size",
+		.usage = "[OPTION...] ID",
+		.about = "Prints the sum of the sizes of the files that a layer changed, in bytes.",
+		.options = changes_options,
+		.examples = "  ovl2 size web",
+	},
+	.run = run_size,
+};
