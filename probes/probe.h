@@ -146,7 +146,12 @@ struct probe_runner {
 
 	/* signalfd(2) of blocked signals that end the run, or -1. */
 	int signals;
+
+	/* How many probes may run at once, at most PROBE_MAX_JOBS; 0 for one. */
+	int jobs;
 };
+
+#define PROBE_MAX_JOBS 64
 
 /*
  * Runs `probe` in a child process with mounts of its own, so that nothing it does
@@ -157,6 +162,14 @@ struct probe_runner {
  */
 int probe_run(const struct probe *probe, const struct probe_runner *runner,
               struct probe_outcome *ret_outcome);
+
+/*
+ * The same for each of `probes`, up to a NULL, as many at once as the runner has jobs;
+ * `ret_outcomes` has one for each, in their order. After a signal those that had not
+ * ended by then have no evidence.
+ */
+int probe_run_all(const struct probe *const *probes, const struct probe_runner *runner,
+                  struct probe_outcome *ret_outcomes);
 
 /* --------------------------------------------------------------- surveys -- */
 

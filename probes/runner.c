@@ -1,16 +1,15 @@
 #include "probe.h"
 
 #include "cleanup.h"
+#include "sandbox.h"
 #include "scratch.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -59,26 +58,6 @@ static double now_ms(void)
 
 /* ------------------------------------------------------------------ child -- */
 
-/*
- * The last line of defence: the driver attaches nothing, and if it did, nobody
- * would see it. Without the privilege for a namespace nothing can be mounted.
- *
- * Overlayfs takes no layers from another namespace (clone_private_mount), and the
- * kernel moves the working directory to the new one but no descriptors: hence the
- * way round. Returns the target to use.
- */
-static int enter_namespace(int target)
-{
-	int moved;
-
-	if (fchdir(target) < 0 || unshare(CLONE_NEWNS) < 0)
-		return target;
-	mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
-	moved = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	return moved < 0 ? target : moved;
-}
-
 static void __attribute__((noreturn))
 run_child(const struct probe *probe, int target, int pipe_end, pid_t parent)
 {
@@ -90,36 +69,47 @@ run_child(const struct probe *probe, int target, int pipe_end, pid_t parent)
 	if (getppid() != parent)
 		_exit(0);
 	setrlimit(RLIMIT_CORE, &no_core);
-	target = enter_namespace(target);
 
-	message.result = probe->run(target, &message.evidence, &message.err);
+	/* The programs that a probe starts inherit it: it ends when the last of all does. */
+	fcntl(pipe_end, F_SETFD, 0);
+
+	message.result = probe->run(sandbox_enter(target), &message.evidence, &message.err);
 	_exit(write(pipe_end, &message, sizeof(message)) == sizeof(message) ? 0 : 1);
 }
 
-/* ----------------------------------------------------------------- parent -- */
+/* ------------------------------------------------------------------- jobs -- */
 
-enum event { EVENT_ANSWER, EVENT_END, EVENT_TIMEOUT, EVENT_SIGNAL };
+/* A probe that runs. */
+struct job {
+	pid_t child;
+	int pipe_end; /* -1: free */
+	double start_ms;
+	struct probe_outcome *outcome;
+};
 
-/* Waits for what comes first. */
-static enum event wait_event(int pipe_end, int signals, double until_ms)
+enum event { EVENT_NONE, EVENT_ANSWER, EVENT_END, EVENT_TIMEOUT, EVENT_SIGNAL };
+
+static enum event event_of(const struct pollfd *fd)
 {
-	struct pollfd fds[] = {
-		{ .fd = pipe_end, .events = POLLIN },
-		{ .fd = signals, .events = POLLIN },
-	};
+	if (!fd->revents)
+		return EVENT_NONE;
+
+	return fd->revents & POLLIN ? EVENT_ANSWER : EVENT_END;
+}
+
+/* Waits for what the child's pipe brings first. */
+static enum event wait_event(int pipe_end, double until_ms)
+{
+	struct pollfd fd = { .fd = pipe_end, .events = POLLIN };
 
 	for (;;) {
 		double left = until_ms - now_ms();
-		int r = poll(fds, ARRAY_SIZE(fds), left > 0 ? (int)left + 1 : 0);
+		int r = poll(&fd, 1, left > 0 ? (int)left + 1 : 0);
 
 		if (r == 0)
 			return EVENT_TIMEOUT;
-		if (r < 0)
-			continue;
-		if (fds[1].revents)
-			return EVENT_SIGNAL;
-
-		return fds[0].revents & POLLIN ? EVENT_ANSWER : EVENT_END;
+		if (r > 0)
+			return event_of(&fd);
 	}
 }
 
@@ -128,20 +118,20 @@ static enum event wait_event(int pipe_end, int signals, double until_ms)
  * dead NFS server, is abandoned: it holds nothing but its own locked directory,
  * which a later run deletes.
  */
-static int end_child(pid_t child, int pipe_end, int *ret_status)
+static int end_child(const struct job *job, int *ret_status)
 {
 	enum event event;
 
-	kill(child, SIGKILL);
-	while ((event = wait_event(pipe_end, -1, now_ms() + GRACE_MS)) == EVENT_ANSWER) {
+	kill(job->child, SIGKILL);
+	while ((event = wait_event(job->pipe_end, now_ms() + GRACE_MS)) == EVENT_ANSWER) {
 		char rest[256];
 
-		if (read(pipe_end, rest, sizeof(rest)) <= 0)
+		if (read(job->pipe_end, rest, sizeof(rest)) <= 0)
 			break;
 	}
 
 	/* The end of the pipe comes late in a process's exit: nothing hangs after it. */
-	return event != EVENT_TIMEOUT && waitpid(child, ret_status, 0) == child;
+	return event != EVENT_TIMEOUT && waitpid(job->child, ret_status, 0) == job->child;
 }
 
 static void set_unknown(struct probe_outcome *outcome, enum probe_reason reason, const char *format,
@@ -201,6 +191,95 @@ static void set_ended(struct probe_outcome *outcome, int is_collected, int statu
 		set_unknown(outcome, PROBE_REASON_CRASH, "the probe ended without an answer");
 }
 
+/* Ends the job, which is free again then. */
+static void finish(struct job *job, enum event event, const struct probe_runner *runner)
+{
+	struct message message;
+	int is_collected;
+	int status = 0;
+
+	if (event == EVENT_ANSWER &&
+	    read(job->pipe_end, &message, sizeof(message)) != sizeof(message))
+		event = EVENT_END;
+	job->outcome->duration_ms = now_ms() - job->start_ms;
+
+	/* The answer is the last that a child does: nothing is lost by ending it. */
+	is_collected = end_child(job, &status);
+	if (event == EVENT_ANSWER)
+		set_answer(job->outcome, &message);
+	else if (event == EVENT_END)
+		set_ended(job->outcome, is_collected, status);
+	else if (event == EVENT_TIMEOUT)
+		set_unknown(job->outcome, PROBE_REASON_TIMEOUT, "no answer within %g s",
+		            runner->timeout_ms / 1e3);
+
+	/* It could not delete what it had made; its lock went with it. */
+	if (event != EVENT_ANSWER)
+		ovi_scratch_sweep(runner->target, NULL);
+
+	ovi_scratch_hide(job->outcome->evidence);
+	ovi_close_fd(&job->pipe_end);
+	job->pipe_end = -1;
+}
+
+static void start(struct job *job, const struct probe *probe, const struct probe_runner *runner,
+                  struct probe_outcome *outcome)
+{
+	pid_t self = getpid();
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) < 0) {
+		set_unknown(outcome, PROBE_REASON_ERROR, "create a pipe: %s", strerror(errno));
+		return;
+	}
+
+	job->start_ms = now_ms();
+	job->outcome = outcome;
+	job->child = fork();
+	if (job->child == 0)
+		run_child(probe, runner->target, ends[1], self);
+	if (job->child < 0)
+		set_unknown(outcome, PROBE_REASON_ERROR, "start a process: %s", strerror(errno));
+	else
+		job->pipe_end = steal_fd(&ends[0]);
+	ovi_close_fd(&ends[0]);
+	ovi_close_fd(&ends[1]);
+}
+
+/* Waits until a job comes to an end or a signal arrives; ends those that have to. */
+static enum event wait_jobs(struct job *jobs, const struct probe_runner *runner)
+{
+	struct pollfd fds[PROBE_MAX_JOBS + 1];
+	double left = runner->timeout_ms;
+
+	for (size_t i = 0; i < PROBE_MAX_JOBS; i++) {
+		double until = jobs[i].start_ms + runner->timeout_ms;
+
+		fds[i] = (struct pollfd){ .fd = jobs[i].pipe_end, .events = POLLIN };
+		if (jobs[i].pipe_end >= 0 && until - now_ms() < left)
+			left = until - now_ms();
+	}
+	fds[PROBE_MAX_JOBS] = (struct pollfd){ .fd = runner->signals, .events = POLLIN };
+
+	if (poll(fds, ARRAY_SIZE(fds), left > 0 ? (int)left + 1 : 0) < 0)
+		return EVENT_NONE;
+	if (fds[PROBE_MAX_JOBS].revents)
+		return EVENT_SIGNAL;
+
+	for (size_t i = 0; i < PROBE_MAX_JOBS; i++) {
+		enum event event = event_of(&fds[i]);
+
+		if (jobs[i].pipe_end < 0)
+			continue;
+		if (event == EVENT_NONE && now_ms() >= jobs[i].start_ms + runner->timeout_ms)
+			event = EVENT_TIMEOUT;
+		if (event != EVENT_NONE)
+			finish(&jobs[i], event, runner);
+	}
+
+	return EVENT_NONE;
+}
+
 static int read_signal(int signals)
 {
 	struct signalfd_siginfo info;
@@ -208,74 +287,71 @@ static int read_signal(int signals)
 	return read(signals, &info, sizeof(info)) == sizeof(info) ? (int)info.ssi_signo : SIGTERM;
 }
 
-static int wait_child(pid_t child, int pipe_end, const struct probe_runner *runner,
-                      struct probe_outcome *outcome)
+/* A quota that is being tried is better taken back than left to nobody. */
+static int end_all(struct job *jobs, const struct probe_runner *runner)
 {
-	struct message message;
-	enum event event;
-	int is_collected;
-	int status = 0;
+	double until = now_ms() + FINISH_MS;
 
-	event = wait_event(pipe_end, runner->signals, now_ms() + runner->timeout_ms);
-	if (event == EVENT_ANSWER && read(pipe_end, &message, sizeof(message)) != sizeof(message))
-		event = EVENT_END;
-
-	/* A quota that is being tried is better taken back than left to nobody. */
-	if (event == EVENT_SIGNAL)
-		wait_event(pipe_end, -1, now_ms() + FINISH_MS);
-
-	/* The answer is the last that a child does: nothing is lost by ending it. */
-	is_collected = end_child(child, pipe_end, &status);
-	switch (event) {
-	case EVENT_ANSWER:
-		set_answer(outcome, &message);
-		return 0;
-	case EVENT_END:
-		set_ended(outcome, is_collected, status);
-		break;
-	case EVENT_TIMEOUT:
-		set_unknown(outcome, PROBE_REASON_TIMEOUT, "no answer within %g s",
-		            runner->timeout_ms / 1e3);
-		break;
-	case EVENT_SIGNAL:
-		break;
+	for (size_t i = 0; i < PROBE_MAX_JOBS; i++) {
+		if (jobs[i].pipe_end < 0)
+			continue;
+		wait_event(jobs[i].pipe_end, until);
+		finish(&jobs[i], EVENT_SIGNAL, runner);
 	}
 
-	/* It could not delete what it had made; its lock went with it. */
-	ovi_scratch_sweep(runner->target, NULL);
+	return read_signal(runner->signals);
+}
 
-	return event == EVENT_SIGNAL ? read_signal(runner->signals) : 0;
+static int start_more(struct job *jobs, const struct probe *const *probes,
+                      const struct probe_runner *runner, struct probe_outcome *outcomes)
+{
+	int limit = runner->jobs > 0 ? runner->jobs : 1;
+	int started = 0;
+
+	for (int i = 0; i < limit && i < PROBE_MAX_JOBS && probes[started]; i++)
+		if (jobs[i].pipe_end < 0) {
+			start(&jobs[i], probes[started], runner, &outcomes[started]);
+			started++;
+		}
+
+	return started;
+}
+
+static int is_busy(const struct job *jobs)
+{
+	for (size_t i = 0; i < PROBE_MAX_JOBS; i++)
+		if (jobs[i].pipe_end >= 0)
+			return 1;
+
+	return 0;
+}
+
+int probe_run_all(const struct probe *const *probes, const struct probe_runner *runner,
+                  struct probe_outcome *ret_outcomes)
+{
+	struct job jobs[PROBE_MAX_JOBS];
+
+	for (size_t i = 0; i < PROBE_MAX_JOBS; i++)
+		jobs[i] = (struct job){ .pipe_end = -1 };
+	for (size_t i = 0; probes[i]; i++)
+		ret_outcomes[i] = (struct probe_outcome){ .reason = PROBE_REASON_ERROR };
+
+	while (*probes || is_busy(jobs)) {
+		int started = start_more(jobs, probes, runner, ret_outcomes);
+
+		probes += started;
+		ret_outcomes += started;
+		if (is_busy(jobs) && wait_jobs(jobs, runner) == EVENT_SIGNAL)
+			return end_all(jobs, runner);
+	}
+
+	return 0;
 }
 
 int probe_run(const struct probe *probe, const struct probe_runner *runner,
               struct probe_outcome *ret_outcome)
 {
-	struct probe_outcome outcome = { .reason = PROBE_REASON_ERROR };
-	double start = now_ms();
-	pid_t self = getpid();
-	int ends[2];
-	pid_t child;
-	int sig = 0;
+	const struct probe *const one[] = { probe, NULL };
 
-	if (pipe2(ends, O_CLOEXEC) < 0) {
-		set_unknown(&outcome, PROBE_REASON_ERROR, "create a pipe: %s", strerror(errno));
-		*ret_outcome = outcome;
-		return 0;
-	}
-
-	child = fork();
-	if (child == 0)
-		run_child(probe, runner->target, ends[1], self);
-	close(ends[1]);
-	if (child < 0)
-		set_unknown(&outcome, PROBE_REASON_ERROR, "start a process: %s", strerror(errno));
-	else
-		sig = wait_child(child, ends[0], runner, &outcome);
-	close(ends[0]);
-
-	ovi_scratch_hide(outcome.evidence);
-	outcome.duration_ms = now_ms() - start;
-	*ret_outcome = outcome;
-
-	return sig;
+	return probe_run_all(one, runner, ret_outcome);
 }

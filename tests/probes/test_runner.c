@@ -159,6 +159,42 @@ static void outcome_is_told(void **state)
 	assert_int_equal(outcome.value, row->value);
 }
 
+/* Also those behind the one that hangs, and the one that crashes. */
+static void many_run_at_once(void **state)
+{
+	static const struct probe bad[] = {
+		{ .id = "hang", .run = hang },   { .id = "answer", .run = answer_no },
+		{ .id = "crash", .run = crash }, { .id = "answer", .run = answer_no },
+		{ .id = "hang", .run = hang },   { .id = "mount", .run = mount_in_sight },
+	};
+	const struct probe *probes[ARRAY_SIZE(bad) + 1] = { NULL };
+	struct test_place *place = *state;
+	struct test_resources before = test_resources_count();
+	struct probe_outcome outcomes[ARRAY_SIZE(bad)];
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		probes[i] = &bad[i];
+
+	for (int jobs = 0; jobs <= 8; jobs += 2) {
+		const struct probe_runner runner = {
+			.target = place->fd,
+			.timeout_ms = 100,
+			.signals = -1,
+			.jobs = jobs,
+		};
+
+		assert_int_equal(probe_run_all(probes, &runner, outcomes), 0);
+		assert_int_equal(outcomes[0].reason, PROBE_REASON_TIMEOUT);
+		assert_int_equal(outcomes[1].value, 42);
+		assert_int_equal(outcomes[2].reason, PROBE_REASON_CRASH);
+		assert_int_equal(outcomes[3].value, 42);
+		assert_int_equal(outcomes[4].reason, PROBE_REASON_TIMEOUT);
+		assert_int_equal(outcomes[5].answer, PROBE_YES);
+		assert_nothing_left(before);
+		assert_int_equal(ovi_dir_is_empty(place->fd, "place", NULL), 1);
+	}
+}
+
 static void signal_ends_the_run(void **state)
 {
 	struct test_place *place = *state;
@@ -236,6 +272,7 @@ int main(int argc, char **argv)
 		test_case("probe that mounts", outcome_is_told, &rows[7]),
 		test_case("probe without a tool", outcome_is_told, &rows[4]),
 		test_case("probe without room", outcome_is_told, &rows[5]),
+		cmocka_unit_test(many_run_at_once),
 		cmocka_unit_test(signal_ends_the_run),
 		cmocka_unit_test(only_leftovers_are_swept),
 		cmocka_unit_test(names_of_scratch_directories_are_hidden),
