@@ -24,6 +24,7 @@ static struct report_time time_of(const json_t *result, const char *name)
 		.median_ns = report_number(time, "median_ns"),
 		.low_ns = report_number(time, "low_ns"),
 		.high_ns = report_number(time, "high_ns"),
+		.values_ns = json_object_get(time, "values_ns"),
 	};
 }
 

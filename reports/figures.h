@@ -32,6 +32,9 @@ struct report_time {
 	double median_ns;
 	double low_ns;
 	double high_ns;
+
+	/* The samples, an array of numbers; borrowed, NULL where the document has none. */
+	const json_t *values_ns;
 };
 
 /* Amounts are 0 where the document has null. */

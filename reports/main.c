@@ -5,6 +5,7 @@
 #include "cleanup.h"
 #include "cli.h"
 #include "document.h"
+#include "export.h"
 #include "fail.h"
 #include "figures.h"
 #include "matrix.h"
@@ -19,16 +20,24 @@
 
 #define MAX_NOTES 8
 
-enum { KEY_HTML = 'o', KEY_JSON = 'j', KEY_TITLE = 256, KEY_NOTE, KEY_COLOR };
+enum { KEY_HTML = 'o', KEY_JSON = 'j', KEY_FORMAT = 'f', KEY_TITLE = 256, KEY_NOTE, KEY_COLOR };
 
 static const struct cli_option options[] = {
 	{ "html", KEY_HTML, "FILE", "write the report as one HTML page" },
 	{ "json", KEY_JSON, NULL, "print the summary as JSON" },
+	{ "format", KEY_FORMAT, "NAME", "print another tool's format instead, see below" },
 	{ "title", KEY_TITLE, "TEXT", "the page's title, instead of host and target" },
 	{ "note", KEY_NOTE, "TEXT", "show a sentence below the verdict; can be repeated" },
 	{ "color", KEY_COLOR, "WHEN", "always, never or auto" },
 	{ 0 },
 };
+
+static void print_formats(FILE *out)
+{
+	fputs("\nFormats:\n", out);
+	for (const struct report_export *export = report_exports; export->name; export ++)
+		fprintf(out, "  %-14s %s\n", export->name, export->about);
+}
 
 static const struct cli_program program = {
 	.name = "ovl2-report",
@@ -38,17 +47,20 @@ static const struct cli_program program = {
 		 "Draws with gnuplot; where there is none the page has tables only.\n"
 		 "'matrix' lays many probe documents side by side; see its own --help.",
 	.options = options,
+	.print_more = print_formats,
 	.exit_codes = "  0   the report was made, whatever its verdict\n"
 		      "  1   a document was refused or the page could not be written\n"
 		      "  64  the command line makes no sense",
 	.examples = "  ovl2-report probe.json\n"
 		    "  ovl2-report --html report.html probe.json bench.json\n"
+		    "  ovl2-report --format markdown probe.json bench.json >>$GITHUB_STEP_SUMMARY\n"
 		    "  ovl2-probe --json /var/lib/docker | ovl2-report --html report.html -",
 };
 
 struct settings {
 	const char *html;
 	const char *color;
+	const struct report_export *format;
 	int is_json;
 	const char *notes[MAX_NOTES];
 	struct report_page_options page;
@@ -69,6 +81,13 @@ static void take_color(struct settings *settings)
 	settings->color = optarg;
 }
 
+static void take_format(struct settings *settings)
+{
+	settings->format = report_export_find(optarg);
+	if (!settings->format)
+		cli_usage_error(&program, "there is no format '%s'; --help lists them", optarg);
+}
+
 static void read_options(struct settings *settings, int argc, char **argv)
 {
 	int key;
@@ -80,6 +99,9 @@ static void read_options(struct settings *settings, int argc, char **argv)
 			break;
 		case KEY_JSON:
 			settings->is_json = 1;
+			break;
+		case KEY_FORMAT:
+			take_format(settings);
 			break;
 		case KEY_TITLE:
 			settings->page.title = optarg;
@@ -112,6 +134,25 @@ static int write_page(const struct settings *settings, const struct report_docum
 	return report_write_file(settings->html, page.text, page.length, err);
 }
 
+static int print_export(const struct report_export *format, const struct report_source *source,
+                        struct ovl2_error *err)
+{
+	cleanup_strbuf struct ovi_strbuf text = { 0 };
+	int r;
+
+	if (format->needs_bench && !source->documents->bench)
+		return ovi_fail(err, OVL2_E_INVALID,
+		                "format '%s' is made of a document of ovl2-bench: give one",
+		                format->name);
+	r = format->add(&text, source, err);
+	if (r == 0 && ovi_strbuf_failed(&text))
+		r = ovi_fail_memory(err);
+	if (r == 0)
+		fwrite(text.text, 1, text.length, stdout);
+
+	return r;
+}
+
 int main(int argc, char **argv)
 {
 	struct settings settings = { 0 };
@@ -132,6 +173,13 @@ int main(int argc, char **argv)
 
 	if (settings.html && write_page(&settings, &documents, &figures, &err) < 0)
 		return cli_report_error(&program, &err);
+	if (settings.format) {
+		const struct report_source source = { &documents, &figures };
+
+		if (print_export(settings.format, &source, &err) < 0)
+			return cli_report_error(&program, &err);
+		return cli_finish_output(&program);
+	}
 	if (settings.is_json)
 		return cli_print_json(&program, report_summary(&documents, &figures));
 	if (report_print(stdout, &documents, &figures, cli_wants_color(settings.color, stdout),
