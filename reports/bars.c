@@ -2,6 +2,7 @@
 
 #include "assets.h"
 #include "cleanup.h"
+#include "export.h"
 #include "gnuplot.h"
 
 #include <math.h>
@@ -145,6 +146,7 @@ int report_draw_bars(struct ovi_strbuf *page, const struct report_figures *figur
 		    figures->results[i].ours.median_ns > 0)
 			add_case(&drawing, &scale, &figures->results[i], &bars);
 
+	report_add_csv_table(&drawing.table, figures, benchmark);
 	ovi_strbuf_addf(&drawing.id, "bars-%zu", (size_t)(benchmark - figures->benchmarks));
 	ovi_strbuf_addf(&drawing.title, "%s", benchmark->title);
 	ovi_strbuf_addf(&drawing.parameters,

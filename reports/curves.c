@@ -2,6 +2,7 @@
 
 #include "assets.h"
 #include "cleanup.h"
+#include "export.h"
 #include "gnuplot.h"
 
 #include <math.h>
@@ -216,6 +217,7 @@ static int draw_curve(struct ovi_strbuf *page, const struct report_figures *figu
 	/* Room for the limits' names below the curves. */
 	y.low /= 3.2;
 	y.high *= 1.25;
+	report_add_csv_table(&drawing.table, figures, benchmark);
 	ovi_strbuf_addf(&drawing.id, "curve-%zu", (size_t)(benchmark - figures->benchmarks));
 	ovi_strbuf_addf(&drawing.title, "%s", benchmark->title);
 	for (size_t i = 0; i < series.count; i++)
@@ -280,6 +282,7 @@ static int draw_bytes(struct ovi_strbuf *page, const struct report_figures *figu
 		report_range_include(&y, result->data_limit_bytes);
 		limit = result->data_limit_bytes;
 	}
+	report_add_csv_table(&drawing.table, figures, benchmark);
 	ovi_strbuf_addf(&drawing.id, "bytes-%zu", (size_t)(benchmark - figures->benchmarks));
 	ovi_strbuf_add(&drawing.title, "Mount data against depth");
 	for (size_t i = 0; i < series.count; i++)

@@ -3,8 +3,13 @@
 #include "assets.h"
 #include "fail.h"
 #include "gnuplot.h"
+#include "html.h"
 #include "svg.h"
 #include "text.h"
+
+/* The page stays under a mebibyte: what would not fit is in the documents below it. */
+#define MAX_TABLE_BYTES ((size_t)32 * 1024)
+#define MAX_PAGE_BYTES ((size_t)400 * 1024)
 
 void report_drawing_release(struct report_drawing *drawing)
 {
@@ -13,13 +18,28 @@ void report_drawing_release(struct report_drawing *drawing)
 	ovi_strbuf_release(&drawing->caption);
 	ovi_strbuf_release(&drawing->parameters);
 	ovi_strbuf_release(&drawing->data);
+	ovi_strbuf_release(&drawing->table);
 }
 
 static int drawing_failed(const struct report_drawing *drawing)
 {
 	return ovi_strbuf_failed(&drawing->id) || ovi_strbuf_failed(&drawing->title) ||
 	       ovi_strbuf_failed(&drawing->caption) || ovi_strbuf_failed(&drawing->parameters) ||
-	       ovi_strbuf_failed(&drawing->data);
+	       ovi_strbuf_failed(&drawing->data) || ovi_strbuf_failed(&drawing->table);
+}
+
+static void add_table_link(struct ovi_strbuf *page, const struct report_drawing *drawing)
+{
+	cleanup_strbuf struct ovi_strbuf name = { 0 };
+
+	ovi_strbuf_addf(&name, "%s.csv", drawing->id.text);
+	page->failed |= name.failed;
+	if (page->failed || drawing->table.length > MAX_TABLE_BYTES ||
+	    page->length > MAX_PAGE_BYTES)
+		return;
+	ovi_strbuf_add(page, " Data: ");
+	report_add_download(page, name.text, "text/csv", drawing->table.text,
+	                    drawing->table.length);
 }
 
 int report_draw(struct ovi_strbuf *page, const struct report_drawing *drawing,
@@ -47,6 +67,7 @@ int report_draw(struct ovi_strbuf *page, const struct report_drawing *drawing,
 	report_add_escaped(page, drawing->title.text);
 	ovi_strbuf_add(page, ".</b> ");
 	report_add_escaped(page, drawing->caption.text);
+	add_table_link(page, drawing);
 	ovi_strbuf_add(page, "</figcaption>\n</figure>\n");
 
 	return 0;

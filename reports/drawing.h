@@ -19,6 +19,9 @@ struct report_drawing {
 	struct ovi_strbuf parameters;
 	struct ovi_strbuf data;
 	const char *script;
+
+	/* What is drawn as CSV, for a link below it; report_add_csv_row() makes it. */
+	struct ovi_strbuf table;
 };
 
 #define cleanup_drawing __attribute__((cleanup(report_drawing_release)))

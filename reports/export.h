@@ -47,6 +47,14 @@ const struct report_time *report_arm(const struct report_result *result, size_t 
  */
 void report_add_key(struct ovi_strbuf *text, const struct report_result *result, size_t arm);
 
+/* Adds the first line of a CSV table, then those of a result: one an arm. */
+void report_add_csv_head(struct ovi_strbuf *text);
+void report_add_csv_rows(struct ovi_strbuf *text, const struct report_result *result);
+
+/* The same for all results of `benchmark`, with its first line. */
+void report_add_csv_table(struct ovi_strbuf *text, const struct report_figures *figures,
+                          const struct report_benchmark *benchmark);
+
 /* The formats. */
 int report_add_bencher(struct ovi_strbuf *text, const struct report_source *source,
                        struct ovl2_error *err);

@@ -237,20 +237,36 @@ static void add_csv_line(struct ovi_strbuf *text, const struct report_result *re
 	ovi_strbuf_add(text, "\r\n");
 }
 
+void report_add_csv_head(struct ovi_strbuf *text)
+{
+	ovi_strbuf_add(text,
+	               "benchmark,variant,parameter,value,arm,title,median_ns,low_ns,high_ns,"
+	               "rounds,ratio,ratio_low,ratio_high,bytes,files,data_bytes,skipped\r\n");
+}
+
+void report_add_csv_rows(struct ovi_strbuf *text, const struct report_result *result)
+{
+	for (size_t arm = 0; arm < REPORT_ARMS; arm++)
+		if (report_arm(result, arm)->title || (arm == 0 && *result->skipped))
+			add_csv_line(text, result, arm);
+}
+
+void report_add_csv_table(struct ovi_strbuf *text, const struct report_figures *figures,
+                          const struct report_benchmark *benchmark)
+{
+	report_add_csv_head(text);
+	for (size_t i = 0; i < figures->result_count; i++)
+		if (figures->results[i].benchmark == benchmark)
+			report_add_csv_rows(text, &figures->results[i]);
+}
+
 int report_add_csv(struct ovi_strbuf *text, const struct report_source *source,
                    struct ovl2_error *err)
 {
 	(void)err;
-	ovi_strbuf_add(text,
-	               "benchmark,variant,parameter,value,arm,title,median_ns,low_ns,high_ns,"
-	               "rounds,ratio,ratio_low,ratio_high,bytes,files,data_bytes,skipped\r\n");
+	report_add_csv_head(text);
 	for (size_t i = 0; i < source->figures->result_count; i++)
-		for (size_t arm = 0; arm < REPORT_ARMS; arm++) {
-			const struct report_result *result = &source->figures->results[i];
-
-			if (report_arm(result, arm)->title || (arm == 0 && *result->skipped))
-				add_csv_line(text, result, arm);
-		}
+		report_add_csv_rows(text, &source->figures->results[i]);
 
 	return 0;
 }

@@ -3,7 +3,9 @@
 #include "text.h"
 
 #include <assert.h>
+#include <openssl/evp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 void report_add_markup(struct ovi_strbuf *page, const char *markup, ...)
@@ -25,4 +27,19 @@ void report_add_markup(struct ovi_strbuf *page, const char *markup, ...)
 		markup += length + 1;
 	}
 	va_end(args);
+}
+
+void report_add_download(struct ovi_strbuf *page, const char *name, const char *type,
+                         const char *bytes, size_t length)
+{
+	unsigned char *encoded = malloc(length / 3 * 4 + 5);
+
+	if (!encoded) {
+		page->failed = 1;
+		return;
+	}
+	EVP_EncodeBlock(encoded, (const unsigned char *)bytes, (int)length);
+	html(page, "<a download=\"%\" href=\"data:%;base64,%\">%</a>", name, type,
+	     (const char *)encoded, name);
+	free(encoded);
 }

@@ -6,7 +6,6 @@
 #include "html.h"
 #include "text.h"
 
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -190,7 +189,6 @@ static void add_raw(struct ovi_strbuf *page, const char *name, const json_t *doc
 {
 	char *text = document ? json_dumps(document, JSON_COMPACT) : NULL;
 	size_t length = text ? strlen(text) : 0;
-	unsigned char *encoded;
 
 	if (!document)
 		return;
@@ -201,15 +199,14 @@ static void add_raw(struct ovi_strbuf *page, const char *name, const json_t *doc
 		return;
 	}
 
-	encoded = text ? malloc(length / 3 * 4 + 5) : NULL;
-	if (encoded) {
-		EVP_EncodeBlock(encoded, (const unsigned char *)text, (int)length);
-		html(page,
-		     "<li><a download=\"%\" href=\"data:application/json;base64,%\">%</a> (%)</li>\n",
-		     name, (const char *)encoded, name, report_size((double)length).text);
+	if (!text) {
+		page->failed = 1;
+		return;
 	}
-	page->failed |= !encoded;
-	free(encoded);
+
+	ovi_strbuf_add(page, "<li>");
+	report_add_download(page, name, "application/json", text, length);
+	html(page, " (%)</li>\n", report_size((double)length).text);
 	free(text);
 }
 

@@ -2,6 +2,7 @@
 
 #include "assets.h"
 #include "drawing.h"
+#include "export.h"
 #include "fail.h"
 #include "gnuplot.h"
 
@@ -14,6 +15,7 @@ static int draw_ratios(struct ovi_strbuf *page, const struct report_figures *fig
 	if (!figures->headline_count)
 		return 0;
 
+	report_add_csv_head(&drawing.table);
 	for (size_t i = 0; i < figures->headline_count; i++) {
 		const struct report_result *result = figures->headline[i];
 		cleanup_strbuf struct ovi_strbuf label = { 0 };
@@ -28,6 +30,7 @@ static int draw_ratios(struct ovi_strbuf *page, const struct report_figures *fig
 		ovi_strbuf_add(&drawing.data, "\n");
 		report_range_include(&x, result->ratio_low > 0 ? result->ratio_low : result->ratio);
 		report_range_include(&x, result->ratio_high);
+		report_add_csv_rows(&drawing.table, result);
 	}
 	ovi_strbuf_add(&drawing.id, "ratios");
 	ovi_strbuf_add(&drawing.title, "Our time over the floor's");

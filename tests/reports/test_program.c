@@ -122,6 +122,27 @@ static void limits_are_read_off_the_data(void **state)
 	assert_contains(page, "Absolute names fit up to 71 lowers.");
 }
 
+/* What a drawing shows can be saved as a table, without the network. */
+static void every_drawing_has_its_data(void **state)
+{
+	struct test_place *place = *state;
+	cleanup_free char *path = test_path("%s/report.html", place->path);
+	const char *const argv[] = { REPORT_PROGRAM, "--html", path, bench, NULL };
+	cleanup_output struct test_output output = test_spawn(argv);
+	cleanup_free char *script =
+		test_path("xmllint --xpath 'string(//*[@download = \"bars-2.csv\"]/@href)' '%s' | "
+	                  "sed 's/^data:text.csv;base64,//' | base64 -d",
+	                  path);
+	const char *const decode[] = { "sh", "-c", script, NULL };
+	cleanup_output struct test_output table = { 0 };
+
+	assert_int_equal(output.status, 0);
+	page_assert_count(path, "//*[local-name() = 'figure' and not(.//*[@download])]", "0");
+	table = test_spawn(decode);
+	assert_contains(table.out, "benchmark,variant,parameter,value,arm,title,median_ns,");
+	assert_contains(table.out, "\"diff\",\"small\",\"\",,floor,");
+}
+
 static void notes_and_title_are_shown(void **state)
 {
 	struct test_place *place = *state;
@@ -472,6 +493,7 @@ int main(int argc, char **argv)
 	static const struct CMUnitTest single[] = {
 		cmocka_unit_test(page_has_every_question_and_remedy),
 		cmocka_unit_test(limits_are_read_off_the_data),
+		cmocka_unit_test(every_drawing_has_its_data),
 		cmocka_unit_test(notes_and_title_are_shown),
 		cmocka_unit_test(without_gnuplot_the_page_says_so),
 		cmocka_unit_test(unwritable_page_is_an_error),

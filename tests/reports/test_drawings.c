@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+#include "support/test.h"
+#include "support/tree.h"
+
+#include <stdlib.h>
+
+/*
+ * Drawings of the sample, as they were when somebody looked at them. gnuplot writes the
+ * same bytes at every run, but not in every version. After a wanted change look at the
+ * page, then set OVL2_RECORD_DRAWINGS=1 and run this again: it records them anew.
+ */
+
+#define RECORDED_WITH "gnuplot 5.4 patchlevel 4"
+
+static void require_gnuplot(void)
+{
+	const char *const argv[] = { "gnuplot", "--version", NULL };
+	cleanup_output struct test_output output = test_spawn(argv);
+
+	if (!strstr(output.out, RECORDED_WITH))
+		test_skip("the drawings were recorded with " RECORDED_WITH ", here is %s",
+		          output.out);
+}
+
+static void drawing_is_as_recorded(void **state)
+{
+	const struct test_place *place = *state;
+	const char *id = place->row;
+	cleanup_free char *page = test_path("%s/report.html", place->path);
+	cleanup_free char *golden = test_path(SAMPLES "/drawings/%s.svg", id);
+	cleanup_free char *expression = test_path("//*[@id='%s']//*[local-name()='svg']", id);
+	const char *const argv[] = { REPORT_PROGRAM, "--html", page, SAMPLES "/bench-quick.json",
+		                     NULL };
+	const char *const query[] = { "xmllint", "--xpath", expression, page, NULL };
+	cleanup_output struct test_output output = { 0 };
+	cleanup_output struct test_output drawing = { 0 };
+	cleanup_free char *expected = NULL;
+
+	require_gnuplot();
+	output = test_spawn(argv);
+	assert_int_equal(output.status, 0);
+	drawing = test_spawn(query);
+	assert_int_equal(drawing.status, 0);
+	if (getenv("OVL2_RECORD_DRAWINGS"))
+		test_file_write(golden, drawing.out);
+	expected = test_file_read(golden);
+	test_text_assert_same(drawing.out, expected, id);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		test_case("forest of ratios", drawing_is_as_recorded, "ratios"),
+		test_case("curves with their limits", drawing_is_as_recorded, "curve-0"),
+		test_case("bytes of mount data", drawing_is_as_recorded, "bytes-0"),
+		test_case("bars of a throughput", drawing_is_as_recorded, "bars-2"),
+	};
+
+	return test_run("drawings", tests, ARRAY_SIZE(tests), argc, argv);
+}
