@@ -1,11 +1,11 @@
 #include "drawing.h"
 
 #include "assets.h"
+#include "escape.h"
 #include "fail.h"
 #include "gnuplot.h"
 #include "html.h"
 #include "svg.h"
-#include "text.h"
 
 /* The page stays under a mebibyte: what would not fit is in the documents below it. */
 #define MAX_TABLE_BYTES ((size_t)32 * 1024)
@@ -64,9 +64,9 @@ int report_draw(struct ovi_strbuf *page, const struct report_drawing *drawing,
 	                                drawing->caption.text) < 0)
 		return ovi_fail(err, OVL2_E_SYSTEM, "run gnuplot: what it wrote is not a drawing");
 	ovi_strbuf_add(page, "</div>\n<figcaption><b>");
-	report_add_escaped(page, drawing->title.text);
+	ovi_escape_xml(page, drawing->title.text);
 	ovi_strbuf_add(page, ".</b> ");
-	report_add_escaped(page, drawing->caption.text);
+	ovi_escape_xml(page, drawing->caption.text);
 	add_table_link(page, drawing);
 	ovi_strbuf_add(page, "</figcaption>\n</figure>\n");
 

@@ -5,6 +5,7 @@
 #include "export.h"
 
 #include "cleanup.h"
+#include "escape.h"
 #include "html.h"
 #include "text.h"
 
@@ -63,7 +64,7 @@ static void add_remedy(struct ovi_strbuf *text, const char *remedy)
 	for (size_t i = 0; i <= longest; i++)
 		ovi_strbuf_add(text, "`");
 	ovi_strbuf_add(text, "text\n");
-	report_add_plain(text, remedy);
+	ovi_escape_controls(text, remedy);
 	ovi_strbuf_add(text, "\n");
 	for (size_t i = 0; i <= longest; i++)
 		ovi_strbuf_add(text, "`");

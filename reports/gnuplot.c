@@ -1,8 +1,8 @@
 #include "gnuplot.h"
 
 #include "cleanup.h"
+#include "escape.h"
 #include "fail.h"
-#include "text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -169,7 +169,7 @@ void report_add_column(struct ovi_strbuf *data, const char *text)
 	char before = '\0';
 	size_t length;
 
-	report_add_plain(&plain, text);
+	ovi_escape_controls(&plain, text);
 	data->failed |= plain.failed;
 	length = plain.length;
 	if (length > LABEL_BYTES) {

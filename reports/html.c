@@ -1,6 +1,6 @@
 #include "html.h"
 
-#include "text.h"
+#include "escape.h"
 
 #include <assert.h>
 #include <openssl/evp.h>
@@ -23,7 +23,7 @@ void report_add_markup(struct ovi_strbuf *page, const char *markup, ...)
 		assert(!text == !markup[length]);
 		if (!text)
 			break;
-		report_add_escaped(page, text);
+		ovi_escape_xml(page, text);
 		markup += length + 1;
 	}
 	va_end(args);

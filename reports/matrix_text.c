@@ -1,8 +1,8 @@
 #include "cleanup.h"
 #include "document.h"
+#include "escape.h"
 #include "fail.h"
 #include "matrix.h"
-#include "text.h"
 
 #include <libsmartcols/libsmartcols.h>
 #include <string.h>
@@ -99,9 +99,9 @@ static void print_legend(FILE *out, const json_t *matrix)
 	{
 		cleanup_strbuf struct ovi_strbuf line = { 0 };
 
-		report_add_plain(&line, report_string(column, "label"));
+		ovi_escape_controls(&line, report_string(column, "label"));
 		ovi_strbuf_add(&line, ", ");
-		report_add_plain(&line, report_string(json_object_get(column, "host"), "name"));
+		ovi_escape_controls(&line, report_string(json_object_get(column, "host"), "name"));
 		(void)fprintf(out, "(%zu) %s: %s for %s\n", i + 1, line.text ? line.text : "",
 		              words_of(report_string(column, "verdict")),
 		              report_string(json_object_get(column, "profile"), "id"));

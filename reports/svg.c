@@ -1,6 +1,6 @@
 #include "svg.h"
 
-#include "text.h"
+#include "escape.h"
 
 #include <string.h>
 
@@ -78,9 +78,9 @@ int report_add_svg(struct ovi_strbuf *page, const char *drawing, const char *id,
 	                " role=\"img\" aria-labelledby=\"%s-title %s-desc\">\n"
 	                "<title id=\"%s-title\">",
 	                id, id, id);
-	report_add_escaped(page, title);
+	ovi_escape_xml(page, title);
 	ovi_strbuf_addf(page, "</title>\n<desc id=\"%s-desc\">", id);
-	report_add_escaped(page, description);
+	ovi_escape_xml(page, description);
 	ovi_strbuf_add(page, "</desc>");
 	add_body(page, body + 7, end, id);
 	ovi_strbuf_add(page, "</svg>\n");

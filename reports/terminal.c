@@ -1,6 +1,7 @@
 #include "terminal.h"
 
 #include "cleanup.h"
+#include "escape.h"
 #include "fail.h"
 #include "text.h"
 
@@ -45,7 +46,7 @@ static void add_indented(struct ovi_strbuf *text, const char *label, const char 
 
 		ovi_strbuf_addf(text, "      %-10s", indent);
 		if (line)
-			report_add_plain(text, line);
+			ovi_escape_controls(text, line);
 		ovi_strbuf_add(text, "\n");
 		text->failed |= !line;
 		free(line);
@@ -69,12 +70,12 @@ static void add_verdict(struct ovi_strbuf *text, const json_t *probe, int color)
 		if (strcmp(verdict, words[i][0]) == 0)
 			add_colored(text, words[i][1], verdict, color);
 	ovi_strbuf_add(text, " for ");
-	report_add_plain(text, report_string(json_object_get(probe, "profile"), "title"));
+	ovi_escape_controls(text, report_string(json_object_get(probe, "profile"), "title"));
 	ovi_strbuf_add(text, " on ");
-	report_add_plain(text, report_string(target, "path"));
+	ovi_escape_controls(text, report_string(target, "path"));
 	if (*filesystem) {
 		ovi_strbuf_add(text, " (");
-		report_add_plain(text, filesystem);
+		ovi_escape_controls(text, filesystem);
 		ovi_strbuf_add(text, ")");
 	}
 	ovi_strbuf_add(text, "\n");
@@ -104,9 +105,9 @@ static void add_probe(struct ovi_strbuf *text, const json_t *probe, int color)
 	snprintf(padded, sizeof(padded), "%-8s", verdict);
 	ovi_strbuf_add(text, "\n");
 	add_colored(text, padded, verdict, color);
-	report_add_plain(text, report_string(probe, "id"));
+	ovi_escape_controls(text, report_string(probe, "id"));
 	ovi_strbuf_add(text, ": ");
-	report_add_plain(text, report_string(probe, "title"));
+	ovi_escape_controls(text, report_string(probe, "title"));
 	ovi_strbuf_addf(text, " %s\n", report_string(probe, "answer"));
 	add_indented(text, "evidence", report_string(probe, "evidence"));
 	add_indented(text, "why", report_string(probe, "why"));
@@ -135,7 +136,7 @@ static int set_plain(struct libscols_line *line, size_t column, const char *word
 	cleanup_strbuf struct ovi_strbuf text = { 0 };
 	cleanup_strbuf struct ovi_strbuf plain = { 0 };
 
-	report_add_plain(&text, words);
+	ovi_escape_controls(&text, words);
 	for (const char *c = text.text ? text.text : ""; *c; c++) {
 		int is_micro = strncmp(c, "µ", strlen("µ")) == 0;
 		int is_times = strncmp(c, "×", strlen("×")) == 0;
@@ -223,14 +224,14 @@ static void add_bench_head(struct ovi_strbuf *text, const json_t *bench)
 	size_t i;
 
 	ovi_strbuf_add(text, "Benchmarks on ");
-	report_add_plain(text, *filesystem ? filesystem : "an unnamed filesystem");
+	ovi_escape_controls(text, *filesystem ? filesystem : "an unnamed filesystem");
 	if (!json_is_true(json_object_get(bench, "complete")))
 		ovi_strbuf_add(text, ", interrupted");
 	ovi_strbuf_add(text, "\n");
 	json_array_foreach(json_object_get(bench, "warnings"), i, warning)
 	{
 		ovi_strbuf_add(text, "note: ");
-		report_add_plain(text, json_string_value(warning));
+		ovi_escape_controls(text, json_string_value(warning));
 		ovi_strbuf_add(text, "\n");
 	}
 }

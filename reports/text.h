@@ -34,14 +34,5 @@ struct report_word report_size(double bytes);
 /* "2,000,000": whole, with commas. */
 struct report_word report_whole(double number);
 
-/*
- * Adds text that may hold anything as XML character data or attribute value. What
- * XML forbids, and marks that change the direction of text, become U+FFFD.
- */
-void report_add_escaped(struct ovi_strbuf *buf, const char *text);
-
-/* Adds text for a terminal: control characters become '?', line breaks stay. */
-void report_add_plain(struct ovi_strbuf *buf, const char *text);
-
 /* Adds the command line so that a shell reads back the same words. */
 void report_add_command(struct ovi_strbuf *buf, const json_t *words);

@@ -1,8 +1,8 @@
 #include "support/test.h"
 
 #include "document.h"
+#include "escape.h"
 #include "page_check.h"
-#include "text.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -78,7 +78,7 @@ static void assert_shown(const char *page, const char *text)
 {
 	cleanup_strbuf struct ovi_strbuf escaped = { 0 };
 
-	report_add_escaped(&escaped, text);
+	ovi_escape_xml(&escaped, text);
 	assert_contains(page, escaped.text ? escaped.text : "");
 }
 

@@ -1,5 +1,6 @@
 #include "support/test.h"
 
+#include "escape.h"
 #include "text.h"
 
 /*
@@ -89,8 +90,8 @@ static void text_is_made_harmless(void **state)
 	cleanup_strbuf struct ovi_strbuf escaped = { 0 };
 	cleanup_strbuf struct ovi_strbuf plain = { 0 };
 
-	report_add_escaped(&escaped, row->text);
-	report_add_plain(&plain, row->text);
+	ovi_escape_xml(&escaped, row->text);
+	ovi_escape_controls(&plain, row->text);
 	assert_string_equal(escaped.text ? escaped.text : "", row->escaped);
 	assert_string_equal(plain.text ? plain.text : "", row->plain);
 }
