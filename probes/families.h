@@ -1,13 +1,14 @@
 #pragma once
 
 /*
- * The tables of all probes, one for each family, in the file of its name. Each ends
- * with a row whose id is NULL.
+ * The tables of all probes, each in the file of its family and ending with a row
+ * whose id is NULL.
  */
 
 #include "probe.h"
 
 extern const struct probe probe_kernel_family[];
+extern const struct probe probe_limits_family[];
 extern const struct probe probe_filesystem_family[];
 extern const struct probe probe_overlay_family[];
 

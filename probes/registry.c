@@ -6,6 +6,7 @@
 
 static const struct probe *const families[] = {
 	probe_kernel_family,
+	probe_limits_family,
 	probe_filesystem_family,
 	probe_overlay_family,
 };

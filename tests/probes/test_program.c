@@ -468,7 +468,7 @@ static int run_programs_own(int argc, char **argv)
 		{ { OVL2_PROBE, "--profile", "lxc" },
 		  64,
 		  "there is no profile 'lxc', only docker" },
-		{ { OVL2_PROBE, "--only", "dtype" }, 64, "kernel_version backing_fs d_type" },
+		{ { OVL2_PROBE, "--only", "dtype" }, 64, "only kernel_version overlay_available" },
 		{ { OVL2_PROBE, "--timeout", "soon" }, 64, "'soon' is not a number of seconds" },
 		{ { OVL2_PROBE, "--color", "red" }, 64, "always, never or auto" },
 		{ { OVL2_PROBE, "/", "/tmp" }, 64, "one directory at a time" },

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+#include "catalogue.h"
+
+#include "leftovers.h"
+
+#include "dir.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#define MAX_PROBES 160
+
+/* Generous: sanitizers, and a machine that does other things as well. */
+#define TIMEOUT_MS 30000
+
+static void describe(const struct probe_outcome *outcome, char *text, size_t size)
+{
+	const char *reason = probe_reason_name(outcome->reason);
+
+	(void)snprintf(text, size, "%s%s%s", probe_answer_name(outcome->answer), reason ? " " : "",
+	               reason ? reason : "");
+}
+
+static void check_form(const struct probe *probe, const struct probe_outcome *outcome)
+{
+	if (!*outcome->evidence || strchr(outcome->evidence, '\n') ||
+	    strstr(outcome->evidence, ".ovl2-probe-"))
+		fail_msg("evidence of %s: '%s'", probe->id, outcome->evidence);
+	if ((outcome->answer == PROBE_UNKNOWN) != (outcome->reason != PROBE_REASON_NONE))
+		fail_msg("%s has answer %d and reason %d", probe->id, (int)outcome->answer,
+		         (int)outcome->reason);
+	if (outcome->reason == PROBE_REASON_CRASH || outcome->reason == PROBE_REASON_TIMEOUT)
+		fail_msg("%s: %s", probe->id, outcome->evidence);
+}
+
+static void check_row(const struct catalogue_row *row, const struct probe *const *probes,
+                      const struct probe_outcome *outcomes)
+{
+	char text[64];
+	size_t i = 0;
+
+	while (probes[i] && strcmp(probes[i]->id, row->id) != 0)
+		i++;
+	if (!probes[i])
+		fail_msg("there is no probe '%s'", row->id);
+	describe(&outcomes[i], text, sizeof(text));
+	if (strcmp(text, row->answer) != 0)
+		fail_msg("%s is '%s', not '%s': %s", row->id, text, row->answer,
+		         outcomes[i].evidence);
+	if (row->words)
+		assert_contains(outcomes[i].evidence, row->words);
+}
+
+/* In a child, if something is to be prepared first that cannot be undone. */
+static void run(const char *path, const struct probe *const *probes, void (*prepare)(void),
+                struct probe_outcome *outcomes)
+{
+	cleanup_fd int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const struct probe_runner runner = {
+		.target = directory,
+		.timeout_ms = TIMEOUT_MS,
+		.signals = -1,
+		.jobs = 2,
+	};
+	int status = 0;
+	pid_t child;
+
+	assert_sys(directory);
+	if (!prepare) {
+		assert_int_equal(probe_run_all(probes, &runner, outcomes), 0);
+		return;
+	}
+
+	child = fork();
+	assert_sys(child);
+	if (child == 0) {
+		prepare();
+		_exit(probe_run_all(probes, &runner, outcomes));
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
+static void ask(const char *path, const struct probe *const *probes, void (*prepare)(void),
+                const struct catalogue_row *rows)
+{
+	size_t size = MAX_PROBES * sizeof(struct probe_outcome);
+	struct probe_outcome *outcomes =
+		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct test_resources before = test_resources_count();
+
+	assert_ptr_not_equal(outcomes, MAP_FAILED);
+	run(path, probes, prepare, outcomes);
+	for (size_t i = 0; probes[i]; i++) {
+		char text[64];
+
+		describe(&outcomes[i], text, sizeof(text));
+		print_message("%-20s %-14s %6.1f ms  %s\n", probes[i]->id, text,
+		              outcomes[i].duration_ms, outcomes[i].evidence);
+	}
+	for (size_t i = 0; probes[i]; i++)
+		check_form(probes[i], &outcomes[i]);
+	for (; rows->id; rows++)
+		check_row(rows, probes, outcomes);
+
+	assert_nothing_left(before);
+	assert_sys(munmap(outcomes, size));
+}
+
+void catalogue_check(const char *path, const struct catalogue_row *rows)
+{
+	const struct probe *probes[MAX_PROBES] = { NULL };
+
+	for (size_t i = 0; i < MAX_PROBES - 1 && (probes[i] = probe_at(i)); i++)
+		continue;
+	ask(path, probes, NULL, rows);
+}
+
+void catalogue_check_only(const char *path, void (*prepare)(void), const struct catalogue_row *rows)
+{
+	const struct probe *probes[MAX_PROBES] = { NULL };
+
+	for (size_t i = 0; i < MAX_PROBES - 1 && rows[i].id; i++)
+		if (!(probes[i] = probe_find(rows[i].id)))
+			fail_msg("there is no probe '%s'", rows[i].id);
+	ask(path, probes, prepare, rows);
+}

@@ -1,0 +1,30 @@
+#pragma once
+
+/* Asking all probes of the catalogue, and what they should say. */
+
+#include "support/test.h"
+
+#include "probe.h"
+
+/* One answer: "yes", "no", or "unknown" with its reason: "unknown noperm". */
+struct catalogue_row {
+	const char *id;
+	const char *answer;
+
+	/* What the evidence has to contain, or NULL. */
+	const char *words;
+};
+
+/*
+ * Asks every probe about directory `path`, shows what they say and asserts that each
+ * says something, that nothing is left behind, and what `rows` (a NULL id at the end)
+ * expect.
+ */
+void catalogue_check(const char *path, const struct catalogue_row *rows);
+
+/*
+ * The same for the probes in `rows` only; in a process that called `prepare` before, if
+ * that is not NULL.
+ */
+void catalogue_check_only(const char *path, void (*prepare)(void),
+                          const struct catalogue_row *rows);

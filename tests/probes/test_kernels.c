@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: MIT
+#include "catalogue.h"
+
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+/*
+ * Kernels that are not ours: older ones by calls that are not there, filtered ones by
+ * calls that are forbidden, and hosts with other limits by other files in /proc.
+ */
+
+/* ------------------------------------------------------------------ calls -- */
+
+/* These calls fail with `error` from now on. */
+static void fail_calls(const int *calls, size_t count, int error)
+{
+	struct sock_filter filter[64] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+	};
+	struct sock_fprog program = { .filter = filter };
+	size_t length = 1;
+
+	for (size_t i = 0; i < count; i++) {
+		filter[length++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+		                                                (unsigned int)calls[i], 0, 1);
+		filter[length++] = (struct sock_filter)BPF_STMT(
+			BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned int)error);
+	}
+	filter[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	program.len = (unsigned short)length;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+		_exit(1);
+}
+
+static const int newer_calls[] = {
+	SYS_fsopen,        SYS_fsconfig, SYS_fsmount, SYS_open_tree,   SYS_move_mount,
+	SYS_mount_setattr, SYS_openat2,  457,         SYS_quotactl_fd,
+};
+
+static void be_linux_5_1(void)
+{
+	fail_calls(newer_calls, ARRAY_SIZE(newer_calls), ENOSYS);
+}
+
+/* As Docker's default profile does to containers without CAP_SYS_ADMIN. */
+static void be_filtered(void)
+{
+	static const int calls[] = {
+		SYS_fsopen, SYS_fsconfig, SYS_fsmount, SYS_open_tree,     SYS_move_mount,
+		SYS_mount,  SYS_umount2,  SYS_unshare, SYS_mount_setattr,
+	};
+
+	fail_calls(calls, ARRAY_SIZE(calls), EPERM);
+}
+
+static void older_kernel_lacks_calls(void **state)
+{
+	static const struct catalogue_row rows[] = {
+		{ "overlay_available", "yes", "mount(2) knows" },
+		{ "erofs_available", "yes", "mount(2) knows" },
+		{ "mount_api", "no", "Function not implemented" },
+		{ "mount_setattr", "no", "Function not implemented" },
+		{ "mount_messages", "no", "Function not implemented" },
+		{ "openat2", "no", "Function not implemented" },
+		{ "statmount", "no", "Function not implemented" },
+		{ "quota_by_descriptor", "no", "Function not implemented" },
+		{ "backing_fs", "yes", NULL },
+		{ "mount_fd", "no", NULL },
+		{ "mount_append", "no", NULL },
+		{ "mount_absolute", "yes", NULL },
+		{ .id = NULL },
+	};
+	struct test_place *place = *state;
+
+	catalogue_check_only(place->path, be_linux_5_1, rows);
+}
+
+static void filtered_kernel_cannot_be_asked(void **state)
+{
+	static const struct catalogue_row rows[] = {
+		{ "overlay_available", "unknown noperm", "Operation not permitted" },
+		{ "mount_api", "unknown noperm", "Operation not permitted" },
+		{ "mount_setattr", "unknown noperm", "Operation not permitted" },
+		{ "mount_messages", "unknown noperm", "Operation not permitted" },
+		{ "user_namespaces", "no", "Operation not permitted" },
+		{ "remove_mounted", "unknown noperm", "Operation not permitted" },
+		{ "backing_fs", "unknown noperm", NULL },
+		{ "mount_absolute", "unknown noperm", NULL },
+		{ "d_type", "yes", NULL },
+		{ .id = NULL },
+	};
+	struct test_place *place = *state;
+
+	catalogue_check_only(place->path, be_filtered, rows);
+}
+
+/* ----------------------------------------------------------------- limits -- */
+
+/* `path` reads as `text` until the test ends. */
+static void replace_file(const struct test_place *place, const char *path, const char *text)
+{
+	cleanup_free char *fake = test_path("%s/fake", place->path);
+	FILE *file = fopen(fake, "we");
+
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+	if (mount(fake, path, NULL, MS_BIND, NULL) < 0)
+		test_skip("mount on '%s': %s", path, strerror(errno));
+	assert_sys(unlink(fake));
+}
+
+struct figure_row {
+	const char *path;
+	const char *text;
+	struct catalogue_row expected[2];
+};
+
+static void figure_decides(void **state)
+{
+	struct test_place *place = *state;
+	const struct figure_row *row = place->row;
+
+	replace_file(place, row->path, row->text);
+	catalogue_check_only(place->path, NULL, row->expected);
+	assert_sys(umount2(row->path, MNT_DETACH));
+}
+
+/* ---------------------------------------------------------------- modules -- */
+
+/* As if overlayfs were a module, and `line` stood in modprobe.d. */
+static void check_ban(const struct test_place *place, const char *line,
+                      const struct catalogue_row *rows)
+{
+	cleanup_free char *conf = test_path("/run/modprobe.d/ovl2-test.conf");
+	FILE *file;
+
+	assert_sys(mount("tmpfs", "/sys/module/overlay", "tmpfs", 0, NULL));
+	assert_sys(mkdir("/sys/module/overlay/initstate", 0755));
+	assert_sys(mount("tmpfs", "/run", "tmpfs", 0, NULL));
+	assert_sys(mkdir("/run/modprobe.d", 0755));
+	file = fopen(conf, "we");
+	assert_non_null(file);
+	assert_true(fputs(line, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+
+	catalogue_check_only(place->path, NULL, rows);
+	assert_sys(umount2("/run", MNT_DETACH));
+	assert_sys(umount2("/sys/module/overlay", MNT_DETACH));
+}
+
+static void ban_is_found(void **state)
+{
+	static const struct catalogue_row banned[] = {
+		{ "overlay_at_boot", "no", "/run/modprobe.d/ovl2-test.conf: " },
+		{ .id = NULL },
+	};
+	static const struct catalogue_row free[] = {
+		{ "overlay_at_boot", "yes", "no line of modprobe.d" },
+		{ .id = NULL },
+	};
+	struct test_place *place = *state;
+
+	check_ban(place, "# nothing\ninstall overlay /bin/false\n", banned);
+	check_ban(place, "install overlayfs /usr/bin/true # CIS 1.1.1\n", banned);
+	check_ban(place, "blacklist\toverlay\n", banned);
+	check_ban(place, "#blacklist overlay\ninstall overlay /sbin/modprobe -i overlay\n", free);
+	check_ban(place, "blacklist overlay2\noptions overlay index=off\n", free);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct figure_row figures[] = {
+		{ "/proc/sys/user/max_mnt_namespaces",
+		  "0\n",
+		  { { "namespace_limits", "no", "0 is less than 1024" } } },
+		{ "/proc/sys/user/max_user_namespaces",
+		  "5000\n",
+		  { { "namespace_limits", "yes", "max_user_namespaces 5000" } } },
+		{ "/proc/sys/fs/mount-max",
+		  "40\n",
+		  { { "mount_headroom", "no", "of 40 mounts are in use" } } },
+		{ "/proc/sys/fs/inotify/max_user_instances",
+		  "1024\n",
+		  { { "inotify_limits", "yes", NULL } } },
+		{ "/proc/sys/fs/inotify/max_user_watches",
+		  "8192\n",
+		  { { "inotify_limits", "no", NULL } } },
+		{ "/proc/sys/kernel/keys/root_maxkeys",
+		  "200\n",
+		  { { "key_limits", "no", "200 is less" } } },
+		{ "/proc/sys/kernel/pid_max",
+		  "4096\n",
+		  { { "process_limits", "no", "4096 is less" } } },
+		{ "/proc/sys/fs/file-nr",
+		  "900\t0\t1000\n",
+		  { { "file_headroom", "no", "100 are left" } } },
+		{ "/proc/sys/fs/nr_open", "1024\n", { { "open_file_limit", "no", NULL } } },
+		{ "/proc/sys/fs/nr_open",
+		  "many\n",
+		  { { "open_file_limit", "unknown error", "no number" } } },
+		{ "/sys/module/overlay/parameters/metacopy",
+		  "Y\n",
+		  { { "overlay_defaults", "no", "metacopy=Y" } } },
+	};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(older_kernel_lacks_calls),
+		cmocka_unit_test(filtered_kernel_cannot_be_asked),
+		test_case("no mount namespaces", figure_decides, &figures[0]),
+		test_case("enough user namespaces", figure_decides, &figures[1]),
+		test_case("mounts nearly used up", figure_decides, &figures[2]),
+		test_case("many inotify instances", figure_decides, &figures[3]),
+		test_case("few inotify watches", figure_decides, &figures[4]),
+		test_case("few keys", figure_decides, &figures[5]),
+		test_case("few processes", figure_decides, &figures[6]),
+		test_case("files nearly used up", figure_decides, &figures[7]),
+		test_case("few open files", figure_decides, &figures[8]),
+		test_case("no figure", figure_decides, &figures[9]),
+		test_case("options on by default", figure_decides, &figures[10]),
+		cmocka_unit_test(ban_is_found),
+	};
+
+	test_enter_namespace();
+
+	return test_run("kernels", tests, ARRAY_SIZE(tests), argc, argv);
+}
