@@ -5,6 +5,7 @@
 #include "blueprint.h"
 #include "changes.h"
 #include "cleanup.h"
+#include "digest.h"
 #include "dir.h"
 #include "fail.h"
 #include "hold.h"
@@ -243,6 +244,8 @@ int ovl2_layer_apply(struct ovl2_store *store, const char *id,
 		r = unpack(store, &stage, &place, &own, fd, err);
 	if (r == 0 && ret_bytes)
 		r = ovi_changes_size_of_upper(place.root, &bytes, err);
+	if (r == 0)
+		r = ovi_digest_add_to_stage(store, id, stage.dir, place.root, err);
 	if (r == 0)
 		r = ovi_store_sync(store, err);
 	if (r == 0)

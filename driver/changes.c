@@ -416,6 +416,30 @@ static int changes_of_upper(struct subject *subject, const struct ovi_audience *
 	return r;
 }
 
+/* Of a directory that stays the caller's. */
+static int changes_of_directory(int upper, struct subject *subject,
+                                const struct ovi_audience *audience, struct ovl2_error *err)
+{
+	subject->upper = fcntl(upper, F_DUPFD_CLOEXEC, 0);
+	if (subject->upper < 0)
+		return ovi_fail_errno(err, "keep a directory open");
+
+	return changes_of_upper(subject, audience, err);
+}
+
+int ovi_changes_walk_aside(struct ovl2_store *store, const char *parent, int upper,
+                           const struct ovi_audience *audience, struct ovl2_error *err)
+{
+	struct subject subject = {
+		.store = store,
+		.id = "",
+		.parent = parent,
+		.are_user_marks = store->attributes == &ovi_user_attributes,
+	};
+
+	return changes_of_directory(upper, &subject, audience, err);
+}
+
 static int walk_by_comparing(const struct subject *subject, const struct ovi_audience *audience,
                              struct ovl2_error *err)
 {
@@ -555,10 +579,7 @@ int ovi_changes_size_of_upper(int upper, uint64_t *ret_bytes, struct ovl2_error 
 	};
 	int r;
 
-	subject.upper = fcntl(upper, F_DUPFD_CLOEXEC, 0);
-	if (subject.upper < 0)
-		return ovi_fail_errno(err, "keep a directory open");
-	r = changes_of_upper(&subject, &audience, err);
+	r = changes_of_directory(upper, &subject, &audience, err);
 	ovi_inodes_release(&job.seen);
 	if (r == 0)
 		*ret_bytes = job.bytes;

@@ -72,5 +72,12 @@ int ovi_changes_walk(struct ovl2_store *store, const char *id,
 int ovi_changes_between(int before, struct ovi_folder *after, struct ovi_strbuf *path,
                         const struct ovi_audience *audience, struct ovl2_error *err);
 
+/*
+ * The same of what is to be the content of a layer, fresh from a tar in directory
+ * `upper`, on top of layer `parent`, "" for none.
+ */
+int ovi_changes_walk_aside(struct ovl2_store *store, const char *parent, int upper,
+                           const struct ovi_audience *audience, struct ovl2_error *err);
+
 /* Sums up the files of a diff directory: see ovl2_layer_diff_size(). */
 int ovi_changes_size_of_upper(int upper, uint64_t *ret_bytes, struct ovl2_error *err);

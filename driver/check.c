@@ -3,6 +3,7 @@
 #include <ovl2.h>
 
 #include "cleanup.h"
+#include "digest.h"
 #include "dir.h"
 #include "fail.h"
 #include "layer.h"
@@ -46,30 +47,68 @@ static int tell_finding(void *data, const struct ovi_finding *finding, struct ov
 	return tell(data, &problem);
 }
 
-/* --------------------------------------------------------------- mountability -- */
-
-static int try_mount(struct ovl2_store *store, struct ovi_found_layer *layer, struct report *report,
-                     struct ovl2_error *err)
+/* What became of trying something with the layer. */
+static int tell_result(struct report *report, const char *kind, const char *id, int result,
+                       const struct ovl2_error *reason, struct ovl2_error *err)
 {
-	struct ovl2_error reason = { 0 };
-	const struct ovl2_problem problem = {
-		.kind = "mount",
-		.id = layer->id,
-		.text = reason.message,
-	};
-	cleanup_fd int root = -1;
-	int r = ovi_view_open(store, layer->id, &root, &reason);
+	const struct ovl2_problem problem = { .kind = kind, .id = id, .text = reason->message };
 
 	/* Removed since it was seen; or this process may not, which is no one's damage. */
-	if (r >= 0 || r == OVL2_E_NOT_FOUND)
+	if (result >= 0 || result == OVL2_E_NOT_FOUND)
 		return 0;
-	if (r == OVL2_E_PERMISSION || r == OVL2_E_NO_MEMORY) {
+	if (result == OVL2_E_PERMISSION || result == OVL2_E_NO_MEMORY) {
 		if (err)
-			*err = reason;
-		return r;
+			*err = *reason;
+		return result;
 	}
 
 	return tell(report, &problem);
+}
+
+/* --------------------------------------------------------------- mountability -- */
+
+static int try_mount(struct ovl2_store *store, const struct ovi_found_layer *layer,
+                     struct report *report, struct ovl2_error *err)
+{
+	struct ovl2_error reason = { 0 };
+	cleanup_fd int root = -1;
+	int r = ovi_view_open(store, layer->id, &root, &reason);
+
+	return tell_result(report, "mount", layer->id, r, &reason, err);
+}
+
+/* -------------------------------------------------------------------- content -- */
+
+static int check_content(struct ovl2_store *store, const struct ovi_found_layer *layer,
+                         struct report *report, struct ovl2_error *err)
+{
+	const char *kept = layer->record.digest;
+	char digest[OVL2_DIGEST_SIZE] = "";
+	struct ovl2_error reason = { 0 };
+	int r = ovi_digest_compute(store, layer->id, digest, &reason);
+
+	if (r == 0 && strcmp(digest, kept) != 0)
+		r = ovi_fail(&reason, OVL2_E_CORRUPT,
+		             "its content is not what it was: sha256 %s, now %s", kept, digest);
+
+	return tell_result(report, "digest", layer->id, r, &reason, err);
+}
+
+/* To whom it may be news that there is nothing to compare with. */
+static void log_unkept(const struct ovl2_store *store, const struct ovi_survey *survey)
+{
+	size_t committed = 0;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < survey->layer_count; i++) {
+		committed += (size_t)survey->layers[i].has_mark;
+		kept += *survey->layers[i].record.digest != '\0';
+	}
+	if (kept < committed)
+		ovi_store_log(store, OVL2_LOG_WARNING,
+		              "of %zu committed layers %zu have no digest: their content was not "
+		              "compared (ovl2_layer_digest keeps one)",
+		              committed, committed - kept);
 }
 
 /* ----------------------------------------------------------------- attributes -- */
@@ -196,7 +235,7 @@ static int check_layers(struct ovl2_store *store, const struct ovl2_check_option
 	int r = 0;
 
 	for (size_t i = 0; i < survey->layer_count && r == 0; i++) {
-		struct ovi_found_layer *layer = &survey->layers[i];
+		const struct ovi_found_layer *layer = &survey->layers[i];
 
 		if (!is_sound(layer))
 			continue;
@@ -204,7 +243,11 @@ static int check_layers(struct ovl2_store *store, const struct ovl2_check_option
 			r = try_mount(store, layer, report, err);
 		if (r == 0 && options->deep)
 			r = check_attributes(store, layer, report, err);
+		if (r == 0 && options->content && *layer->record.digest)
+			r = check_content(store, layer, report, err);
 	}
+	if (r == 0 && options->content)
+		log_unkept(store, survey);
 
 	return r;
 }

@@ -1,6 +1,6 @@
 /* A layer's changes as a tar: Docker's Diff. */
 
-#include <ovl2.h>
+#include "diff.h"
 
 #include "changes.h"
 #include "fail.h"
@@ -15,6 +15,11 @@ struct diff {
 	struct ovl2_diff_options options;
 	struct ovi_sink *sink;
 	struct ovi_pack *pack;
+
+	/* What is changed: a layer; or, where `id` is "", a directory and what is below it. */
+	const char *id;
+	const char *parent;
+	int upper;
 };
 
 static int put_change(void *data, const struct ovi_change *change, struct ovl2_error *err)
@@ -30,7 +35,14 @@ static int put_change(void *data, const struct ovi_change *change, struct ovl2_e
 	return ovi_pack_add(diff->pack, change, err);
 }
 
-static int run_diff(struct diff *diff, const char *id, int fd, struct ovl2_error *err)
+static int walk(struct diff *diff, const struct ovi_audience *audience, struct ovl2_error *err)
+{
+	return *diff->id ? ovi_changes_walk(diff->store, diff->id, &diff->options, audience, err)
+	                 : ovi_changes_walk_aside(diff->store, diff->parent, diff->upper, audience,
+	                                          err);
+}
+
+static int run_diff(struct diff *diff, int fd, struct ovl2_error *err)
 {
 	const struct ovi_audience audience = {
 		.each = put_change,
@@ -39,7 +51,7 @@ static int run_diff(struct diff *diff, const char *id, int fd, struct ovl2_error
 	};
 	struct ovi_pack_options options = {
 		.store = diff->store,
-		.id = id,
+		.id = diff->id,
 		.threads = diff->options.threads,
 	};
 	int r;
@@ -49,28 +61,44 @@ static int run_diff(struct diff *diff, const char *id, int fd, struct ovl2_error
 	if (r == 0)
 		r = ovi_pack_new(&options, &diff->pack, err);
 	if (r == 0)
-		r = ovi_changes_walk(diff->store, id, &diff->options, &audience, err);
+		r = walk(diff, &audience, err);
 
 	/* The end mark, which makes a tar look complete, is only for one that is. */
 	if (r == 0)
 		r = ovi_pack_finish(diff->pack, err);
 	if (r == 0)
 		r = ovi_sink_finish(diff->sink, err);
+	ovi_pack_free(diff->pack);
+	ovi_sink_free(diff->sink);
 
 	return r;
+}
+
+int ovi_diff_aside(struct ovl2_store *store, const char *parent, int upper,
+                   const struct ovl2_diff_options *options, struct ovl2_error *err)
+{
+	struct diff diff = {
+		.store = store,
+		.options = *options,
+		.id = "",
+		.parent = parent,
+		.upper = upper,
+	};
+
+	return run_diff(&diff, -1, err);
 }
 
 int ovl2_layer_diff(struct ovl2_store *store, const char *id,
                     const struct ovl2_diff_options *options, int fd, struct ovl2_error *err)
 {
-	struct diff diff = { .store = store };
+	struct diff diff = { .store = store, .id = id };
 	int r;
 
 	r = ovi_options_read(options, &diff.options, sizeof(diff.options), err);
 	if (r == 0)
-		r = run_diff(&diff, id, fd, err);
-	ovi_pack_free(diff.pack);
-	ovi_sink_free(diff.sink);
+		r = ovi_id_check(id, err);
+	if (r == 0)
+		r = run_diff(&diff, fd, err);
 
 	return r < 0 ? ovi_fail_within(err, r, "diff layer '%s'", id ? id : "") : 0;
 }

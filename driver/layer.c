@@ -2,6 +2,7 @@
 
 #include "blueprint.h"
 #include "cleanup.h"
+#include "digest.h"
 #include "dir.h"
 #include "fail.h"
 #include "file.h"
@@ -291,17 +292,14 @@ static int plan_parent(struct plan *plan, const char *parent, struct ovl2_error 
 	return plan->blueprint.lower.failed ? ovi_fail_memory(err) : 0;
 }
 
-/* From the moment it has a child, a layer must not change. */
-static int commit_parent(struct plan *plan, struct ovl2_error *err)
+/* From the moment it has a child, a layer must not change. The store must be locked. */
+static int commit_parent(struct ovl2_store *store, const char *id, struct ovl2_error *err)
 {
 	cleanup_layer struct ovi_layer parent = OVI_LAYER_NONE;
-	struct ovi_hold hold;
+	struct ovi_hold hold = { .count = 0 };
 	int r;
 
-	if (plan->parent.dir < 0)
-		return 0;
-
-	r = ovi_layer_open_locked(plan->store, plan->blueprint.record.parent, &parent, err);
+	r = ovi_layer_open_locked(store, id, &parent, err);
 	if (r == 0)
 		r = ovi_hold_read(&parent, &hold, err);
 	if (r < 0)
@@ -313,13 +311,40 @@ static int commit_parent(struct plan *plan, struct ovl2_error *err)
 		                parent.id);
 
 	/* What was written without syncs is on disk before anything stands on it. */
-	r = hold.count ? 0 : ovi_volatile_check(plan->store, parent.dir, err);
+	r = hold.count ? 0 : ovi_volatile_check(store, parent.dir, err);
 	if (r > 0)
-		r = ovi_volatile_settle(plan->store, parent.dir, err);
+		r = ovi_volatile_settle(store, parent.dir, err);
 	if (r < 0)
 		return ovi_fail_within(err, r, "layer '%s'", parent.id);
 
 	return ovi_layer_commit(&parent, err);
+}
+
+/*
+ * A digest takes as long as the layer is large: before the child is begun, and outside
+ * of all locks.
+ */
+static int finish_parent(struct ovl2_store *store, const char *id, struct ovl2_error *err)
+{
+	cleanup_layer struct ovi_layer parent = OVI_LAYER_NONE;
+	int r;
+
+	r = ovi_layer_open(store, id, &parent, err);
+	if (r == OVL2_E_NOT_FOUND)
+		return ovi_fail(err, r, "there is no parent layer '%s' in '%s'", id, store->path);
+	if (r < 0 || !parent.record.wants_digest || *parent.record.digest)
+		return r;
+	if (!parent.record.is_committed) {
+		cleanup_fd int lock = -1;
+
+		r = ovi_store_lock(store, LOCK_SH, &lock, err);
+		if (r == 0)
+			r = commit_parent(store, id, err);
+	}
+	if (r == 0)
+		r = ovi_digest_add(store, id, err);
+
+	return r < 0 ? r : 0;
 }
 
 /*
@@ -339,7 +364,7 @@ static int publish(struct plan *plan, const struct ovi_stage *stage, struct ovl2
 	if (ovi_sys.symlinkat(target.text, store->home, plan->blueprint.link) < 0)
 		return ovi_fail_errno(err, "create link '%s'", plan->blueprint.link);
 
-	r = commit_parent(plan, err);
+	r = plan->parent.dir < 0 ? 0 : commit_parent(store, plan->blueprint.record.parent, err);
 	if (r == 0)
 		r = ovi_store_sync(store, err);
 	if (r == 0 && ovi_store_is_durable(store) && *plan->parent.record.boot)
@@ -421,10 +446,13 @@ int ovl2_layer_create(struct ovl2_store *store, const char *id,
 	                                    : own.read_write ? store->options.quota_bytes
 	                                                     : 0;
 	plan.blueprint.record.quota_inodes = own.quota_inodes;
+	plan.blueprint.record.wants_digest = own.digest || store->options.digest;
 	ovi_store_mark(store, &plan.blueprint.record);
 
 	if (plan.blueprint.record.quota_bytes || own.quota_inodes)
 		r = ovi_quota_require(store->home, store->path, err);
+	if (r == 0 && own.parent)
+		r = finish_parent(store, own.parent, err);
 	if (r == 0)
 		r = make_layer(&plan, own.parent, err);
 	ovi_layer_close(&plan.parent);

@@ -196,6 +196,7 @@ int ovl2_store_options_parse(const char *text, struct ovl2_store_options *option
 		       "auto, absolute, relative, append or fd"),
 		OPTION("durability", durability, parse_durability, "none, commit or always"),
 		OPTION("attributes", attributes, parse_attributes, "auto, trusted or user"),
+		OPTION("digest", digest, parse_bool, "true or false"),
 		{ .key = NULL },
 	};
 #undef OPTION
@@ -214,6 +215,8 @@ int ovl2_layer_options_parse(const char *text, struct ovl2_layer_options *option
 		  "a size such as 10G" },
 		{ "inodes", parse_size, offsetof(struct ovl2_layer_options, quota_inodes),
 		  "a count such as 100000" },
+		{ "digest", parse_bool, offsetof(struct ovl2_layer_options, digest),
+		  "true or false" },
 		{ .key = NULL },
 	};
 

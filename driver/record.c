@@ -41,10 +41,11 @@ int ovi_record_write(int layer, const struct ovi_record *record, int flush, stru
 	cleanup_free char *text = NULL;
 	int r;
 
-	json = json_pack("{si ss ss* ss* sb sb sI sI sI}", "format", RECORD_FORMAT, "id",
+	json = json_pack("{si ss ss* ss* ss* sb sb sI sI sI}", "format", RECORD_FORMAT, "id",
 	                 record->id, "parent", *record->parent ? record->parent : NULL, "boot",
-	                 *record->boot ? record->boot : NULL, "read_write", record->is_read_write,
-	                 "committed", record->is_committed, "quota_bytes",
+	                 *record->boot ? record->boot : NULL, "digest",
+	                 record->wants_digest ? record->digest : NULL, "read_write",
+	                 record->is_read_write, "committed", record->is_committed, "quota_bytes",
 	                 (json_int_t)record->quota_bytes, "quota_inodes",
 	                 (json_int_t)record->quota_inodes, "project_id",
 	                 (json_int_t)record->project_id);
@@ -92,6 +93,7 @@ static int parse(const char *text, const char *id, struct ovi_record *ret_record
 	const char *own_id = NULL;
 	const char *parent = NULL;
 	const char *boot = NULL;
+	const char *digest = NULL;
 	json_int_t bytes = 0;
 	json_int_t inodes = 0;
 	json_int_t project = 0;
@@ -106,11 +108,11 @@ static int parse(const char *text, const char *id, struct ovi_record *ret_record
 	if (r < 0)
 		return r;
 
-	if (json_unpack_ex(json, &bad, 0, "{si ss s?s s?s sb sb sI sI sI}", "format", &format, "id",
-	                   &own_id, "parent", &parent, "boot", &boot, "read_write",
-	                   &ret_record->is_read_write, "committed", &ret_record->is_committed,
-	                   "quota_bytes", &bytes, "quota_inodes", &inodes, "project_id",
-	                   &project) < 0)
+	if (json_unpack_ex(json, &bad, 0, "{si ss s?s s?s s?s sb sb sI sI sI}", "format", &format,
+	                   "id", &own_id, "parent", &parent, "boot", &boot, "digest", &digest,
+	                   "read_write", &ret_record->is_read_write, "committed",
+	                   &ret_record->is_committed, "quota_bytes", &bytes, "quota_inodes",
+	                   &inodes, "project_id", &project) < 0)
 		return ovi_fail(err, OVL2_E_CORRUPT, "%s", bad.text);
 	if (format != RECORD_FORMAT)
 		return ovi_fail(err, OVL2_E_CORRUPT, "format %d is not known here", format);
@@ -120,6 +122,8 @@ static int parse(const char *text, const char *id, struct ovi_record *ret_record
 	snprintf(ret_record->id, sizeof(ret_record->id), "%s", own_id);
 	snprintf(ret_record->parent, sizeof(ret_record->parent), "%s", parent ? parent : "");
 	snprintf(ret_record->boot, sizeof(ret_record->boot), "%s", boot ? boot : "");
+	ret_record->wants_digest = digest != NULL;
+	snprintf(ret_record->digest, sizeof(ret_record->digest), "%s", digest ? digest : "");
 	ret_record->quota_bytes = (uint64_t)bytes;
 	ret_record->quota_inodes = (uint64_t)inodes;
 	ret_record->project_id = (uint32_t)project;

@@ -28,6 +28,13 @@ struct ovi_record {
 	uint64_t quota_inodes;
 	uint32_t project_id;
 
+	/*
+	 * Is a digest of the content to be kept once that is final? The digest, in
+	 * hexadecimal, "" until then.
+	 */
+	int wants_digest;
+	char digest[OVL2_DIGEST_SIZE];
+
 	/* Of the boot that it has not been flushed in yet; "" for a layer on disk. */
 	char boot[OVI_BOOT_SIZE];
 

@@ -282,6 +282,8 @@ int ovl2_layer_metadata(struct ovl2_store *store, const char *id, ovl2_fact_fn *
 	tell(&teller, "State", layer.record.is_foreign ? "committed file" : "record", "%s",
 	     state_of(&layer));
 	tell(&teller, "Mounts", "kernel and run directory", "%u", hold.count);
+	if (*layer.record.digest)
+		tell(&teller, "Digest", "record", "sha256:%s", layer.record.digest);
 	tell_quota(&teller, store, id);
 
 	return 0;

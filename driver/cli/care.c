@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-enum { KEY_DEEP = KEY_OWN, KEY_NO_MOUNT, KEY_DRY_RUN, KEY_YES, KEY_QUARANTINE };
+enum { KEY_DEEP = KEY_OWN, KEY_NO_MOUNT, KEY_CONTENT, KEY_DRY_RUN, KEY_YES, KEY_QUARANTINE };
 
 static int run_status(const struct command *command, struct context *context, int argc, char **argv)
 {
@@ -94,6 +94,7 @@ static int finish_problems(const struct command *command, const struct context *
 static const struct cli_option check_options[] = {
 	{ "deep", KEY_DEEP, NULL, "look at the overlay attributes of every file as well" },
 	{ "no-mount", KEY_NO_MOUNT, NULL, "look at the store's own files only" },
+	{ "content", KEY_CONTENT, NULL, "read all layers whose digest was kept, and compare" },
 	COMMON_OPTIONS,
 	END_OF_OPTIONS,
 };
@@ -110,6 +111,8 @@ static int run_check(const struct command *command, struct context *context, int
 	while ((key = take_option(command, context, argc, argv)) >= 0) {
 		if (key == KEY_DEEP)
 			options.deep = 1;
+		else if (key == KEY_CONTENT)
+			options.content = 1;
 		else
 			options.no_mount = 1;
 	}
@@ -131,10 +134,12 @@ const struct command command_check = {
 		.name = "ovl2 check",
 		.usage = "[OPTION...]",
 		.about = "Looks for damage: links, lowers, records and marks that do not fit together, content\n"
-		"that is missing, layers that cannot be mounted. Changes nothing.",
+		"that is missing, layers that cannot be mounted; with --content, also content that is\n"
+		"not what it was. Changes nothing.",
 		.options = check_options,
 		.examples = "  ovl2 check --home /var/lib/docker/overlay2\n"
-		"  ovl2 check --deep --json | jq .left",
+		"  ovl2 check --deep --json | jq .left\n"
+		"  ovl2 check --content",
 		.exit_codes = "  0   nothing is wrong\n"
 		"  1   something is, or it could not be checked\n"
 		"  64  the command line makes no sense",
@@ -251,6 +256,26 @@ const struct command command_adopt = {
 		.examples = "  ovl2 adopt web",
 	},
 	.run = run_adopt,
+};
+
+static int run_digest(const struct command *command, struct context *context, int argc, char **argv)
+{
+	return run_each(command, context, argc, argv, ovl2_layer_digest, "kept");
+}
+
+const struct command command_digest = {
+	.name = "digest",
+	.title = "keep what layers hold, to compare later",
+	.program = {
+		.name = "ovl2 digest",
+		.usage = "[OPTION...] ID...",
+		.about = "Keeps the sha256 of what committed layers hold in their records, which\n"
+		"`ovl2 check --content` compares with. A digest that is kept already stays.",
+		.options = only_common,
+		.examples = "  ovl2 digest base && ovl2 inspect base\n"
+		"  ovl2 create --digest base && ovl2 apply base rootfs.tar.zst",
+	},
+	.run = run_digest,
 };
 
 static int run_sync(const struct command *command, struct context *context, int argc, char **argv)

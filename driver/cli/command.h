@@ -37,6 +37,7 @@ extern const struct command command_remove;
 extern const struct command command_mount;
 extern const struct command command_umount;
 extern const struct command command_diff;
+extern const struct command command_digest;
 extern const struct command command_apply;
 extern const struct command command_changes;
 extern const struct command command_size;
@@ -68,7 +69,7 @@ enum {
 	{ "home", KEY_HOME, "DIR", "the store (default /var/lib/ovl2)" },            \
 	{ "json", KEY_JSON, NULL, "answer in JSON" },                                \
 	{ "storage-opt", KEY_STORAGE_OPT, "KEY=VALUE",                               \
-	  "size, max_depth, mount_method, durability, attributes; as Docker's" },    \
+	  "size, max_depth, mount_method, durability, attributes, digest" },    \
 	{ "mount-options", KEY_MOUNT_OPTIONS, "TEXT",                                \
 	  "instead of index=off,redirect_dir=nofollow,metacopy=off" },               \
 	{ "run-dir", KEY_RUN_DIRECTORY, "DIR", "mount counts (default /run/ovl2)" }

@@ -5,13 +5,14 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { KEY_READ_WRITE = KEY_OWN, KEY_SIZE, KEY_INODES };
+enum { KEY_READ_WRITE = KEY_OWN, KEY_SIZE, KEY_INODES, KEY_DIGEST };
 
 static const struct cli_option create_options[] = {
 	{ "parent", 'p', "ID", "the layer below (default: none, a base layer)" },
 	{ "read-write", KEY_READ_WRITE, NULL, "for a container: stays writable after apply" },
 	{ "size", KEY_SIZE, "BYTES", "quota on content, as 10G; needs project quota" },
 	{ "inodes", KEY_INODES, "COUNT", "quota on the number of files" },
+	{ "digest", KEY_DIGEST, NULL, "keep the sha256 of what it holds, for check --content" },
 	COMMON_OPTIONS,
 	END_OF_OPTIONS,
 };
@@ -41,6 +42,8 @@ static int run_create(const struct command *command, struct context *context, in
 			options.parent = optarg;
 		else if (key == KEY_READ_WRITE)
 			options.read_write = 1;
+		else if (key == KEY_DIGEST)
+			options.digest = 1;
 		else
 			parse_quota(command, key == KEY_SIZE ? "size" : "inodes", &options);
 	}

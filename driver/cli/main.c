@@ -14,7 +14,7 @@ static const struct command *const commands[] = {
 	&command_create, &command_remove,  &command_mount, &command_umount, &command_diff,
 	&command_apply,  &command_changes, &command_size,  &command_list,   &command_inspect,
 	&command_status, &command_cleanup, &command_check, &command_repair, &command_gc,
-	&command_adopt,  &command_sync,
+	&command_adopt,  &command_digest,  &command_sync,
 };
 
 static const struct cli_option options[] = {

@@ -218,13 +218,16 @@ struct ovl2_store_options {
 
 	/* enum ovl2_attributes. */
 	int attributes;
+
+	/* Non-zero is ovl2_layer_options.digest for every layer created. */
+	int digest;
 };
 
 /*
  * Adds one option in the form Docker's --storage-opt takes to `options`, whose
  * size must be set: "overlay2.override_kernel_check=true", "overlay2.size=10G".
  * The prefix may be left out. Ours in addition: "mount_method=", "max_depth=",
- * "durability=none|commit|always", "attributes=auto|trusted|user".
+ * "durability=none|commit|always", "attributes=auto|trusted|user", "digest=".
  *
  * Errors: OVL2_E_INVALID for an unknown key (named) or a value that does not
  * parse.
@@ -306,7 +309,7 @@ struct ovl2_problem {
 	/*
 	 * What it is about: "link", "entry" (of l), "lower", "record", "mark",
 	 * "directory", "content", "unflushed", "count" (of mounts), "stray", "mount",
-	 * "attribute".
+	 * "attribute", "digest".
 	 */
 	const char *kind;
 
@@ -331,12 +334,19 @@ struct ovl2_check_options {
 
 	/* Non-zero leaves out mounting: only the store's own files are looked at. */
 	int no_mount;
+
+	/*
+	 * Non-zero reads the content of every layer whose digest was kept, and compares.
+	 * How many layers have none is told to the store's log.
+	 */
+	int content;
 };
 
 /*
  * Looks for damage: links, entries, lowers, records and marks that do not fit
  * together, content that is missing, layers that cannot be mounted, attributes that
- * would show the wrong files. Changes nothing. Returns the number of problems.
+ * would show the wrong files, content that is not what it was. Changes nothing.
+ * Returns the number of problems.
  */
 OVL2_API int ovl2_store_check(struct ovl2_store *store, const struct ovl2_check_options *options,
                               ovl2_problem_fn *each, void *data, struct ovl2_error *err);
@@ -392,11 +402,18 @@ struct ovl2_layer_options {
 	 */
 	uint64_t quota_bytes;
 	uint64_t quota_inodes;
+
+	/*
+	 * Non-zero keeps the sha256 of the layer's diff once it is committed, for
+	 * ovl2_store_check() with `content`: by ovl2_layer_apply(), or with its first
+	 * child. Costs reading it once.
+	 */
+	int digest;
 };
 
 /*
  * Adds one option in the form Docker's `create --storage-opt` takes to
- * `options`, whose size must be set: "size=10G"; also "inodes=100000".
+ * `options`, whose size must be set: "size=10G"; also "inodes=100000", "digest=true".
  *
  * Errors: OVL2_E_INVALID for an unknown key or a value that does not parse.
  */
@@ -430,6 +447,15 @@ OVL2_API int ovl2_layer_remove(struct ovl2_store *store, const char *id, struct 
  */
 OVL2_API int ovl2_layer_adopt(struct ovl2_store *store, const char *id, struct ovl2_error *err);
 
+/*
+ * Keeps the digest of a committed layer that was made without the option. Returns 1, or
+ * 0 when one is kept already: what it held then is what it must hold.
+ *
+ * Errors: OVL2_E_BUSY for a layer that is not committed; OVL2_E_UNSUPPORTED for one that
+ * Docker made and nobody adopted.
+ */
+OVL2_API int ovl2_layer_digest(struct ovl2_store *store, const char *id, struct ovl2_error *err);
+
 /* 1 when there is a layer `id`, 0 when not. */
 OVL2_API int ovl2_layer_exists(struct ovl2_store *store, const char *id, struct ovl2_error *err);
 
@@ -440,8 +466,8 @@ OVL2_API int ovl2_layer_parent(struct ovl2_store *store, const char *id,
 /*
  * Reports where layer `id` lives: LowerDir (absent for a base layer; topmost
  * first, colons between), UpperDir, WorkDir and MergedDir as Docker's GraphDriver
- * data has them, then Parent, Depth, State, Mounts, and, where there is a quota,
- * Quota and Usage.
+ * data has them, then Parent, Depth, State, Mounts, and, where there are any, Digest
+ * and Quota and Usage.
  */
 OVL2_API int ovl2_layer_metadata(struct ovl2_store *store, const char *id, ovl2_fact_fn *each,
                                  void *data, struct ovl2_error *err);

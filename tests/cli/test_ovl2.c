@@ -534,11 +534,38 @@ static void damage_is_found_and_put_right(void **state)
 	must(ovl2(place, "adopt", "base"));
 }
 
+static void content_is_compared_with_what_it_was(void **state)
+{
+	struct test_place *place = *state;
+	cleanup_free char *tar = write_tar(place);
+	cleanup_free char *file = test_path("%s/store/base/diff/etc/conf", place->path);
+	struct test_output output;
+	json_t *json;
+
+	must(ovl2(place, "create", "--digest", "base"));
+	json_decref(answer(ovl2(place, "apply", "--json", "base", tar)));
+	json = answer(ovl2(place, "inspect", "--json", "base"));
+	assert_contains(text_of(json, "Digest"), "sha256:");
+	json_decref(json);
+	must(ovl2(place, "check", "--content"));
+	json = answer(ovl2(place, "digest", "--json", "base"));
+	assert_int_equal(json_integer_value(json_object_get(json_array_get(json, 0), "kept")), 0);
+	json_decref(json);
+
+	test_file_write(file, "12346");
+	must(ovl2(place, "check"));
+	output = ovl2(place, "check", "--content");
+	assert_int_equal(output.status, EXIT_FAILED);
+	assert_contains(output.out, "layer 'base': its content is not what it was");
+	test_output_release(&output);
+}
+
 static void every_command_has_help_with_an_example(void **state)
 {
-	static const char *const names[] = { "create", "remove",  "mount",   "umount",
-		                             "diff",   "apply",   "changes", "size",
-		                             "list",   "inspect", "status",  "cleanup" };
+	static const char *const names[] = { "create", "remove",  "mount", "umount", "diff",
+		                             "apply",  "changes", "size",  "list",   "inspect",
+		                             "status", "cleanup", "check", "repair", "gc",
+		                             "adopt",  "digest",  "sync" };
 	struct test_place *place = *state;
 	const char *argv[] = { OVL2_PROGRAM, "--help", NULL };
 	cleanup_output struct test_output all = test_spawn(argv);
@@ -598,6 +625,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(failed_diff_leaves_no_file),
 		cmocka_unit_test(home_that_is_no_store_is_named),
 		cmocka_unit_test(damage_is_found_and_put_right),
+		cmocka_unit_test(content_is_compared_with_what_it_was),
 		cmocka_unit_test(every_command_has_help_with_an_example),
 		cmocka_unit_test(version_is_told),
 		cmocka_unit_test(other_programs_are_found_beside_it),

@@ -177,6 +177,18 @@ static int add_change(void *data, const struct ovl2_change *change)
 	return 0;
 }
 
+char *diff_digest(struct ovl2_store *store, const char *id)
+{
+	char digest[OVL2_DIGEST_SIZE] = "";
+	const struct ovl2_diff_options options = { .size = sizeof(options), .digest = digest };
+	cleanup_fd int sink = test_sink_open();
+	struct ovl2_error err = { 0 };
+
+	assert_ok(ovl2_layer_diff(store, id, &options, sink, &err), &err);
+
+	return test_path("sha256:%s", digest);
+}
+
 char *list_changes(struct ovl2_store *store, const char *id,
                    const struct ovl2_diff_options *options)
 {

@@ -67,6 +67,9 @@ uint64_t apply_entries(struct ovl2_store *store, const char *id,
 /* The diff of the layer as a file in memory. */
 int diff_layer(struct ovl2_store *store, const char *id, enum ovl2_diff_method method);
 
+/* "sha256:..." of that file, as ovl2_layer_diff() tells it; free(3) it. */
+char *diff_digest(struct ovl2_store *store, const char *id);
+
 /* The changes of the layer: "C /dir\nA /dir/file\n". free(3) it. */
 char *list_changes(struct ovl2_store *store, const char *id,
                    const struct ovl2_diff_options *options);

@@ -39,6 +39,12 @@ struct operation {
 /* "base" with content, "child" of it with changes, "empty", "held" mounted. */
 static void prepare(struct ovl2_store *store)
 {
+	const struct ovl2_layer_options empty = {
+		.size = sizeof(empty),
+		.parent = "base",
+		.digest = 1,
+	};
+	struct ovl2_error err = { 0 };
 	static const struct test_entry base[] = {
 		{ 'd', "d", NULL, 0, 0, 0, 1000000000, NULL },
 		{ 'f', "d/file", "text", 0, 0, 0, 1000000000, "user.a=b" },
@@ -53,7 +59,7 @@ static void prepare(struct ovl2_store *store)
 	change_layer(store, "base", base, ARRAY_SIZE(base));
 	create_container(store, "child", "base");
 	change_layer(store, "child", child, ARRAY_SIZE(child));
-	create_layer(store, "empty", "base");
+	assert_ok(ovl2_layer_create(store, "empty", &empty, &err), &err);
 	create_container(store, "held", "base");
 	free(mount_layer(store, "held"));
 }
@@ -119,6 +125,11 @@ static int run_compare(struct ovl2_store *store, struct ovl2_error *err)
 	return ovl2_layer_diff(store, "child", &options, fd, err);
 }
 
+static int run_digest(struct ovl2_store *store, struct ovl2_error *err)
+{
+	return ovl2_layer_digest(store, "base", err);
+}
+
 static int run_cleanup(struct ovl2_store *store, struct ovl2_error *err)
 {
 	return ovl2_store_cleanup(store, err);
@@ -131,7 +142,9 @@ static int run_repair(struct ovl2_store *store, struct ovl2_error *err)
 
 static int run_check(struct ovl2_store *store, struct ovl2_error *err)
 {
-	const struct ovl2_check_options options = { .size = sizeof(options), .deep = 1 };
+	const struct ovl2_check_options options = { .size = sizeof(options),
+		                                    .deep = 1,
+		                                    .content = 1 };
 
 	return ovl2_store_check(store, &options, NULL, NULL, err);
 }
@@ -177,6 +190,7 @@ static const struct operation operations[] = {
 	{ .name = "apply", .run = run_apply },
 	{ .name = "diff", .run = run_diff, .is_reader = 1 },
 	{ .name = "compare", .run = run_compare, .is_reader = 1 },
+	{ .name = "digest", .run = run_digest },
 	{ .name = "cleanup", .run = run_cleanup },
 	{ .name = "check", .run = run_check, .is_reader = 1 },
 	{ .name = "collect", .run = run_collect },
@@ -205,6 +219,19 @@ static void add_shown(struct ovl2_store *store, const char *home, struct ovi_str
 	ovi_strbuf_addf(text, "child shows:\n%s", last_shown);
 }
 
+/* Times differ from store to store, and with them the digests. */
+static const char *describe_digest(struct ovl2_store *store, const char *id)
+{
+	cleanup_free char *kept = layer_fact(store, id, "Digest");
+	cleanup_free char *is = NULL;
+
+	if (!kept)
+		return "no digest";
+	is = diff_digest(store, id);
+
+	return strcmp(kept, is) == 0 ? "its digest" : "another's digest";
+}
+
 /* What the store says of itself and holds, and what a layer on another shows. */
 static char *describe_store(struct ovl2_store *store, const char *home)
 {
@@ -216,11 +243,11 @@ static char *describe_store(struct ovl2_store *store, const char *home)
 	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
 		cleanup_free char *diff = test_path("%s/%s/diff", home, ids[i]);
 		cleanup_free char *content = NULL;
-
 		if (ovl2_layer_exists(store, ids[i], NULL) != 1)
 			continue;
 		content = test_tree_describe_at(diff, TEST_TREE_NO_TIMES);
-		ovi_strbuf_addf(&text, "%s:\n%s", ids[i], content);
+		ovi_strbuf_addf(&text, "%s, %s:\n%s", ids[i], describe_digest(store, ids[i]),
+		                content);
 	}
 	if (ovl2_layer_exists(store, "child", NULL) == 1)
 		add_shown(store, home, &text);

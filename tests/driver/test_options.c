@@ -44,6 +44,8 @@ static const struct store_row store_rows[] = {
 	  0,
 	  { .durability = OVL2_DURABILITY_COMMIT } },
 	{ "durability always", "durability=always", 0, { .durability = OVL2_DURABILITY_ALWAYS } },
+	{ "digests of all layers", "digest=true", 0, { .digest = 1 } },
+	{ "digests perhaps", "digest=perhaps", OVL2_E_INVALID, { 0 } },
 	{ "unknown durability", "durability=perhaps", OVL2_E_INVALID, { 0 } },
 	{ "unknown key", "overlay2.colour=blue", OVL2_E_INVALID, { 0 } },
 	{ "another driver's key", "dm.basesize=10G", OVL2_E_INVALID, { 0 } },
