@@ -187,8 +187,8 @@ lab_make_system()
 	cp "$lab_top/tests/vm/guest" "$lab_top/tests/vm/suite" "$lab_root/lab/"
 	printf '%s\n' "$lab_build" >"$lab_root/lab/build"
 
-	# Before busybox, whose programs of the same names can less.
-	lab_put blkid setpriv mkfs.ext4 mkfs.xfs mkfs.btrfs tune2fs "$lab_build"/bin/* \
+	# Before busybox, whose programs of the same names can less; its shell knows no others.
+	lab_put blkid setpriv sh mkfs.ext4 mkfs.xfs mkfs.btrfs tar tune2fs "$lab_build"/bin/* \
 		"$lab_build"/tests/*/test-* "$lab_build"/tests/vm/cut
 	mkdir -p "$lab_root$lab_top/tests"
 	cp -R "$lab_top/tests/data" "$lab_root$lab_top/tests/"
@@ -237,7 +237,7 @@ lab_boot()
 	done
 	: >"$lab_scratch/output"
 	# shellcheck disable=SC2086
-	qemu-system-x86_64 -accel tcg -cpu qemu64,+rdrand -m 1024 -nodefaults -no-user-config \
+	qemu-system-x86_64 -accel tcg -cpu qemu64,+rdrand -m 2048 -nodefaults -no-user-config \
 		-no-reboot -display none -serial "file:$lab_scratch/console" \
 		-kernel "$lab_kernel/vmlinuz" -initrd "$lab_kernel/initramfs" \
 		-append "console=ttyS0 quiet panic=-1 tsc=unstable random.trust_cpu=on" \
