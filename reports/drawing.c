@@ -7,9 +7,8 @@
 #include "html.h"
 #include "svg.h"
 
-/* The page stays under a mebibyte: what would not fit is in the documents below it. */
+/* Of a table set into the page; a larger one is in the documents below it. */
 #define MAX_TABLE_BYTES ((size_t)32 * 1024)
-#define MAX_PAGE_BYTES ((size_t)400 * 1024)
 
 void report_drawing_release(struct report_drawing *drawing)
 {
@@ -34,8 +33,7 @@ static void add_table_link(struct ovi_strbuf *page, const struct report_drawing 
 
 	ovi_strbuf_addf(&name, "%s.csv", drawing->id.text);
 	page->failed |= name.failed;
-	if (page->failed || drawing->table.length > MAX_TABLE_BYTES ||
-	    page->length > MAX_PAGE_BYTES)
+	if (page->failed || drawing->table.length > MAX_TABLE_BYTES)
 		return;
 	ovi_strbuf_add(page, " Data: ");
 	report_add_download(page, name.text, "text/csv", drawing->table.text,

@@ -95,6 +95,7 @@ static void fill(struct report_figures *figures, const json_t *benchmarks, const
 		(struct report_benchmark){
 			.id = report_string(json, "id"),
 			.title = report_string(json, "title"),
+			.group = report_string(json, "group"),
 			.parameter = report_string(json, "parameter"),
 			.is_throughput = strcmp(report_string(json, "metric"), "throughput") == 0,
 		};

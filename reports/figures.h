@@ -17,6 +17,9 @@ struct report_benchmark {
 	const char *id;
 	const char *title;
 
+	/* "mount"; "" where the document has none. */
+	const char *group;
+
 	/* Name of the swept parameter, "lowers"; "" where there is none. */
 	const char *parameter;
 

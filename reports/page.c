@@ -9,9 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The whole page stays under a mebibyte: larger documents are not set into it. */
-#define MAX_RAW_BYTES ((size_t)384 * 1024)
-
 /* Figures shown in large below the verdict. */
 #define MAX_TILES 5
 
@@ -192,7 +189,7 @@ static void add_raw(struct ovi_strbuf *page, const char *name, const json_t *doc
 
 	if (!document)
 		return;
-	if (length > MAX_RAW_BYTES) {
+	if (page->length + length / 3 * 4 > REPORT_PAGE_BYTES) {
 		html(page, "<li>% is too large to be set into this page (%)</li>\n", name,
 		     report_size((double)length).text);
 		free(text);

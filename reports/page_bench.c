@@ -98,8 +98,10 @@ static void add_result_row(struct ovi_strbuf *page, const struct report_result *
 
 static void add_results(struct ovi_strbuf *page, const struct report_figures *figures)
 {
+	size_t shown = 0;
+
 	html(page,
-	     "<details id=\"results\">\n<summary>All % results, with intervals</summary>\n"
+	     "<details id=\"results\">\n<summary>% results, with intervals</summary>\n"
 	     "<div class=\"scroll\" tabindex=\"0\">\n<table class=\"numbers\">\n"
 	     "<caption>Median times, and below them the interval that holds the "
 	     "median.</caption>\n"
@@ -108,9 +110,15 @@ static void add_results(struct ovi_strbuf *page, const struct report_figures *fi
 	     "<th scope=\"col\">Time, ours / floor</th><th scope=\"col\">Rounds</th>"
 	     "<th scope=\"col\">Mount data, bytes</th></tr></thead>\n<tbody>\n",
 	     report_whole((double)figures->result_count).text);
-	for (size_t i = 0; i < figures->result_count; i++)
-		add_result_row(page, &figures->results[i]);
-	ovi_strbuf_add(page, "</tbody>\n</table>\n</div>\n</details>\n");
+	for (; shown < figures->result_count && page->length < REPORT_TABLE_BYTES; shown++)
+		add_result_row(page, &figures->results[shown]);
+	ovi_strbuf_add(page, "</tbody>\n</table>\n</div>\n");
+	if (shown < figures->result_count)
+		html(page,
+		     "<p class=\"note\"><b>Note:</b> % more results are left out, to keep the page "
+		     "small: ovl2-report --format csv prints them all.</p>\n",
+		     report_whole((double)(figures->result_count - shown)).text);
+	ovi_strbuf_add(page, "</details>\n");
 }
 
 static void add_conditions(struct ovi_strbuf *page, const json_t *bench)

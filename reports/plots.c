@@ -5,21 +5,30 @@
 #include "export.h"
 #include "fail.h"
 #include "gnuplot.h"
+#include "html.h"
+#include "page.h"
+#include "text.h"
 
+#include <string.h>
+
+/* More rows than this are a drawing a group. */
+#define MAX_ROWS 40
+
+/* Of one group, or of all where `group` is NULL. */
 static int draw_ratios(struct ovi_strbuf *page, const struct report_figures *figures,
-                       struct ovl2_error *err)
+                       const char *group, struct ovl2_error *err)
 {
 	cleanup_drawing struct report_drawing drawing = { .script = report_plot_ratios };
 	struct report_range x = { 0.9, 1.25 };
-
-	if (!figures->headline_count)
-		return 0;
+	size_t rows = 0;
 
 	report_add_csv_head(&drawing.table);
 	for (size_t i = 0; i < figures->headline_count; i++) {
 		const struct report_result *result = figures->headline[i];
 		cleanup_strbuf struct ovi_strbuf label = { 0 };
 
+		if (group && strcmp(result->benchmark->group, group) != 0)
+			continue;
 		report_add_label(&label, result);
 		if (ovi_strbuf_failed(&label))
 			return ovi_fail_memory(err);
@@ -31,30 +40,71 @@ static int draw_ratios(struct ovi_strbuf *page, const struct report_figures *fig
 		report_range_include(&x, result->ratio_low > 0 ? result->ratio_low : result->ratio);
 		report_range_include(&x, result->ratio_high);
 		report_add_csv_rows(&drawing.table, result);
+		rows++;
 	}
-	ovi_strbuf_add(&drawing.id, "ratios");
 	ovi_strbuf_add(&drawing.title, "Our time over the floor's");
+	if (group)
+		ovi_strbuf_addf(&drawing.title, ": %s", group);
 	ovi_strbuf_add(&drawing.caption,
 	               "1× is the floor: the same work with bare system calls, measured in turn "
 	               "with ours. Lines are the intervals of the ratio; the axis is logarithmic.");
 	ovi_strbuf_addf(&drawing.parameters,
 	                "WIDTH = 800\nHEIGHT = %zu\nROWS = %zu\nLEFT = %.9g\nRIGHT = %.9g\n",
-	                70 + 27 * figures->headline_count, figures->headline_count, x.low * 0.97,
-	                x.high * 1.03);
+	                70 + 27 * rows, rows, x.low * 0.97, x.high * 1.03);
+	ovi_strbuf_add(&drawing.id, "ratios");
+	if (group)
+		ovi_strbuf_addf(&drawing.id, "-%zu", page->length);
 
 	return report_draw(page, &drawing, err);
 }
 
-static int add_all_bars(struct ovi_strbuf *page, const struct report_figures *figures,
-                        struct ovl2_error *err)
+/* Is this the first result of its group in the headline? */
+static int begins_group(const struct report_figures *figures, size_t index)
+{
+	const char *group = figures->headline[index]->benchmark->group;
+
+	for (size_t i = 0; i < index; i++)
+		if (strcmp(figures->headline[i]->benchmark->group, group) == 0)
+			return 0;
+
+	return 1;
+}
+
+static int add_all_ratios(struct ovi_strbuf *page, const struct report_figures *figures,
+                          struct ovl2_error *err)
 {
 	int r = 0;
 
-	ovi_strbuf_add(page, "<div class=\"pair\">\n");
-	for (size_t i = 0; i < figures->benchmark_count && r == 0; i++)
-		if (!figures->benchmarks[i].is_sweep)
-			r = report_draw_bars(page, figures, &figures->benchmarks[i], err);
-	ovi_strbuf_add(page, "</div>\n");
+	if (!figures->headline_count)
+		return 0;
+	if (figures->headline_count <= MAX_ROWS)
+		return draw_ratios(page, figures, NULL, err);
+
+	for (size_t i = 0; i < figures->headline_count && r == 0; i++)
+		if (begins_group(figures, i))
+			r = draw_ratios(page, figures, figures->headline[i]->benchmark->group, err);
+
+	return r;
+}
+
+/* Draws what `is_sweep` says, as long as there is room; how many had none is added. */
+static int add_some(struct ovi_strbuf *page, const struct report_figures *figures, int is_sweep,
+                    size_t *left, struct ovl2_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < figures->benchmark_count && r == 0; i++) {
+		const struct report_benchmark *benchmark = &figures->benchmarks[i];
+
+		if (benchmark->is_sweep != is_sweep)
+			continue;
+		if (page->length > REPORT_DRAWN_BYTES)
+			(*left)++;
+		else if (is_sweep)
+			r = report_draw_curves(page, figures, benchmark, err);
+		else
+			r = report_draw_bars(page, figures, benchmark, err);
+	}
 
 	return r;
 }
@@ -63,16 +113,22 @@ int report_add_plots(struct ovi_strbuf *page, const struct report_figures *figur
                      struct ovl2_error *err)
 {
 	size_t length = page->length;
+	size_t left = 0;
 	int r;
 
-	r = draw_ratios(page, figures, err);
-	for (size_t i = 0; i < figures->benchmark_count && r == 0; i++) {
-		if (!figures->benchmarks[i].is_sweep)
-			continue;
-		r = report_draw_curves(page, figures, &figures->benchmarks[i], err);
-	}
+	r = add_all_ratios(page, figures, err);
 	if (r == 0)
-		r = add_all_bars(page, figures, err);
+		r = add_some(page, figures, 1, &left, err);
+	ovi_strbuf_add(page, "<div class=\"pair\">\n");
+	if (r == 0)
+		r = add_some(page, figures, 0, &left, err);
+	ovi_strbuf_add(page, "</div>\n");
+	if (r == 0 && left)
+		html(page,
+		     "<p class=\"note\"><b>Note:</b> % more benchmarks are not drawn, to keep the "
+		     "page small; their figures are in the table. A document of those alone, "
+		     "from ovl2-bench --only, has them drawn.</p>\n",
+		     report_whole((double)left).text);
 	if (r < 0)
 		ovi_strbuf_cut(page, length);
 

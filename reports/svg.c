@@ -25,39 +25,114 @@ static const struct edit *edit_at(const char *text)
 	return NULL;
 }
 
+/* A drawing's body, between its description and its end. */
+struct body {
+	const char *at;
+	const char *end;
+
+	/* Where its definitions are; NULL when there are none. */
+	const char *definitions;
+	const char *definitions_end;
+};
+
 /* Series without a title get one like "gnuplot_plot_3", which says nothing. */
-static size_t nameless_title_length(const char *text)
+static size_t nameless_title_length(const struct body *body)
 {
 	const char *end;
 
-	if (strncmp(text, "<title>gnuplot_plot_", 20) != 0)
+	if (strncmp(body->at, "<title>gnuplot_plot_", 20) != 0)
 		return 0;
-	end = strstr(text, "</title>");
+	end = strstr(body->at, "</title>");
 
-	return end ? (size_t)(end - text) + 8 : 0;
+	return end ? (size_t)(end - body->at) + 8 : 0;
+}
+
+/* A third of a drawing is groups that nothing is in. */
+static size_t empty_group_length(const struct body *body)
+{
+	const char *end = strncmp(body->at, "<g ", 3) == 0 ? strchr(body->at, '>') : NULL;
+
+	if (!end)
+		return 0;
+	end += 1 + strspn(end + 1, " \t\n");
+
+	return strncmp(end, "</g>", 4) == 0 ? (size_t)(end - body->at) + 4 : 0;
+}
+
+/* Is there a reference to this id, "href='#ID'" or "url(#ID)"? */
+static int is_referred_to(const struct body *body, const char *id, size_t length)
+{
+	const char *at = body->at;
+
+	while ((at = strchr(at, '#')) && at < body->end) {
+		at++;
+		if (strncmp(at, id, length) == 0 && strchr("'\")", at[length]))
+			return 1;
+	}
+
+	return 0;
+}
+
+/* gnuplot defines all of its points and boxes, drawings use two or three. */
+static size_t unused_definition_length(const struct body *body)
+{
+	const char *tag_end;
+	const char *id;
+	const char *end;
+	size_t length;
+
+	if (*body->at != '<' || body->at <= body->definitions || body->at >= body->definitions_end)
+		return 0;
+	tag_end = strchr(body->at, '>');
+	id = strstr(body->at, " id=");
+	end = strncmp(body->at, "<filter ", 8) == 0 ? strstr(body->at, "</filter>") : tag_end;
+	if (!end || !id || id > tag_end)
+		return 0;
+	id += 5;
+	length = strcspn(id, "'\"");
+	if (is_referred_to(body, id, length))
+		return 0;
+
+	return (size_t)(end - body->at) + (end == tag_end ? 1 : strlen("</filter>"));
+}
+
+/* What at this place, which is not within a tag, can go without a difference to the eye. */
+static size_t droppable_length(const struct body *body)
+{
+	size_t length = nameless_title_length(body);
+
+	if (!length)
+		length = empty_group_length(body);
+	if (!length)
+		length = unused_definition_length(body);
+	/* Runs of white space mean nothing in a drawing. */
+	if (!length)
+		length = strspn(body->at, " \t\n") > 1 ? 1 : 0;
+
+	return length;
 }
 
 /* Only inside tags: what looks like an attribute in a label is a label. */
-static void add_body(struct ovi_strbuf *page, const char *text, const char *end, const char *id)
+static void add_body(struct ovi_strbuf *page, struct body body, const char *id)
 {
 	int is_tag = 0;
 
-	while (text < end) {
-		const struct edit *edit = is_tag ? edit_at(text) : NULL;
-		size_t nameless = is_tag ? 0 : nameless_title_length(text);
+	while (body.at < body.end) {
+		const struct edit *edit = is_tag ? edit_at(body.at) : NULL;
+		size_t droppable = is_tag ? 0 : droppable_length(&body);
 
 		if (edit) {
 			ovi_strbuf_addf(page, "%s%s-", edit->replacement, id);
-			text += strlen(edit->found);
+			body.at += strlen(edit->found);
 			continue;
 		}
-		if (nameless) {
-			text += nameless;
+		if (droppable) {
+			body.at += droppable;
 			continue;
 		}
-		if (*text == '<' || *text == '>')
-			is_tag = *text == '<';
-		ovi_strbuf_add_bytes(page, text++, 1);
+		if (*body.at == '<' || *body.at == '>')
+			is_tag = *body.at == '<';
+		ovi_strbuf_add_bytes(page, body.at++, 1);
 	}
 }
 
@@ -66,11 +141,15 @@ int report_add_svg(struct ovi_strbuf *page, const char *drawing, const char *id,
 {
 	const char *box = strstr(drawing, "viewBox=\"");
 	const char *box_end = box ? strchr(box + 9, '"') : NULL;
-	const char *body = strstr(drawing, "</desc>");
-	const char *end = body ? strstr(body, "</svg>") : NULL;
+	const char *start = strstr(drawing, "</desc>");
+	const char *end = start ? strstr(start, "</svg>") : NULL;
+	struct body body = { .end = end };
 
 	if (!box_end || !end)
 		return -1;
+	body.at = start + strlen("</desc>");
+	body.definitions = strstr(start, "<defs>");
+	body.definitions_end = body.definitions ? strstr(body.definitions, "</defs>") : NULL;
 
 	ovi_strbuf_add(page, "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"plot\" ");
 	ovi_strbuf_add_bytes(page, box, (size_t)(box_end - box) + 1);
@@ -82,7 +161,7 @@ int report_add_svg(struct ovi_strbuf *page, const char *drawing, const char *id,
 	ovi_strbuf_addf(page, "</title>\n<desc id=\"%s-desc\">", id);
 	ovi_escape_xml(page, description);
 	ovi_strbuf_add(page, "</desc>");
-	add_body(page, body + 7, end, id);
+	add_body(page, body, id);
 	ovi_strbuf_add(page, "</svg>\n");
 
 	return 0;

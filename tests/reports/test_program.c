@@ -143,6 +143,50 @@ static void every_drawing_has_its_data(void **state)
 	assert_contains(table.out, "\"diff\",\"small\",\"\",,floor,");
 }
 
+/* A document of ten times the sample's benchmarks: the page stays small and says how. */
+static void large_document_makes_a_small_page(void **state)
+{
+	struct test_place *place = *state;
+	cleanup_free char *path = test_path("%s/report.html", place->path);
+	cleanup_free char *large = test_path("%s/bench.json", place->path);
+	const char *const argv[] = { REPORT_PROGRAM, "--html", path, large, NULL };
+	cleanup_output struct test_output output = { 0 };
+	json_t *document = json_load_file(bench, 0, NULL);
+	json_t *benchmarks = json_object_get(document, "benchmarks");
+	json_t *results = json_object_get(document, "results");
+	size_t benchmark_count = json_array_size(benchmarks);
+	size_t result_count = json_array_size(results);
+
+	assert_non_null(document);
+	for (size_t i = 0; i < 9 * benchmark_count; i++) {
+		json_t *copy = json_copy(json_array_get(benchmarks, i % benchmark_count));
+
+		json_object_set_new(
+			copy, "id",
+			json_sprintf("%s_%zu", report_string(copy, "id"), i / benchmark_count));
+		json_object_set_new(copy, "group", json_sprintf("group %zu", i / benchmark_count));
+		json_array_append_new(benchmarks, copy);
+	}
+	for (size_t i = 0; i < 9 * result_count; i++) {
+		json_t *copy = json_copy(json_array_get(results, i % result_count));
+
+		json_object_set_new(
+			copy, "benchmark",
+			json_sprintf("%s_%zu", report_string(copy, "benchmark"), i / result_count));
+		json_array_append_new(results, copy);
+	}
+	assert_int_equal(json_dump_file(document, large, 0), 0);
+	json_decref(document);
+
+	output = test_spawn(argv);
+	assert_int_equal(output.status, 0);
+	page_assert_sound(path);
+	page_assert_count(path, "//*[contains(text(), 'more benchmarks are not drawn')]", "1");
+	page_assert_count(path, "//*[contains(text(), 'more results are left out')]", "1");
+	page_assert_count(path, "//*[starts-with(@id, 'ratios-') and local-name() = 'figure']",
+	                  "13");
+}
+
 static void notes_and_title_are_shown(void **state)
 {
 	struct test_place *place = *state;
@@ -494,6 +538,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(page_has_every_question_and_remedy),
 		cmocka_unit_test(limits_are_read_off_the_data),
 		cmocka_unit_test(every_drawing_has_its_data),
+		cmocka_unit_test(large_document_makes_a_small_page),
 		cmocka_unit_test(notes_and_title_are_shown),
 		cmocka_unit_test(without_gnuplot_the_page_says_so),
 		cmocka_unit_test(unwritable_page_is_an_error),

@@ -40,6 +40,25 @@ static void drawing_says_what_it_is(void **state)
 	assert_null(strstr(page.text, "<?xml"));
 }
 
+/* gnuplot defines all it might use, and opens a group for each change of colour. */
+static void what_draws_nothing_is_left_out(void **state)
+{
+	static const char text[] =
+		"<svg viewBox=\"0 0 8 4\"><title>Gnuplot</title><desc>Produced by GNUPLOT</desc>"
+		"<defs>\n\t<circle id='used' r='1'/>\n\t<circle id='unused' r='1'/>\n"
+		"<filter id='box' x='0'><feFlood/></filter></defs>"
+		"<g id='empty' fill=\"none\">\n</g><g id='full'><use xlink:href='#used'/></g></svg>";
+	cleanup_strbuf struct ovi_strbuf page = { 0 };
+
+	(void)state;
+	assert_int_equal(report_add_svg(&page, text, "p1", "t", "d"), 0);
+	assert_contains(page.text, "<circle id='p1-used' r='1'/>");
+	assert_contains(page.text, "<g id='p1-full'><use href='#p1-used'/></g>");
+	assert_null(strstr(page.text, "unused"));
+	assert_null(strstr(page.text, "filter"));
+	assert_null(strstr(page.text, "empty"));
+}
+
 static void something_else_is_refused(void **state)
 {
 	static const char *const others[] = { "", "<svg viewBox=\"0 0 1 1\">", "no drawing",
@@ -57,6 +76,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_are_the_drawings_own),
 		cmocka_unit_test(drawing_says_what_it_is),
+		cmocka_unit_test(what_draws_nothing_is_left_out),
 		cmocka_unit_test(something_else_is_refused),
 	};
 
