@@ -87,28 +87,6 @@ static double measure_resolution(void)
 	return smallest;
 }
 
-/* SplitMix64 (Steele, Lea, Flood 2014): small, seedable, good enough to shuffle. */
-static uint64_t draw(uint64_t *state)
-{
-	uint64_t z = (*state += 0x9e3779b97f4a7c15);
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-
-	return z ^ (z >> 31);
-}
-
-static void shuffle(size_t *order, size_t count, uint64_t *random)
-{
-	for (size_t i = count; i > 1; i--) {
-		size_t other = draw(random) % i;
-		size_t held = order[i - 1];
-
-		order[i - 1] = order[other];
-		order[other] = held;
-	}
-}
-
 static int is_stopped(const struct run *run)
 {
 	return run->options->stop && *run->options->stop;
@@ -217,7 +195,7 @@ static int take_rounds(struct run *run, const struct measurement *m, struct runn
 	size_t order[ARM_COUNT] = { ARM_OURS, ARM_FLOOR, ARM_PEER };
 
 	for (size_t round = 0; round < rounds; round++) {
-		shuffle(order, m->arm_count, &run->random);
+		stats_shuffle(order, m->arm_count, &run->random);
 		for (size_t i = 0; i < m->arm_count; i++) {
 			double *value = &series[order[i]]->values_ns[round];
 			int r = take_sample(run, m, order[i], value, err);

@@ -48,16 +48,26 @@ static int compare_doubles(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+void stats_sort(double *values, size_t count)
+{
+	qsort(values, count, sizeof(*values), compare_doubles);
+}
+
+double stats_median(const double *sorted, size_t count)
+{
+	return (sorted[(count - 1) / 2] + sorted[count / 2]) / 2;
+}
+
 void stats_summarise(double *values, size_t count, struct stats_summary *ret_summary)
 {
 	size_t low;
 	size_t high;
 
-	qsort(values, count, sizeof(*values), compare_doubles);
+	stats_sort(values, count);
 	stats_ranks(count, &low, &high, &ret_summary->confidence);
 	ret_summary->low = values[low - 1];
 	ret_summary->high = values[high - 1];
-	ret_summary->median = (values[(count - 1) / 2] + values[count / 2]) / 2;
+	ret_summary->median = stats_median(values, count);
 }
 
 /* The smallest value that so many of a thousand do not exceed. */
@@ -72,8 +82,9 @@ void stats_find_tail(double *values, size_t count, struct stats_tail *ret_tail)
 	if (!count)
 		return;
 
-	qsort(values, count, sizeof(*values), compare_doubles);
+	stats_sort(values, count);
 	ret_tail->p50 = find_rank(values, count, 500);
+	ret_tail->p90 = find_rank(values, count, 900);
 	ret_tail->p99 = find_rank(values, count, 990);
 	ret_tail->p999 = find_rank(values, count, 999);
 }
