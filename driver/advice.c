@@ -26,6 +26,8 @@ static const struct advice table[] = {
 	  "if it was unmounted cleanly: sync, delete work/work/incompat" },
 	{ "conflicting lowerdir", 0, "a lower is there twice or inside another: ovl2 check" },
 	{ "conflicting options", 0, "leave one of these mount_options out" },
+	{ "mounting read-only", 0,
+	  "free blocks or inodes for its work directory, or raise the quota" },
 	{ "is in-use", 0,
 	  "another mount has this upper: unmount it (grep overlay /proc/*/mountinfo)" },
 	{ "Unknown parameter 'context'", 0, "no SELinux here: leave the label out" },
@@ -36,7 +38,8 @@ static const struct advice table[] = {
 	  "another mount has this upper: unmount it (grep overlay /proc/*/mountinfo)" },
 	{ NULL, ENODEV, "modprobe overlay" },
 	{ NULL, ENOSPC,
-	  "too many mounts, or namespaces: sysctl fs.mount-max user.max_mnt_namespaces" },
+	  "the filesystem is full (df, df -i), or too many mounts or namespaces: sysctl "
+	  "fs.mount-max user.max_mnt_namespaces" },
 	{ NULL, ESTALE, "the layers changed under an index: remove the work directory's index" },
 };
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/statvfs.h>
 
 /* One fsconfig(2) string: 256 bytes with its NUL (fs/fsopen.c, strndup_user). */
 #define MAX_STRING_BYTES 255
@@ -358,6 +359,27 @@ static int set_options(const struct ovi_overlay *overlay, int fs, struct ovl2_er
 	return 0;
 }
 
+/*
+ * Where overlayfs cannot make the directory that it works in, for want of room, it mounts
+ * read-only and tells nobody but the kernel log (ovl_get_workdir in fs/overlayfs/super.c).
+ */
+static int check_writable(const struct ovi_overlay *overlay, int mount, struct ovl2_error *err)
+{
+	struct statfs fs;
+
+	if (!overlay->upper)
+		return 0;
+	if (ovi_sys.fstatfs(mount, &fs) < 0)
+		return ovi_fail_errno(err, "look at the overlay of '%s/%s'", overlay->home_path,
+		                      overlay->upper);
+	if (!(fs.f_flags & ST_RDONLY))
+		return 0;
+	errno = EROFS;
+
+	return ovi_fail_errno(err, "make an overlay of '%s/%s' writable", overlay->home_path,
+	                      overlay->upper);
+}
+
 static int create_tree(const struct ovi_overlay *overlay, int by_descriptor, int *ret_tree,
                        struct ovl2_error *err)
 {
@@ -382,7 +404,7 @@ static int create_tree(const struct ovi_overlay *overlay, int by_descriptor, int
 	if (*ret_tree < 0)
 		return fail_context(err, fs, "create mount in", overlay->home_path);
 
-	return 0;
+	return check_writable(overlay, *ret_tree, err);
 }
 
 static int attach_tree(const struct ovi_overlay *overlay, int by_descriptor, const char *target,
@@ -419,11 +441,24 @@ static unsigned long mount_flags(const struct ovi_overlay *overlay)
 static int mount_data(const struct ovi_overlay *overlay, const char *data, const char *path,
                       const char *target, struct ovl2_error *err)
 {
+	cleanup_fd int root = -1;
+	int r;
+
 	if (ovi_sys.mount("overlay", path, "overlay", mount_flags(overlay), data) < 0)
 		return ovi_fail_errno(err, "mount %zu lowers on '%s/%s'", overlay->lower_count,
 		                      overlay->home_path, target);
+	if (!overlay->upper)
+		return 0;
 
-	return 0;
+	root = ovi_sys.openat(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+	r = root < 0 ? ovi_fail_errno(err, "open '%s/%s'", overlay->home_path, target)
+	             : check_writable(overlay, root, err);
+	if (r < 0) {
+		ovi_close_fd(&root);
+		ovi_sys.umount2(path, UMOUNT_NOFOLLOW);
+	}
+
+	return r;
 }
 
 /* A mount made by a thread that has a working directory, or mounts, of its own. */
