@@ -16,6 +16,8 @@ static enum test_fault_kind armed;
 static size_t armed_at;
 static int armed_sys;
 static const char *failed_name = "";
+static void (*armed_event)(void *data);
+static void *armed_data;
 
 static int fails_now(const char *name)
 {
@@ -28,6 +30,10 @@ static int fails_now(const char *name)
 	if (armed == TEST_FAULT_CRASH)
 		_exit(TEST_FAULT_EXIT);
 	failed_name = name;
+	if (armed == TEST_FAULT_EVENT) {
+		armed_event(armed_data);
+		return 0;
+	}
 	errno = armed_sys;
 
 	return armed != TEST_FAULT_SHORT;
@@ -183,6 +189,13 @@ void test_fault_arm(enum test_fault_kind kind, size_t at, int sys)
 	armed_at = at;
 	armed_sys = sys;
 	armed = kind;
+}
+
+void test_fault_arm_event(size_t at, void (*event)(void *data), void *data)
+{
+	armed_event = event;
+	armed_data = data;
+	test_fault_arm(TEST_FAULT_EVENT, at, 0);
 }
 
 size_t test_fault_disarm(void)

@@ -25,6 +25,9 @@ enum test_fault_kind {
 
 	/* The process ends instead of the call: _exit(TEST_FAULT_EXIT). */
 	TEST_FAULT_CRASH,
+
+	/* Something happens to the machine before the call: see test_fault_arm_event(). */
+	TEST_FAULT_EVENT,
 };
 
 #define TEST_FAULT_EXIT 86
@@ -34,6 +37,9 @@ void test_fault_install(void);
 
 /* Counts from zero again, and fails call number `at` (1 is the first). */
 void test_fault_arm(enum test_fault_kind kind, size_t at, int sys);
+
+/* Counts from zero again, and does `event` before call number `at`; no call is touched. */
+void test_fault_arm_event(size_t at, void (*event)(void *data), void *data);
 
 /* As it was; returns how many calls there were. */
 size_t test_fault_disarm(void);

@@ -96,19 +96,29 @@ int test_loop_attach(int image, char *ret_path, size_t size, struct ovl2_error *
 	return ovi_fail_errno(err, "attach a loop device");
 }
 
-static int mount_image(const struct test_filesystem *filesystem, const char *target,
-                       struct ovl2_error *err)
+int test_filesystem_make(const struct test_filesystem *filesystem, struct ovl2_error *err)
 {
 	uint64_t bytes = filesystem->bytes ? filesystem->bytes : DEFAULT_BYTES;
 	cleanup_fd int image = open_image(bytes, err);
-	cleanup_fd int loop = -1;
-	char device[32];
 	int r;
 
 	if (image < 0)
 		return image;
 	if ((r = make(filesystem, image, err)) < 0)
 		return r;
+
+	return steal_fd(&image);
+}
+
+static int mount_image(const struct test_filesystem *filesystem, const char *target,
+                       struct ovl2_error *err)
+{
+	cleanup_fd int image = test_filesystem_make(filesystem, err);
+	cleanup_fd int loop = -1;
+	char device[32];
+
+	if (image < 0)
+		return image;
 	if ((loop = test_loop_attach(image, device, sizeof(device), err)) < 0)
 		return loop;
 

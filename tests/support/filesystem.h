@@ -35,6 +35,12 @@ int test_filesystem_mount(const struct test_filesystem *filesystem, const char *
                           struct ovl2_error *err);
 
 /*
+ * Makes the filesystem, not of type tmpfs, and mounts it nowhere. Returns its image, a
+ * file without a name, for test_loop_attach(). Errors: as above.
+ */
+int test_filesystem_make(const struct test_filesystem *filesystem, struct ovl2_error *err);
+
+/*
  * Makes file `image` a block device, `ret_path` with room for 32 bytes. The descriptor
  * returned keeps it until something is mounted; then the mount does.
  */
