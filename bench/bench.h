@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct bench;
 struct place;
 
 /* How much is done: 60 seconds, minutes, or one of each for the test suite. */
@@ -35,6 +36,7 @@ struct bench_case {
 	/* The store to work in: see place.h. */
 	struct place *place;
 
+	const struct bench *bench;
 	const char *variant;
 	uint64_t value;
 
@@ -52,6 +54,12 @@ struct bench_case {
 	/* Filled by run with runner_add_latency(); empty where an operation is one call. */
 	struct bench_latency ours_latency;
 	struct bench_latency floor_latency;
+
+	/*
+	 * Set by run when another clock than the runner's told how long it took: that of
+	 * a tool which runs whole commands. 0 otherwise.
+	 */
+	double told_ns;
 
 	/* Set by setup when this case cannot be measured: why, a sentence. */
 	char skipped[512];
@@ -100,6 +108,12 @@ struct bench {
 	 * left depends on it.
 	 */
 	unsigned int weight;
+
+	/* Left out of the quick tier, which has a minute, unless it is asked for by id. */
+	int is_full_only;
+
+	/* What the hooks of a family do for this one of them; belongs to them. */
+	const void *detail;
 
 	/* `teardown` also follows a failed setup. */
 	bench_hook *setup;

@@ -20,7 +20,7 @@
 #include <sys/random.h>
 
 /* There are fewer benchmarks. */
-#define MAX_ONLY 32
+#define MAX_BENCHES 256
 
 /* Above this share of the processors in use, figures of a run mean little. */
 #define BUSY_SHARE 0.5
@@ -40,7 +40,7 @@ static const struct cli_option options[] = {
 	{ "filesystem", 'f', "NAME", "of the image: xfs (default), ext4, btrfs or tmpfs" },
 	{ "tier", 't', "NAME", "quick (default, a minute) or full (many minutes)" },
 	{ "only", 'b', "ID", "only this benchmark; may be repeated" },
-	{ "list", KEY_LIST, NULL, "list the benchmarks and do nothing" },
+	{ "list", KEY_LIST, NULL, "list the benchmarks, what their floors are, and do nothing" },
 	{ "rounds", KEY_ROUNDS, "N", "samples of each case, 1 to 1000, instead of the tier's" },
 	{ "seed", KEY_SEED, "N", "draws the same order of samples again" },
 	{ "json", KEY_JSON, NULL, "print the document ovl2-bench/1 instead of tables" },
@@ -74,8 +74,8 @@ struct request {
 	struct place_options place;
 	const char *tier;
 	struct runner_options runner;
-	const struct bench *only[MAX_ONLY + 1];
-	size_t only_count;
+	const struct bench *benches[MAX_BENCHES + 1];
+	size_t bench_count;
 	int is_list;
 	int is_json;
 	const char *output;
@@ -138,10 +138,20 @@ static void add_only(struct request *request, const char *id)
 
 	if (!bench)
 		cli_usage_error(&program, "there is no benchmark '%s': --list shows them", id);
-	for (size_t i = 0; i < request->only_count; i++)
-		if (request->only[i] == bench)
+	for (size_t i = 0; i < request->bench_count; i++)
+		if (request->benches[i] == bench)
 			return;
-	request->only[request->only_count++] = bench;
+	request->benches[request->bench_count++] = bench;
+}
+
+/* What a tier has when none was asked for by its id. */
+static void add_tier(struct request *request)
+{
+	int is_quick = request->place.tier == BENCH_TIER_QUICK;
+
+	for (const struct bench *const *b = bench_registry; *b; b++)
+		if (!is_quick || !(*b)->is_full_only)
+			request->benches[request->bench_count++] = *b;
 }
 
 static void parse_option(struct request *request, int key, const char *value)
@@ -196,15 +206,40 @@ static void parse(struct request *request, int argc, char **argv)
 		cli_usage_error(&program, "unexpected '%s'", argv[optind]);
 	if (request->place.directory && request->place.filesystem)
 		cli_usage_error(&program, "--filesystem is for an image and --dir means none");
+	if (!request->bench_count)
+		add_tier(request);
 }
 
+static void print_bench(const struct bench *bench)
+{
+	printf("  %s: %s%s\n", bench->id, bench->title,
+	       bench->is_full_only ? "" : " (in the quick tier)");
+	printf("      floor: %s\n", bench->floor.title);
+	if (bench->peer.run)
+		printf("      peer: %s\n", bench->peer.title);
+	for (const struct bench_variant *v = bench->variants; v->name; v++) {
+		printf("      %s", v->name);
+		for (const uint64_t *value = v->values; value && *value; value++)
+			printf("%s%llu", value == v->values ? ": " : ", ",
+			       (unsigned long long)*value);
+		printf("%s%s\n", v->values ? " " : "", v->values ? bench->parameter : "");
+	}
+}
+
+/* By group; within one, as they are run. */
 static int list_benchmarks(void)
 {
 	for (const struct bench *const *b = bench_registry; *b; b++) {
-		printf("%-14s %s (", (*b)->id, (*b)->title);
-		for (const struct bench_variant *v = (*b)->variants; v->name; v++)
-			printf("%s%s", v == (*b)->variants ? "" : ", ", v->name);
-		printf(")\n");
+		const struct bench *const *earlier = bench_registry;
+
+		while (strcmp((*earlier)->group, (*b)->group) != 0)
+			earlier++;
+		if (earlier != b)
+			continue;
+		printf("%s%s\n", b == bench_registry ? "" : "\n", (*b)->group);
+		for (const struct bench *const *same = b; *same; same++)
+			if (strcmp((*same)->group, (*b)->group) == 0)
+				print_bench(*same);
 	}
 
 	return cli_finish_output(&program);
@@ -457,7 +492,7 @@ int main(int argc, char **argv)
 		.tier = request.tier,
 		.seed = request.runner.seed,
 		.warnings = json_array(),
-		.benches = request.only_count ? request.only : bench_registry,
+		.benches = request.benches,
 		.results = &results,
 	};
 	r = bench(&request, &record, &results);

@@ -189,29 +189,59 @@ static size_t count_cases(const struct bench *bench)
 	return count;
 }
 
-/* One operation of each case, each in its turn: what does not run is found here. */
-static void check_bench_runs(void **state)
+/*
+ * One operation of each case, in one run of the smoke tier: what does not run is found
+ * here. Made for the first case that asks, for all; NULL when that failed.
+ */
+static const json_t *find_smoke(const struct test_place *place)
+{
+	static json_t *document;
+	static int is_tried;
+	const char *const argv[] = { OVL2_BENCH, "--tier", "smoke", "--json", NULL };
+	size_t mounts = test_resources_count().mounts;
+	cleanup_output struct test_output output = { 0 };
+
+	if (!is_tried) {
+		is_tried = 1;
+		keep_images_here(place);
+		output = test_spawn(argv);
+		if (output.status != 0)
+			fail_msg("status %d: %s", output.status, output.err);
+		document = parse_document(output.out);
+		assert_nothing_left(place, mounts);
+	}
+	if (!document)
+		fail_msg("the run of all benchmarks failed");
+
+	return document;
+}
+
+static void check_bench_ran(void **state)
 {
 	const struct test_place *place = *state;
 	const struct bench *bench = place->row;
-	const char *const argv[] = { OVL2_BENCH, "--tier",  "smoke", "--json",
-		                     "--only",   bench->id, NULL };
-	size_t mounts = test_resources_count().mounts;
-	struct test_output output;
-	json_t *document;
-	json_t *results;
+	const json_t *smoke = find_smoke(place);
+	size_t count = 0;
+	size_t measured = 0;
+	json_t *each;
+	size_t i;
 
-	keep_images_here(place);
-	output = test_spawn(argv);
-	if (output.status != 0)
-		fail_msg("status %d: %s", output.status, output.err);
-	document = parse_document(output.out);
-	results = json_object_get(document, "results");
-	assert_true(is_complete(document));
-	assert_int_equal(json_array_size(results), count_cases(bench));
-	json_decref(document);
-	test_output_release(&output);
-	assert_nothing_left(place, mounts);
+	assert_true(is_complete(smoke));
+	json_array_foreach(json_object_get(smoke, "results"), i, each)
+	{
+		const json_t *skipped = json_object_get(each, "skipped");
+
+		if (strcmp(json_string_value(json_object_get(each, "benchmark")), bench->id) != 0)
+			continue;
+		count++;
+		measured += json_is_null(skipped);
+		if (!json_is_null(skipped))
+			print_message("%s: %s\n", bench->id, json_string_value(skipped));
+	}
+	assert_int_equal(count, count_cases(bench));
+
+	/* Something of it must run anywhere, or nobody would see it break. */
+	assert_true(measured > 0 || bench->peer_program);
 }
 
 /* 4095 bytes take 71 absolute lowers under a path like Docker's, and not 72. */
@@ -510,7 +540,7 @@ static void plain_user_is_told_to_be_root(void **state)
 	assert_int_equal(strcspn(text, "\n"), strlen(text) - 1);
 }
 
-#define MAX_TESTS 64
+#define MAX_TESTS 256
 
 int main(int argc, char **argv)
 {
@@ -531,7 +561,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++)
 		tests[count++] = test_case(refusals[i].title, check_refusal, &refusals[i]);
 	for (const struct bench *const *b = bench_registry; *b; b++)
-		tests[count++] = test_case((*b)->id, check_bench_runs, *b);
+		tests[count++] = test_case((*b)->id, check_bench_ran, *b);
 	for (size_t i = 0; i < ARRAY_SIZE(interruptions); i++)
 		tests[count++] =
 			test_case(interruptions[i].title, check_interruption, &interruptions[i]);
