@@ -1,24 +1,26 @@
 #pragma once
 
 /*
- * A second look at the headers of a tar, before libarchive sees them. It is lax where
- * a layer must not be: it takes unknown types for files, malformed pax records for
- * none, and numbers as far as they make sense. What is here reads no more than is
- * needed to find every header, and fails on all that could be read in two ways.
- *
- * Where both see an entry they must agree on where it is: see ovi_audit_next().
+ * The headers of a tar. libarchive is lax where a layer must not be: it takes unknown
+ * types for files, malformed pax records for none, and numbers as far as they make
+ * sense. What is here finds every header, fails on all that could be read in two ways,
+ * and reads what nearly all entries are by itself. The rest it says to be unusual:
+ * libarchive reads those, and must agree on where they are.
  */
 
+#include "audit_pax.h"
 #include "strbuf.h"
 
 #include <ovl2.h>
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
 
 #define OVI_TAR_BLOCK 512
 
-/* An entry as its raw headers have it. */
+/* An entry as its raw headers have it. Texts are valid until the next call. */
 struct ovi_audit_entry {
 	/* Of its first header in the tar: of an extended one, where there is one. */
 	uint64_t start;
@@ -28,6 +30,20 @@ struct ovi_audit_entry {
 
 	/* '0', '5', ...: never 0. */
 	char type;
+
+	/* Nothing below is set: libarchive is to be asked. */
+	int is_unusual;
+
+	const char *name;
+	const char *link; /* "" without one */
+	mode_t mode;      /* without the type */
+	uint64_t uid;
+	uint64_t gid;
+	struct timespec mtime;
+
+	/* Records with attributes among them, or NULL: for ovi_pax_next_xattr(). */
+	const char *xattrs;
+	const char *xattrs_end;
 };
 
 enum ovi_audit_state {
@@ -57,48 +73,51 @@ struct ovi_audit {
 	/* Bytes of the body, or of the extended header, padding included. */
 	uint64_t left;
 
-	/* The extended header that is being read, and how much of it is not padding. */
+	/* All blocks of the present entry's headers, one after the other. */
+	struct ovi_strbuf raw;
+
+	/* Where the header itself is among them, which comes behind the extended ones. */
+	size_t header_start;
+
+	/* The extended header that is being read: where its text is among them, and how long. */
 	char special;
+	size_t special_start;
 	size_t special_size;
-	struct ovi_strbuf text;
 
 	/* Has the next entry begun? What do the extended headers in front of it say? */
 	int is_started;
 	int has_pax;
 	int has_name;
 	int has_link;
-	int has_size;
-	uint64_t size;
+	struct ovi_pax pax;
+	size_t records_start;
+	size_t records_size;
 	struct ovi_strbuf name;
+	struct ovi_strbuf link;
 	struct ovi_audit_entry entry;
 
-	/* Are blocks of a GNU sparse map to come? */
-	int has_more_map;
+	/* The entry was shown, and goes when the next bytes come. */
+	int is_shown;
 
-	/* Entries that libarchive has not shown yet: [first, count). */
-	struct ovi_audit_entry *queue;
-	size_t first;
-	size_t count;
-	size_t room;
+	/* Are blocks of a GNU sparse map to come? What the map speaks of so far. */
+	int has_more_map;
+	uint64_t map_bytes;
 };
 
 void ovi_audit_release(struct ovi_audit *audit);
 
 /*
- * Looks at the next bytes of the tar. What comes behind its end is not looked at.
+ * Looks at the next bytes of the tar, as far as an entry's headers go: then returns 1,
+ * and audit->entry is that entry. 0 when all bytes were looked at, or the tar has
+ * ended: what comes behind its end is not looked at. `ret_taken` is how many it were.
  *
  * Errors: OVL2_E_CORRUPT naming the entry.
  */
-int ovi_audit_feed(struct ovi_audit *audit, const void *bytes, size_t length,
+int ovi_audit_feed(struct ovi_audit *audit, const void *bytes, size_t length, size_t *ret_taken,
                    struct ovl2_error *err);
+
+/* Instead, for `length` bytes of audit->left, the content of the entry and its padding. */
+void ovi_audit_pass(struct ovi_audit *audit, size_t length);
 
 /* No more bytes come. Fails in the middle of an entry. */
 int ovi_audit_end(const struct ovi_audit *audit, struct ovl2_error *err);
-
-/*
- * The entry that libarchive shows, whose first header it has at `start`.
- *
- * Errors: OVL2_E_CORRUPT when there is none there: the two read the tar differently.
- */
-int ovi_audit_next(struct ovi_audit *audit, uint64_t start, struct ovi_audit_entry *ret_entry,
-                   struct ovl2_error *err);

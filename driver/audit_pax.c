@@ -1,5 +1,7 @@
 #include "audit_pax.h"
 
+#include "cleanup.h"
+
 #include <ctype.h>
 #include <string.h>
 
@@ -7,6 +9,8 @@
 #define MAX_MAJOR ((1U << 12) - 1)
 #define MAX_MINOR ((1U << 20) - 1)
 #define MAX_ID (UINT32_MAX - 1)
+
+#define XATTR_PREFIX "SCHILY.xattr."
 
 struct record {
 	const char *key;
@@ -40,26 +44,38 @@ static int read_decimal(const char *text, size_t length, uint64_t limit, uint64_
 	return 0;
 }
 
-/* "-1234.5678": seconds that an int64_t holds, and a fraction. */
-static int is_time(const char *text, size_t length)
+/* "-1234.5678": seconds that an int64_t holds, and a fraction, of which nine digits count. */
+static int read_time(const char *text, size_t length, struct timespec *ret_time)
 {
+	int is_negative = length && *text == '-';
+	long fraction = 0;
+	long unit = 100000000;
 	const char *dot;
 	uint64_t seconds;
 	size_t whole;
 
-	if (length && *text == '-') {
-		text++;
-		length--;
-	}
+	text += is_negative;
+	length -= (size_t)is_negative;
 	dot = memchr(text, '.', length);
 	whole = dot ? (size_t)(dot - text) : length;
 	if (read_decimal(text, whole, INT64_MAX, &seconds) < 0)
-		return 0;
-	for (size_t i = whole + 1; i < length; i++)
+		return -1;
+	for (size_t i = whole + 1; i < length; i++) {
 		if (!isdigit((unsigned char)text[i]))
-			return 0;
+			return -1;
+		fraction += (text[i] - '0') * unit;
+		unit /= 10;
+	}
 
-	return 1;
+	/* The fraction of a timespec counts upwards, before 1970 as well. */
+	ret_time->tv_sec = is_negative ? -(int64_t)seconds : (int64_t)seconds;
+	ret_time->tv_nsec = fraction;
+	if (is_negative && fraction) {
+		ret_time->tv_sec--;
+		ret_time->tv_nsec = 1000000000 - fraction;
+	}
+
+	return 0;
 }
 
 static const char *check_number(const struct record *record, uint64_t limit, const char *problem,
@@ -89,45 +105,152 @@ static const char *check_name(const struct record *record, int may_be_empty)
 	return NULL;
 }
 
-static const char *check_value(const struct record *record, struct ovi_pax *pax)
+static void take_name(const struct record *record, struct ovi_strbuf *name)
+{
+	ovi_strbuf_cut(name, 0);
+	ovi_strbuf_add_bytes(name, record->value, record->value_length);
+}
+
+static const char *check_path(const struct record *record, struct ovi_pax *pax)
+{
+	const char *problem = check_name(record, 0);
+
+	if (problem)
+		return problem;
+	if (ovi_pax_has_dots(record->value, record->value_length))
+		return "a name with '..' in it is not safe";
+	/* The name of a sparse file is the one that counts, wherever it stands. */
+	if (pax->path && (!pax->has_sparse_name || is_key(record, "GNU.sparse.name")))
+		take_name(record, pax->path);
+	pax->has_path = 1;
+
+	return NULL;
+}
+
+static const char *check_link(const struct record *record, struct ovi_pax *pax)
+{
+	const char *problem = check_name(record, 0);
+
+	if (problem)
+		return problem;
+	if (pax->link)
+		take_name(record, pax->link);
+	pax->has_link = 1;
+
+	return NULL;
+}
+
+static const char *check_size(const struct record *record, struct ovi_pax *pax)
+{
+	pax->has_size = 1;
+
+	return check_number(record, INT64_MAX, "the size in its pax header is no size", &pax->size);
+}
+
+static const char *check_mtime(const struct record *record, struct ovi_pax *pax)
+{
+	pax->has_mtime = 1;
+
+	return read_time(record->value, record->value_length, &pax->mtime) < 0
+	               ? "the time in its pax header is no time"
+	               : NULL;
+}
+
+static const char *check_uid(const struct record *record, struct ovi_pax *pax)
+{
+	pax->has_uid = 1;
+
+	return check_number(record, MAX_ID,
+	                    "the owner in its pax header is not a uid or gid of Linux", &pax->uid);
+}
+
+static const char *check_gid(const struct record *record, struct ovi_pax *pax)
+{
+	pax->has_gid = 1;
+
+	return check_number(record, MAX_ID,
+	                    "the owner in its pax header is not a uid or gid of Linux", &pax->gid);
+}
+
+static const char *check_user_name(const struct record *record, struct ovi_pax *pax)
+{
+	(void)pax;
+
+	return check_name(record, 1);
+}
+
+/* Says nothing that a layer keeps. */
+static const char *check_nothing(const struct record *record, struct ovi_pax *pax)
+{
+	(void)record;
+	(void)pax;
+
+	return NULL;
+}
+
+static const char *check_sparse_name(const struct record *record, struct ovi_pax *pax)
+{
+	pax->is_unusual = 1;
+	pax->has_sparse_name = 1;
+
+	return check_path(record, pax);
+}
+
+static const char *check_major(const struct record *record, struct ovi_pax *pax)
 {
 	uint64_t value;
-	const char *problem;
 
-	if (is_key(record, "path") || is_key(record, "GNU.sparse.name")) {
-		problem = check_name(record, 0);
-		if (!problem && ovi_pax_has_dots(record->value, record->value_length))
-			problem = "a name with '..' in it is not safe";
-		if (!problem && pax) {
-			ovi_strbuf_cut(pax->path, 0);
-			ovi_strbuf_add_bytes(pax->path, record->value, record->value_length);
-			pax->has_path = 1;
-		}
-		return problem;
+	pax->is_unusual = 1;
+
+	return check_number(record, MAX_MAJOR, "its device number is out of range", &value);
+}
+
+static const char *check_minor(const struct record *record, struct ovi_pax *pax)
+{
+	uint64_t value;
+
+	pax->is_unusual = 1;
+
+	return check_number(record, MAX_MINOR, "its device number is out of range", &value);
+}
+
+/* Any other key is unusual. */
+static const struct {
+	const char *key;
+	const char *(*check)(const struct record *record, struct ovi_pax *pax);
+} keys[] = {
+	{ "GNU.sparse.name", check_sparse_name },
+	{ "SCHILY.devmajor", check_major },
+	{ "SCHILY.devminor", check_minor },
+	{ "atime", check_nothing },
+	{ "comment", check_nothing },
+	{ "ctime", check_nothing },
+	{ "gid", check_gid },
+	{ "gname", check_user_name },
+	{ "linkpath", check_link },
+	{ "mtime", check_mtime },
+	{ "path", check_path },
+	{ "size", check_size },
+	{ "uid", check_uid },
+	{ "uname", check_user_name },
+};
+
+static int is_xattr(const struct record *record)
+{
+	return record->key_length > strlen(XATTR_PREFIX) &&
+	       memcmp(record->key, XATTR_PREFIX, strlen(XATTR_PREFIX)) == 0;
+}
+
+static const char *check_value(const struct record *record, struct ovi_pax *pax)
+{
+	if (is_xattr(record)) {
+		pax->has_xattrs = 1;
+		return NULL;
 	}
-	if (is_key(record, "linkpath"))
-		return check_name(record, 0);
-	if (is_key(record, "uname") || is_key(record, "gname"))
-		return check_name(record, 1);
-	if (is_key(record, "size")) {
-		problem = check_number(record, INT64_MAX, "the size in its pax header is no size",
-		                       &value);
-		if (!problem && pax) {
-			pax->has_size = 1;
-			pax->size = value;
-		}
-		return problem;
-	}
-	if (is_key(record, "uid") || is_key(record, "gid"))
-		return check_number(record, MAX_ID,
-		                    "the owner in its pax header is not a uid or gid of Linux",
-		                    &value);
-	if (is_key(record, "SCHILY.devmajor"))
-		return check_number(record, MAX_MAJOR, "its device number is out of range", &value);
-	if (is_key(record, "SCHILY.devminor"))
-		return check_number(record, MAX_MINOR, "its device number is out of range", &value);
-	if (is_key(record, "mtime") && !is_time(record->value, record->value_length))
-		return "the time in its pax header is no time";
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		if (is_key(record, keys[i].key))
+			return keys[i].check(record, pax);
+	pax->is_unusual = 1;
 
 	return NULL;
 }
@@ -160,6 +283,8 @@ static size_t read_record(const char *text, size_t length, struct record *record
 
 const char *ovi_pax_check(const char *text, size_t length, struct ovi_pax *pax)
 {
+	struct ovi_pax unused = { 0 };
+
 	while (length) {
 		struct record record;
 		size_t total = read_record(text, length, &record);
@@ -169,7 +294,7 @@ const char *ovi_pax_check(const char *text, size_t length, struct ovi_pax *pax)
 			return "a record of its pax header is malformed";
 		if (memchr(record.key, '\0', record.key_length))
 			return "a key in its pax header has a NUL in it";
-		problem = check_value(&record, pax);
+		problem = check_value(&record, pax ? pax : &unused);
 		if (problem)
 			return problem;
 		text += total;
@@ -177,4 +302,27 @@ const char *ovi_pax_check(const char *text, size_t length, struct ovi_pax *pax)
 	}
 
 	return NULL;
+}
+
+int ovi_pax_next_xattr(const char **at, const char *end, struct ovi_pax_xattr *ret_xattr)
+{
+	while (*at < end) {
+		struct record record;
+		size_t total = read_record(*at, (size_t)(end - *at), &record);
+
+		if (!total)
+			break;
+		*at += total;
+		if (!is_xattr(&record))
+			continue;
+		*ret_xattr = (struct ovi_pax_xattr){
+			.key = record.key + strlen(XATTR_PREFIX),
+			.key_length = record.key_length - strlen(XATTR_PREFIX),
+			.value = record.value,
+			.value_length = record.value_length,
+		};
+		return 1;
+	}
+
+	return 0;
 }

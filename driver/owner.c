@@ -2,13 +2,11 @@
 
 #include "fail.h"
 
-enum problem { NO_ID = -1, NOT_MAPPED = -2 };
-
 int ovi_owner_map(const struct ovl2_id_range *map, size_t count, int64_t id, uid_t *ret_id)
 {
 	/* 2^32-1 means "leave as it is" to chown(2). */
 	if (id < 0 || id >= UINT32_MAX)
-		return NO_ID;
+		return -1;
 	if (!count) {
 		*ret_id = (uid_t)id;
 		return 0;
@@ -19,13 +17,7 @@ int ovi_owner_map(const struct ovl2_id_range *map, size_t count, int64_t id, uid
 			return 0;
 		}
 
-	return NOT_MAPPED;
-}
-
-const char *ovi_owner_problem(int result)
-{
-	return result == NO_ID ? "its owner is not a uid or gid of Linux"
-	                       : "its owner is not in the id map";
+	return -1;
 }
 
 static int overlap(uint32_t a, uint32_t b, uint64_t a_count, uint64_t b_count)

@@ -8,11 +8,9 @@
 
 /*
  * Maps `id`; without a map it stays the same. Negative when it is not an id of Linux,
- * or not in the map: ovi_owner_problem() says it as part of a sentence.
+ * or not in the map.
  */
 int ovi_owner_map(const struct ovl2_id_range *map, size_t count, int64_t id, uid_t *ret_id);
-
-const char *ovi_owner_problem(int result);
 
 /* Errors: OVL2_E_INVALID for ranges that are empty, too large or overlap. */
 int ovi_owner_check(const struct ovl2_id_range *map, size_t count, struct ovl2_error *err);

@@ -6,11 +6,15 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <stdint.h>
 #include <string.h>
 #include <zlib.h>
 
 #define INPUT_BYTES ((size_t)256 * 1024)
-#define OUTPUT_BYTES ((size_t)256 * 1024)
+
+/* By so many a compression is known; so many are asked for at first. */
+#define MAGIC_BYTES 16
+#define FIRST_BYTES 512
 
 /* 15 bits of window, and the gzip form only, whose checksum zlib compares. */
 #define GZIP_BITS (15 + 16)
@@ -27,10 +31,21 @@ struct ovi_source {
 	/* One of them: zlib, or libarchive for anything else. */
 	int is_gzip;
 	z_stream gzip;
-	unsigned char *output;
 	int is_between_members;
 	struct archive *raw;
 	int is_filtered;
+
+	/* What libarchive showed last and nobody took yet. */
+	const unsigned char *block;
+	size_t block_length;
+
+	/*
+	 * Bytes that libarchive was given, and gave back. Where nothing is compressed
+	 * it is asked for no more than the first ones: the rest is read without it.
+	 */
+	uint64_t given;
+	uint64_t taken;
+	int is_direct;
 
 	/* libarchive saw no byte. */
 	int is_empty;
@@ -46,7 +61,6 @@ void ovi_source_close(struct ovi_source *source)
 		inflateEnd(&source->gzip);
 	archive_read_free(source->raw);
 	free(source->input);
-	free(source->output);
 	free(source);
 	errno = saved;
 }
@@ -56,14 +70,14 @@ int ovi_source_is_compressed(const struct ovi_source *source)
 	return source->is_gzip || source->is_filtered;
 }
 
-/* Appends to what is there. 0 at the end. */
-static ssize_t read_more(struct ovi_source *source)
+/* Appends to what is there, up to `limit`. 0 at the end. */
+static ssize_t read_more(struct ovi_source *source, size_t limit)
 {
 	ssize_t length;
 
 	do {
 		length = ovi_sys.read(source->fd, source->input + source->filled,
-		                      INPUT_BYTES - source->filled);
+		                      limit - source->filled);
 	} while (length < 0 && errno == EINTR);
 	if (length < 0) {
 		source->input_errno = errno;
@@ -89,12 +103,13 @@ static la_ssize_t read_for_raw(struct archive *raw, void *data, const void **ret
 	size_t length = source->filled;
 
 	/* The first bytes are there already. */
-	if (!length && !source->is_ended && read_more(source) < 0) {
+	if (!length && !source->is_ended && read_more(source, INPUT_BYTES) < 0) {
 		archive_set_error(raw, source->input_errno, "read");
 		return -1;
 	}
 	length = source->filled;
 	source->filled = 0;
+	source->given += length;
 	*ret_bytes = source->input;
 
 	return (la_ssize_t)length;
@@ -148,22 +163,60 @@ static int open_raw(struct ovi_source *source, struct ovl2_error *err)
 	return 0;
 }
 
-static int read_raw(struct ovi_source *source, const void **ret_bytes, size_t *ret_length,
-                    struct ovl2_error *err)
+/* Makes sure that there is a block, unless it is the end. */
+static int next_block(struct ovi_source *source, struct ovl2_error *err)
 {
 	la_int64_t offset;
+	const void *bytes;
+	int r = ARCHIVE_OK;
+
+	while (r == ARCHIVE_OK && source->block_length == 0) {
+		r = archive_read_data_block(source->raw, &bytes, &source->block_length, &offset);
+		source->block = bytes;
+	}
+	if (r == ARCHIVE_EOF)
+		source->block_length = 0;
+
+	return r == ARCHIVE_OK || r == ARCHIVE_EOF ? 0 : fail_raw(source, err);
+}
+
+static int read_raw(struct ovi_source *source, void *buffer, size_t size, size_t *ret_length,
+                    struct ovl2_error *err)
+{
 	int r;
 
 	*ret_length = 0;
 	if (source->is_empty)
 		return 0;
-	do {
-		r = archive_read_data_block(source->raw, ret_bytes, ret_length, &offset);
-	} while (r == ARCHIVE_OK && *ret_length == 0);
-	if (r == ARCHIVE_EOF)
-		*ret_length = 0;
+	r = next_block(source, err);
+	if (r < 0)
+		return r;
+	if (size > source->block_length)
+		size = source->block_length;
+	if (size)
+		memcpy(buffer, source->block, size);
+	source->block += size;
+	source->block_length -= size;
+	source->taken += size;
+	source->is_direct = !source->is_filtered && source->given == source->taken;
+	*ret_length = size;
 
-	return r == ARCHIVE_OK || r == ARCHIVE_EOF ? 0 : fail_raw(source, err);
+	return 0;
+}
+
+static int read_direct(struct ovi_source *source, void *buffer, size_t size, size_t *ret_length,
+                       struct ovl2_error *err)
+{
+	ssize_t length;
+
+	do {
+		length = ovi_sys.read(source->fd, buffer, size);
+	} while (length < 0 && errno == EINTR);
+	if (length < 0)
+		return ovi_fail_errno(err, "read the tar");
+	*ret_length = (size_t)length;
+
+	return 0;
 }
 
 /* --------------------------------------------------------------------- zlib -- */
@@ -173,11 +226,10 @@ static int open_gzip(struct ovi_source *source, struct ovl2_error *err)
 	if (inflateInit2(&source->gzip, GZIP_BITS) != Z_OK)
 		return ovi_fail_memory(err);
 	source->is_gzip = 1;
-	source->output = malloc(OUTPUT_BYTES);
 	source->gzip.next_in = source->input;
 	source->gzip.avail_in = (uInt)source->filled;
 
-	return source->output ? 0 : ovi_fail_memory(err);
+	return 0;
 }
 
 /* Is there input? 0 at its end. */
@@ -188,7 +240,7 @@ static int fill_gzip(struct ovi_source *source, struct ovl2_error *err)
 	if (gzip->avail_in)
 		return 1;
 	source->filled = 0;
-	if (!source->is_ended && read_more(source) < 0)
+	if (!source->is_ended && read_more(source, INPUT_BYTES) < 0)
 		return fail_input(source, err);
 	gzip->next_in = source->input;
 	gzip->avail_in = (uInt)source->filled;
@@ -213,15 +265,14 @@ static int begin_member(struct ovi_source *source, struct ovl2_error *err)
 	return r;
 }
 
-static int read_gzip(struct ovi_source *source, const void **ret_bytes, size_t *ret_length,
+static int read_gzip(struct ovi_source *source, void *buffer, size_t size, size_t *ret_length,
                      struct ovl2_error *err)
 {
 	z_stream *gzip = &source->gzip;
 	int r;
 
-	gzip->next_out = source->output;
-	gzip->avail_out = (uInt)OUTPUT_BYTES;
-	*ret_bytes = source->output;
+	gzip->next_out = buffer;
+	gzip->avail_out = (uInt)size;
 	while (gzip->avail_out) {
 		if (source->is_between_members) {
 			r = begin_member(source, err);
@@ -244,7 +295,7 @@ static int read_gzip(struct ovi_source *source, const void **ret_bytes, size_t *
 			                gzip->msg ? gzip->msg : "invalid data");
 		source->is_between_members = r == Z_STREAM_END;
 	}
-	*ret_length = OUTPUT_BYTES - gzip->avail_out;
+	*ret_length = size - gzip->avail_out;
 
 	return 0;
 }
@@ -258,8 +309,8 @@ static int begin(struct ovi_source *source, struct ovl2_error *err)
 		return ovi_fail_memory(err);
 
 	/* A pipe may have less than the few bytes by which a compression is known. */
-	while (!source->is_ended && source->filled < 16)
-		if (read_more(source) < 0)
+	while (!source->is_ended && source->filled < MAGIC_BYTES)
+		if (read_more(source, FIRST_BYTES) < 0)
 			return fail_input(source, err);
 
 	return source->filled >= 2 && memcmp(source->input, "\x1f\x8b", 2) == 0
@@ -285,9 +336,13 @@ int ovi_source_open(int fd, struct ovi_source **ret_source, struct ovl2_error *e
 	return 0;
 }
 
-int ovi_source_read(struct ovi_source *source, const void **ret_bytes, size_t *ret_length,
+int ovi_source_read(struct ovi_source *source, void *buffer, size_t size, size_t *ret_length,
                     struct ovl2_error *err)
 {
-	return source->is_gzip ? read_gzip(source, ret_bytes, ret_length, err)
-	                       : read_raw(source, ret_bytes, ret_length, err);
+	if (source->is_gzip)
+		return read_gzip(source, buffer, size, ret_length, err);
+	if (source->is_direct)
+		return read_direct(source, buffer, size, ret_length, err);
+
+	return read_raw(source, buffer, size, ret_length, err);
 }

@@ -16,12 +16,12 @@ struct ovi_source;
 int ovi_source_open(int fd, struct ovi_source **ret_source, struct ovl2_error *err);
 
 /*
- * The next bytes of the tar, valid until the next call. `ret_length` 0 is its end:
+ * The next bytes of the tar, at most `size`, into `buffer`. `ret_length` 0 is its end:
  * all of the input was read then, and the checksums in it were right.
  *
  * Errors: OVL2_E_CORRUPT for what is damaged, or compressed more than once.
  */
-int ovi_source_read(struct ovi_source *source, const void **ret_bytes, size_t *ret_length,
+int ovi_source_read(struct ovi_source *source, void *buffer, size_t size, size_t *ret_length,
                     struct ovl2_error *err);
 
 /* Is the tar compressed? Then only its end tells whether it was intact. */

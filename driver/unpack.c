@@ -1,21 +1,18 @@
 #include "unpack.h"
 
-#include "audit.h"
 #include "cleanup.h"
 #include "dir.h"
 #include "fail.h"
 #include "owner.h"
 #include "settle.h"
-#include "source.h"
 #include "stamp.h"
 #include "sys.h"
+#include "tar.h"
 #include "tree.h"
 #include "whiteout.h"
 #include "writers.h"
 #include "xattr.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
@@ -34,15 +31,9 @@ struct reader {
 	const struct ovl2_apply_options *options;
 	struct ovl2_apply_counts counts;
 
-	/* The tar on its way: bytes, a look at their headers, entries, files. */
-	struct ovi_source *source;
-	struct ovi_audit audit;
-	struct archive *tar;
+	struct ovi_tar *tar;
 	struct ovi_writers *writers;
 	int has_open_files;
-
-	/* Not 0 when `err` says why the tar could not be read on. */
-	int input_result;
 
 	struct directory_time *times;
 	size_t time_count;
@@ -63,8 +54,7 @@ struct target {
 	const char *path; /* normalised, no leading slash, "" for the root */
 	int dir;          /* of its directory; borrowed from the place */
 	const char *name; /* its last component */
-	struct archive_entry *entry;
-	char type; /* the raw header's: '0', '5', ... */
+	const struct ovi_tar_entry *entry;
 	struct ovi_stamp attributes;
 };
 
@@ -75,37 +65,46 @@ static int fail_entry(struct reader *reader, const struct target *target, const 
 
 /* --------------------------------------------------------------- attributes -- */
 
-static int set_xattrs(struct reader *reader, const struct target *target)
+static int set_xattr(struct reader *reader, const struct target *target, const char *key,
+                     const void *value, size_t length)
 {
-	struct archive_entry *entry = target->entry;
 	struct ovi_xattr_path path;
-	const char *key;
-	const void *value;
-	size_t length;
 
-	if (archive_entry_xattr_reset(entry) == 0)
+	if (ovi_xattr_is_overlay(key))
+		return fail_entry(reader, target,
+		                  "it carries an attribute of overlayfs itself, which would "
+		                  "change what other layers show");
+	if (!ovi_xattr_is_content(key)) {
+		reader->counts.dropped_xattrs++;
 		return 0;
-
+	}
 	path = ovi_xattr_path(target->dir, target->name);
-	while (archive_entry_xattr_next(entry, &key, &value, &length) == ARCHIVE_OK) {
-		if (ovi_xattr_is_overlay(key))
-			return fail_entry(
-				reader, target,
-				"it carries an attribute of overlayfs itself, which would "
-				"change what other layers show");
-		if (!ovi_xattr_is_content(key)) {
-			reader->counts.dropped_xattrs++;
-			continue;
-		}
-		if (ovi_sys.lsetxattr(path.text, key, value, length, 0) < 0) {
-			if (errno != EOPNOTSUPP)
-				return ovi_fail_errno(reader->err, "set attribute '%s' of '%s'",
-				                      key, target->path);
-			reader->counts.dropped_xattrs++;
-		}
+	if (ovi_sys.lsetxattr(path.text, key, value, length, 0) < 0) {
+		if (errno != EOPNOTSUPP)
+			return ovi_fail_errno(reader->err, "set attribute '%s' of '%s'", key,
+			                      target->path);
+		reader->counts.dropped_xattrs++;
 	}
 
 	return 0;
+}
+
+static int set_xattrs(struct reader *reader, const struct target *target)
+{
+	const char *key;
+	const void *value;
+	size_t length;
+	int r;
+
+	if (!target->entry->has_xattrs)
+		return 0;
+	while ((r = ovi_tar_next_xattr(reader->tar, &key, &value, &length, reader->err)) > 0) {
+		r = set_xattr(reader, target, key, value, length);
+		if (r < 0)
+			return r;
+	}
+
+	return r;
 }
 
 /* Of what has no descriptor to do it by: links, devices, fifos. */
@@ -113,7 +112,7 @@ static int set_attributes(struct reader *reader, const struct target *target)
 {
 	const struct ovi_stamp *attributes = &target->attributes;
 	const struct timespec times[2] = { attributes->mtime, attributes->mtime };
-	int is_link = target->type == '2';
+	int is_link = target->entry->type == '2';
 	struct stat st;
 	int r;
 
@@ -135,28 +134,28 @@ static int set_attributes(struct reader *reader, const struct target *target)
 	return 0;
 }
 
+static int fail_owner(struct reader *reader, const struct target *target, const char *kind,
+                      int64_t id)
+{
+	return ovi_fail(reader->err, OVL2_E_CORRUPT, "tar entry '%s': its %s %lld is not %s",
+	                target->path, kind, (long long)id,
+	                id < 0 || id >= UINT32_MAX ? "one of Linux" : "in the id map");
+}
+
 static int read_attributes(struct reader *reader, struct target *target)
 {
-	struct archive_entry *entry = target->entry;
-	struct ovi_stamp *attributes = &target->attributes;
+	const struct ovi_tar_entry *entry = target->entry;
 	const struct ovl2_apply_options *options = reader->options;
-	int r;
+	struct ovi_stamp *attributes = &target->attributes;
 
-	r = ovi_owner_map(options->uid_map, options->uid_map_count, archive_entry_uid(entry),
-	                  &attributes->uid);
-	if (r == 0)
-		r = ovi_owner_map(options->gid_map, options->gid_map_count,
-		                  archive_entry_gid(entry), &attributes->gid);
-	if (r < 0)
-		return fail_entry(reader, target, ovi_owner_problem(r));
-	attributes->mode = archive_entry_mode(entry) & 07777;
-	attributes->mtime.tv_sec = archive_entry_mtime(entry);
-	attributes->mtime.tv_nsec = archive_entry_mtime_nsec(entry);
-	/* libarchive reads "-4.75" as -4 and .75; only such records have a fraction. */
-	if (attributes->mtime.tv_sec < 0 && attributes->mtime.tv_nsec > 0) {
-		attributes->mtime.tv_sec--;
-		attributes->mtime.tv_nsec = 1000000000 - attributes->mtime.tv_nsec;
-	}
+	if (ovi_owner_map(options->uid_map, options->uid_map_count, entry->uid, &attributes->uid) <
+	    0)
+		return fail_owner(reader, target, "uid", entry->uid);
+	if (ovi_owner_map(options->gid_map, options->gid_map_count, entry->gid, &attributes->gid) <
+	    0)
+		return fail_owner(reader, target, "gid", entry->gid);
+	attributes->mode = entry->mode;
+	attributes->mtime = entry->mtime;
 
 	return 0;
 }
@@ -210,46 +209,6 @@ static int set_directory_times(struct reader *reader)
 
 /* ------------------------------------------------------------------- content -- */
 
-/* The next bytes, looked at. 0 length at the end of the tar. */
-static int read_audited(struct reader *reader, const void **ret_bytes, size_t *ret_length)
-{
-	int r;
-
-	r = ovi_source_read(reader->source, ret_bytes, ret_length, reader->err);
-	if (r < 0)
-		return r;
-
-	return *ret_length ? ovi_audit_feed(&reader->audit, *ret_bytes, *ret_length, reader->err)
-	                   : ovi_audit_end(&reader->audit, reader->err);
-}
-
-static la_ssize_t read_block(struct archive *tar, void *data, const void **ret_bytes)
-{
-	struct reader *reader = data;
-	size_t length = 0;
-
-	reader->input_result = read_audited(reader, ret_bytes, &length);
-	if (reader->input_result < 0) {
-		archive_set_error(tar, EIO, "read");
-		return -1;
-	}
-
-	return (la_ssize_t)length;
-}
-
-/* What went wrong in libarchive: our read, or what it read. */
-static int fail_tar(struct reader *reader, const char *path)
-{
-	const char *reason = archive_error_string(reader->tar);
-
-	if (reader->input_result < 0)
-		return reader->input_result;
-
-	return ovi_fail(reader->err, OVL2_E_CORRUPT, "the tar is damaged%s%s%s: %s",
-	                *path ? " at '" : "", path, *path ? "'" : "",
-	                reason ? reason : "unknown reason");
-}
-
 static int report_progress(struct reader *reader)
 {
 	const struct ovl2_apply_options *options = reader->options;
@@ -267,30 +226,20 @@ static int put_content(struct reader *reader, const struct target *target, struc
 
 	piece->is_first = 1;
 	do {
-		la_int64_t offset = end;
-		int r;
+		int r = ovi_tar_read(reader->tar, piece, reader->err);
 
-		piece->length = 0;
-		r = archive_read_data_block(reader->tar, &piece->bytes, &piece->length, &offset);
-		if (r != ARCHIVE_OK && r != ARCHIVE_EOF)
-			return fail_tar(reader, target->path);
-		if (r == ARCHIVE_EOF) {
-			piece->length = 0;
-			offset = end;
-		}
-		if (offset < end || offset > piece->size ||
-		    (uint64_t)(piece->size - offset) < piece->length)
+		if (r < 0)
+			return r;
+		if (!piece->length)
+			piece->offset = end;
+		if (piece->offset < end || piece->offset > piece->size ||
+		    (uint64_t)(piece->size - piece->offset) < piece->length)
 			return fail_entry(reader, target, "its parts lie over each other");
-		piece->offset = offset;
-		end = offset + (off_t)piece->length;
-		piece->is_last = r == ARCHIVE_EOF || end == piece->size;
-		if (piece->length || piece->is_last) {
-			r = ovi_writers_put(reader->writers, piece, reader->err);
-			piece->is_first = 0;
-			piece->fd = piece->is_last ? -1 : piece->fd;
-		} else {
-			r = 0;
-		}
+		end = piece->offset + (off_t)piece->length;
+		piece->is_last = !piece->length || end == piece->size;
+		r = ovi_writers_put(reader->writers, piece, reader->err);
+		piece->is_first = 0;
+		piece->fd = piece->is_last ? -1 : piece->fd;
 		reader->counts.bytes += piece->length;
 		if (r == 0)
 			r = report_progress(reader);
@@ -363,7 +312,8 @@ static int make_file(struct reader *reader, const struct target *target)
 {
 	struct ovi_piece piece = {
 		.path = target->path,
-		.size = archive_entry_size(target->entry),
+		.size = target->entry->size,
+		.is_urgent = target->entry->is_fleeting || target->entry->has_xattrs,
 		.attributes = target->attributes,
 	};
 	int r;
@@ -378,20 +328,14 @@ static int make_file(struct reader *reader, const struct target *target)
 		ovi_close_fd(&piece.fd);
 
 	/* Only what was chowned before keeps its capabilities. */
-	if (r == 0 && archive_entry_xattr_reset(target->entry) > 0) {
-		r = ovi_writers_wait(reader->writers, reader->err);
-		if (r == 0)
-			r = set_xattrs(reader, target);
-	}
-
-	return r;
+	return r == 0 ? set_xattrs(reader, target) : r;
 }
 
 static int make_symlink(struct reader *reader, const struct target *target)
 {
-	const char *text = archive_entry_symlink(target->entry);
+	const char *text = target->entry->link;
 
-	if (!text || !*text || strlen(text) >= PATH_MAX)
+	if (!*text || strlen(text) >= PATH_MAX)
 		return fail_entry(reader, target, "the target of the link is empty or too long");
 	while (ovi_sys.symlinkat(text, target->dir, target->name) < 0) {
 		int r = make_room(reader, target, "create link");
@@ -405,16 +349,16 @@ static int make_symlink(struct reader *reader, const struct target *target)
 
 static int make_node(struct reader *reader, const struct target *target)
 {
-	mode_t type = archive_entry_filetype(target->entry);
+	mode_t type = target->entry->format;
 	dev_t device = 0;
 
-	if (type == AE_IFCHR || type == AE_IFBLK) {
-		device = archive_entry_rdev(target->entry);
+	if (type == S_IFCHR || type == S_IFBLK) {
+		device = target->entry->device;
 		/* What the kernel's dev_t holds: 12 and 20 bits. */
 		if (major(device) >= 1U << 12 || minor(device) >= 1U << 20)
 			return fail_entry(reader, target, "its device number is out of range");
 	}
-	if (type == AE_IFCHR && device == 0)
+	if (type == S_IFCHR && device == 0)
 		return fail_entry(reader, target,
 		                  "a character device 0:0 is overlayfs's own whiteout: a tar says "
 		                  "'.wh.NAME'");
@@ -523,7 +467,7 @@ static int put_hardlink(struct reader *reader, const struct target *target)
 	int r;
 
 	/* A link to itself would lose what is there. */
-	r = ovi_place_normalise(archive_entry_hardlink(target->entry), &path, reader->err);
+	r = ovi_place_normalise(target->entry->link, &path, reader->err);
 	if (r < 0)
 		return r;
 	if (strcmp(path.text, target->path) == 0)
@@ -535,30 +479,25 @@ static int put_hardlink(struct reader *reader, const struct target *target)
 
 static int put_node(struct reader *reader, const struct target *target)
 {
-	int r = target->type == '2' ? make_symlink(reader, target) : make_node(reader, target);
+	int r = target->entry->type == '2' ? make_symlink(reader, target)
+	                                   : make_node(reader, target);
 
 	return r < 0 ? r : set_attributes(reader, target);
 }
 
-/* By the raw header: libarchive takes a file with the target of a link for a link. */
 static int put_plain(struct reader *reader, const struct target *target)
 {
-	mode_t type = archive_entry_filetype(target->entry);
-	int is_link = archive_entry_hardlink(target->entry) != NULL;
-
-	if (is_link != (target->type == '1'))
-		return fail_entry(reader, target, "it is no hard link and has the target of one");
-	if (is_link)
+	if (target->entry->type == '1')
 		return put_hardlink(reader, target);
-	switch (type) {
-	case AE_IFDIR:
+	switch (target->entry->format) {
+	case S_IFDIR:
 		return put_directory(reader, target);
-	case AE_IFREG:
+	case S_IFREG:
 		return make_file(reader, target);
-	case AE_IFLNK:
-	case AE_IFCHR:
-	case AE_IFBLK:
-	case AE_IFIFO:
+	case S_IFLNK:
+	case S_IFCHR:
+	case S_IFBLK:
+	case S_IFIFO:
 		return put_node(reader, target);
 	default:
 		return fail_entry(reader, target, "it is of a type that a layer cannot hold");
@@ -581,7 +520,7 @@ static int put_whiteout(struct reader *reader, const struct target *target, cons
 {
 	struct stat st;
 
-	if (archive_entry_filetype(target->entry) == AE_IFDIR)
+	if (target->entry->format == S_IFDIR)
 		return fail_entry(reader, target, "a whiteout cannot be a directory");
 	reader->has_whiteouts = 1;
 	reader->counts.whiteouts++;
@@ -600,7 +539,7 @@ static int put_whiteout(struct reader *reader, const struct target *target, cons
 
 static int put_root(struct reader *reader, struct target *target)
 {
-	if (archive_entry_filetype(target->entry) != AE_IFDIR || target->type == '1')
+	if (target->entry->format != S_IFDIR || target->entry->type == '1')
 		return ovi_fail(reader->err, OVL2_E_CORRUPT,
 		                "tar entry './': the root of a layer can only be a directory");
 	target->dir = reader->place->root;
@@ -645,7 +584,7 @@ static size_t count_components(const char *path)
 static int check_limits(struct reader *reader, const struct target *target)
 {
 	const struct ovl2_apply_options *options = reader->options;
-	la_int64_t size = archive_entry_size(target->entry);
+	int64_t size = target->entry->size;
 
 	if (options->max_entries && reader->counts.entries > options->max_entries)
 		return ovi_fail(reader->err, OVL2_E_LIMIT,
@@ -666,20 +605,17 @@ static int check_limits(struct reader *reader, const struct target *target)
 	return 0;
 }
 
-static int put_entry(struct reader *reader, struct archive_entry *entry,
-                     const struct ovi_audit_entry *raw, struct ovi_strbuf *path)
+static int put_entry(struct reader *reader, const struct ovi_tar_entry *entry,
+                     struct ovi_strbuf *path)
 {
-	struct target target = { .entry = entry, .type = raw->type };
-	const char *name = archive_entry_pathname(entry);
+	struct target target = { .entry = entry };
 	int r;
 
-	if (!name)
-		return ovi_fail(reader->err, OVL2_E_CORRUPT, "a tar entry has no name");
-	r = ovi_place_normalise(name, path, reader->err);
+	r = ovi_place_normalise(entry->name, path, reader->err);
 	if (r < 0)
 		return r;
 	target.path = path->text;
-	if (raw->size && archive_entry_filetype(entry) != AE_IFREG)
+	if (entry->stored_bytes && entry->format != S_IFREG)
 		return fail_entry(reader, &target,
 		                  "it has content and the name or type of something else");
 	reader->counts.entries++;
@@ -694,85 +630,32 @@ static int put_entry(struct reader *reader, struct archive_entry *entry,
 
 /* --------------------------------------------------------------------- the tar -- */
 
-static int open_tar(struct reader *reader, int fd)
+static int extract(struct reader *reader, int fd)
 {
+	cleanup_strbuf struct ovi_strbuf path = { 0 };
+	struct ovi_tar_entry entry;
 	int r;
 
 	r = ovi_writers_create(&reader->writers, reader->err);
 	if (r == 0)
-		r = ovi_source_open(fd, &reader->source, reader->err);
+		r = ovi_tar_open(fd, reader->writers, &reader->tar, reader->err);
 	if (r < 0)
 		return r;
-	reader->tar = archive_read_new();
-	if (!reader->tar)
-		return ovi_fail_memory(reader->err);
-
-	/* By name, never "all": there are formats that read files of the host. */
-	if (archive_read_support_format_tar(reader->tar) != ARCHIVE_OK ||
-	    archive_read_support_format_empty(reader->tar) != ARCHIVE_OK ||
-	    archive_read_open(reader->tar, reader, NULL, read_block, NULL) != ARCHIVE_OK)
-		return fail_tar(reader, "");
-
-	return 0;
-}
-
-/*
- * The second empty block; the checksum of a compressed tar; and whoever writes into a
- * pipe has padding left to write, and is let finish in peace.
- */
-static int read_rest(struct reader *reader, int fd)
-{
-	const void *bytes;
-	size_t length = 1;
-	struct stat st;
-	int is_whole = ovi_source_is_compressed(reader->source);
-	int r = 0;
-
-	if (reader->audit.first != reader->audit.count)
-		return ovi_fail(reader->err, OVL2_E_CORRUPT,
-		                "the tar can be read in two ways: as ended, and as going on");
-	if (ovi_sys.fstatat(fd, "", &st, AT_EMPTY_PATH) == 0 && S_ISFIFO(st.st_mode))
-		is_whole = 1;
-	while (r == 0 && length && (is_whole || reader->audit.state != OVI_AUDIT_ENDED))
-		r = read_audited(reader, &bytes, &length);
-
-	return r;
-}
-
-static int extract(struct reader *reader, int fd)
-{
-	cleanup_strbuf struct ovi_strbuf path = { 0 };
-	struct archive_entry *entry;
-	int r;
-
-	r = open_tar(reader, fd);
-	while (r == 0) {
-		struct ovi_audit_entry raw;
-
-		r = archive_read_next_header(reader->tar, &entry);
-		if (r == ARCHIVE_EOF)
-			break;
-		if (r != ARCHIVE_OK && r != ARCHIVE_WARN)
-			return fail_tar(reader, path.text ? path.text : "");
-		r = ovi_audit_next(&reader->audit,
-		                   (uint64_t)archive_read_header_position(reader->tar), &raw,
-		                   reader->err);
-		if (r == 0)
-			r = put_entry(reader, entry, &raw, &path);
+	while ((r = ovi_tar_next(reader->tar, &entry, reader->err)) > 0) {
+		r = put_entry(reader, &entry, &path);
+		if (r < 0)
+			return r;
 	}
-	if (r < 0)
-		return r;
-	r = ovi_writers_wait(reader->writers, reader->err);
+	if (r == 0)
+		r = ovi_writers_wait(reader->writers, reader->err);
 
-	return r < 0 ? r : read_rest(reader, fd);
+	return r == 0 ? ovi_tar_finish(reader->tar, reader->err) : r;
 }
 
 static void release_reader(struct reader *reader)
 {
+	ovi_tar_close(reader->tar);
 	ovi_writers_release(reader->writers);
-	archive_read_free(reader->tar);
-	ovi_source_close(reader->source);
-	ovi_audit_release(&reader->audit);
 	for (size_t i = 0; i < reader->time_count; i++)
 		free(reader->times[i].path);
 	free(reader->times);

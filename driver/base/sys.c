@@ -61,6 +61,7 @@ struct ovi_sys ovi_sys = {
 	.openat = sys_openat,
 	.openat2 = sys_openat2,
 	.read = read,
+	.pread = pread,
 	.write = write,
 	.readlinkat = readlinkat,
 	.getdents = sys_getdents,

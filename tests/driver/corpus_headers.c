@@ -335,6 +335,21 @@ static void add_sparse_overlap(struct test_tar *tar)
 	           "datadata");
 }
 
+static void add_sparse_longer_than_content(struct test_tar *tar)
+{
+	add_sparse(tar, "00000010000 00000000010 ", "00000020000 ", "data");
+}
+
+static void add_sparse_shorter_than_content(struct test_tar *tar)
+{
+	add_sparse(tar, "00000010000 00000000002 ", "00000020000 ", "data");
+}
+
+static void add_sparse_odd_map(struct test_tar *tar)
+{
+	add_sparse(tar, "0000001x000 00000000004 ", "00000020000 ", "data");
+}
+
 static void add_sparse_beyond(struct test_tar *tar)
 {
 	add_sparse(tar, "00000010000 00000000004 ", "00000000010 ", "data");
@@ -629,6 +644,11 @@ const struct corpus_row corpus_header_rows[] = {
 	/* Sparse files. */
 	MADE("sparse file of GNU tar", APPLIED, "f sparse\n", add_good_sparse),
 	MADE("sparse file whose parts overlap", REFUSED, NULL, add_sparse_overlap),
+	MADE("sparse file whose map is longer than its content", REFUSED, NULL,
+	     add_sparse_longer_than_content),
+	MADE("sparse file whose map is shorter than its content", REFUSED, NULL,
+	     add_sparse_shorter_than_content),
+	MADE("sparse file whose map is no number", REFUSED, NULL, add_sparse_odd_map),
 	MADE("sparse file larger than it is", REFUSED, NULL, add_sparse_beyond),
 	MADE("sparse file of a gibibyte", APPLIED, "f sparse\n", add_sparse_huge),
 	{ "sparse file whose map is cut", CORPUS_REFUSED, NULL, .add = add_sparse_short_map,

@@ -185,7 +185,7 @@ static void owner_outside_of_the_map_is_refused(void **state)
 	test_tar_add(&tar, &stranger);
 	create_layer(store, "layer", NULL);
 	assert_fails(apply(store, "layer", &tar, &options, &err), OVL2_E_CORRUPT, &err);
-	assert_contains(err.message, "stranger");
+	assert_contains(err.message, "'stranger': its uid 1000 is not in the id map");
 	assert_untouched(store);
 }
 
@@ -307,27 +307,46 @@ static void umask_of_the_process_does_not_matter(void **state)
 }
 
 /* POSIX: the fraction counts with the sign, so -4.75 is a quarter after -5. */
+/* "-0.5" has no whole second to carry the sign. */
 static void time_before_1970_keeps_its_fraction(void **state)
 {
 	cleanup_store struct ovl2_store *store = open_store(*state);
 	cleanup_free char *home = store_path(*state);
-	cleanup_free char *path = test_path("%s/layer/diff/old", home);
-	const struct test_tar_entry entry = {
-		.name = "old",
-		.content = "x",
-		.pax = (const char *const[]){ "mtime=-4.75", NULL },
+	static const struct {
+		const char *record;
+		int64_t seconds;
+		long nanoseconds;
+	} times[] = {
+		{ "mtime=-4.75", -5, 250000000 },
+		{ "mtime=-0.5", -1, 500000000 },
+		{ "mtime=-7", -7, 0 },
+		{ "mtime=1.0000000019", 1, 1 },
 	};
 	struct ovl2_apply_options options = { 0 };
 	cleanup_tar struct test_tar tar = { 0 };
 	struct ovl2_error err = { 0 };
-	struct stat st;
 
 	create_layer(store, "layer", NULL);
-	test_tar_add(&tar, &entry);
+	for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
+		const char *const pax[] = { times[i].record, NULL };
+		const char *const rare[] = { times[i].record, "VENDOR.key=1", NULL };
+		const struct test_tar_entry usual = { .name = times[i].record, .pax = pax };
+		cleanup_free char *name = test_path("%s.unusual", times[i].record);
+		const struct test_tar_entry unusual = { .name = name, .pax = rare };
+
+		test_tar_add(&tar, &usual);
+		test_tar_add(&tar, &unusual);
+	}
 	assert_ok(apply(store, "layer", &tar, &options, &err), &err);
-	assert_int_equal(stat(path, &st), 0);
-	assert_int_equal(st.st_mtim.tv_sec, -5);
-	assert_int_equal(st.st_mtim.tv_nsec, 250000000);
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(times); i++) {
+		cleanup_free char *path = test_path("%s/layer/diff/%s%s", home, times[i / 2].record,
+		                                    i % 2 ? ".unusual" : "");
+		struct stat st;
+
+		assert_sys(stat(path, &st));
+		assert_int_equal(st.st_mtim.tv_sec, times[i / 2].seconds);
+		assert_int_equal(st.st_mtim.tv_nsec, times[i / 2].nanoseconds);
+	}
 }
 
 int main(int argc, char **argv)

@@ -19,22 +19,51 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 /* A compressed input may be far larger in the end. */
 #define MAX_BYTES (4 << 20)
 
+/* What is shown of one entry, as a number. */
+static uint64_t sum_of(const struct ovi_audit_entry *entry)
+{
+	uint64_t sum = entry->start * 31 + entry->size * 7 + (unsigned char)entry->type;
+
+	if (entry->is_unusual)
+		return sum;
+	for (const char *at = entry->name; *at; at++)
+		sum = sum * 31 + (unsigned char)*at;
+	for (const char *at = entry->link; *at; at++)
+		sum = sum * 31 + (unsigned char)*at;
+
+	return sum + entry->mode + entry->uid + entry->gid + (uint64_t)entry->mtime.tv_nsec;
+}
+
+/* All of the bytes; `sum` is of the entries shown before and then of these as well. */
+static int feed(struct ovi_audit *audit, const uint8_t *bytes, size_t length, uint64_t *sum)
+{
+	size_t taken = 0;
+	int r = 0;
+
+	for (size_t at = 0; at < length && audit->state != OVI_AUDIT_ENDED; at += taken) {
+		r = ovi_audit_feed(audit, bytes + at, length - at, &taken, NULL);
+		if (r < 0)
+			return r;
+		if (r > 0)
+			*sum = *sum * 31 + sum_of(&audit->entry);
+	}
+
+	return 0;
+}
+
 static int audit_in_pieces(const uint8_t *bytes, size_t length, size_t piece, uint64_t *ret_sum)
 {
 	struct ovi_audit audit = { 0 };
 	int r = 0;
 
+	*ret_sum = 0;
 	for (size_t at = 0; at < length && r == 0; at += piece) {
 		size_t size = length - at < piece ? length - at : piece;
 
-		r = ovi_audit_feed(&audit, bytes + at, size, NULL);
+		r = feed(&audit, bytes + at, size, ret_sum);
 	}
 	if (r == 0)
 		r = ovi_audit_end(&audit, NULL);
-	*ret_sum = 0;
-	for (size_t i = audit.first; i < audit.count; i++)
-		*ret_sum = *ret_sum * 31 + audit.queue[i].start + audit.queue[i].size +
-		           (unsigned char)audit.queue[i].type;
 	ovi_audit_release(&audit);
 
 	return r;
@@ -61,17 +90,17 @@ static void read_all(int fd)
 {
 	struct ovi_source *source = NULL;
 	struct ovi_audit audit = { 0 };
+	static uint8_t buffer[65536];
 	uint64_t total = 0;
+	uint64_t sum = 0;
 	size_t size = 1;
 	int r;
 
 	r = ovi_source_open(fd, &source, NULL);
 	while (r == 0 && size && total < MAX_BYTES) {
-		const void *at;
-
-		r = ovi_source_read(source, &at, &size, NULL);
+		r = ovi_source_read(source, buffer, sizeof(buffer), &size, NULL);
 		if (r == 0)
-			r = ovi_audit_feed(&audit, at, size, NULL);
+			r = feed(&audit, buffer, size, &sum);
 		total += size;
 	}
 	ovi_source_close(source);
