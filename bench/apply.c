@@ -150,14 +150,24 @@ static int before_peer(struct bench_case *c, struct ovl2_error *err)
 	return place_settle(c->place, err);
 }
 
-static int run_peer(struct bench_case *c, struct ovl2_error *err)
+static int unpack_with(const char *program, struct bench_case *c, struct ovl2_error *err)
 {
 	const char *const directory = PEER_PATH;
-	const char *const argv[] = { "tar", "-C", directory, "-xf", "-", NULL };
+	const char *const argv[] = { program, "-C", directory, "-xf", "-", NULL };
 	const struct state *state = c->state;
 	int r = tool_run(argv, (struct tool_files){ state->dataset->tar, -1 }, err);
 
 	return r < 0 ? r : place_settle(c->place, err);
+}
+
+static int run_peer(struct bench_case *c, struct ovl2_error *err)
+{
+	return unpack_with("tar", c, err);
+}
+
+static int run_bsdtar(struct bench_case *c, struct ovl2_error *err)
+{
+	return unpack_with("bsdtar", c, err);
 }
 
 static int after_peer(struct bench_case *c, struct ovl2_error *err)
@@ -207,4 +217,5 @@ const struct bench bench_apply = {
 	           after_floor },
 	.peer = { "GNU tar x, syncfs", before_peer, run_peer, after_peer },
 	.peer_program = "tar",
+	.more_peers = { { { "bsdtar x, syncfs", before_peer, run_bsdtar, after_peer }, "bsdtar" } },
 };

@@ -85,6 +85,17 @@ struct bench_variant {
 	const uint64_t *values;
 };
 
+/* Another known tool, measured in the same blocks. */
+struct bench_peer {
+	struct bench_arm arm;
+
+	/* What it needs, or NULL: where that is missing the peer is left out. */
+	const char *program;
+};
+
+/* As many as that beside the peer. */
+#define BENCH_MORE_PEERS 2
+
 struct bench {
 	/* Key in the JSON output; never renamed. */
 	const char *id;
@@ -127,6 +138,9 @@ struct bench {
 
 	/* The program that the peer needs, or NULL. */
 	const char *peer_program;
+
+	/* Without `run` where there are none. */
+	struct bench_peer more_peers[BENCH_MORE_PEERS];
 };
 
 /* All benchmarks in reporting order, NULL at the end. */

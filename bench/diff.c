@@ -216,10 +216,10 @@ static int run_diff_pipe(struct bench_case *c, struct ovl2_error *err)
 }
 
 /* With /dev/null as its output GNU tar does not read the files. */
-static int run_tar(struct bench_case *c, struct ovl2_error *err)
+static int pack_with(const char *program, struct bench_case *c, struct ovl2_error *err)
 {
 	const struct state *state = c->state;
-	const char *const argv[] = { "tar", "-C", state->dataset->upper, "-cf", "-", ".", NULL };
+	const char *const argv[] = { program, "-C", state->dataset->upper, "-cf", "-", ".", NULL };
 	cleanup_fd int input = -1;
 	cleanup_fd int output = -1;
 	uint64_t bytes;
@@ -243,6 +243,16 @@ static int run_tar(struct bench_case *c, struct ovl2_error *err)
 	return drained < 0 ? drained : r;
 }
 
+static int run_tar(struct bench_case *c, struct ovl2_error *err)
+{
+	return pack_with("tar", c, err);
+}
+
+static int run_bsdtar(struct bench_case *c, struct ovl2_error *err)
+{
+	return pack_with("bsdtar", c, err);
+}
+
 static int empty_file(struct bench_case *c, struct ovl2_error *err)
 {
 	const struct state *state = c->state;
@@ -260,10 +270,10 @@ static int run_diff_file(struct bench_case *c, struct ovl2_error *err)
 	return ovl2_layer_diff(c->place->store, state->dataset->id, NULL, state->file, err);
 }
 
-static int run_tar_file(struct bench_case *c, struct ovl2_error *err)
+static int pack_into_file_with(const char *program, struct bench_case *c, struct ovl2_error *err)
 {
 	const struct state *state = c->state;
-	const char *const argv[] = { "tar", "-C", state->dataset->upper, "-cf", "-", ".", NULL };
+	const char *const argv[] = { program, "-C", state->dataset->upper, "-cf", "-", ".", NULL };
 	int report = -1;
 	pid_t pid = -1;
 	int r;
@@ -271,6 +281,16 @@ static int run_tar_file(struct bench_case *c, struct ovl2_error *err)
 	r = tool_start(argv, (struct tool_files){ -1, state->file }, &pid, &report, err);
 
 	return r < 0 ? r : tool_wait(argv[0], pid, report, err);
+}
+
+static int run_tar_file(struct bench_case *c, struct ovl2_error *err)
+{
+	return pack_into_file_with("tar", c, err);
+}
+
+static int run_bsdtar_file(struct bench_case *c, struct ovl2_error *err)
+{
+	return pack_into_file_with("bsdtar", c, err);
 }
 
 /* As much written as the files hold, in pieces of the size that they were read in. */
@@ -362,6 +382,7 @@ const struct bench bench_diff = {
 	.floor = { "open, fstat, fgetxattr, read, close", NULL, run_read, NULL },
 	.peer = { "GNU tar c, through a pipe", NULL, run_tar, NULL },
 	.peer_program = "tar",
+	.more_peers = { { { "bsdtar c, through a pipe", NULL, run_bsdtar, NULL }, "bsdtar" } },
 };
 
 const struct bench bench_diff_pipe = {
@@ -392,6 +413,7 @@ const struct bench bench_diff_file = {
 	.floor = { "open, fstat, fgetxattr, read, close; write", empty_file, run_read_write, NULL },
 	.peer = { "GNU tar c", empty_file, run_tar_file, NULL },
 	.peer_program = "tar",
+	.more_peers = { { { "bsdtar c", empty_file, run_bsdtar_file, NULL }, "bsdtar" } },
 };
 
 const struct bench bench_changes = {

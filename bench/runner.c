@@ -16,7 +16,8 @@
 
 #define WARM_UP_COUNT 2
 
-enum { ARM_OURS, ARM_FLOOR, ARM_PEER, ARM_COUNT };
+/* Ours, the floor, the peer and more of those. */
+#define MAX_ARMS (3 + BENCH_MORE_PEERS)
 
 struct run {
 	const struct runner_options *options;
@@ -32,7 +33,10 @@ struct run {
 struct measurement {
 	const struct bench *bench;
 	struct bench_case *c;
-	const struct bench_arm *arms[ARM_COUNT];
+
+	/* What is measured, and where its samples go. */
+	const struct bench_arm *arms[MAX_ARMS];
+	struct runner_series *series[MAX_ARMS];
 	size_t arm_count;
 	size_t batch;
 };
@@ -190,15 +194,17 @@ static size_t count_rounds(const struct run *run, const struct bench *bench)
 	}
 }
 
-static int take_rounds(struct run *run, const struct measurement *m, struct runner_series **series,
-                       size_t rounds, struct ovl2_error *err)
+static int take_rounds(struct run *run, const struct measurement *m, size_t rounds,
+                       struct ovl2_error *err)
 {
-	size_t order[ARM_COUNT] = { ARM_OURS, ARM_FLOOR, ARM_PEER };
+	size_t order[MAX_ARMS];
 
+	for (size_t i = 0; i < m->arm_count; i++)
+		order[i] = i;
 	for (size_t round = 0; round < rounds; round++) {
 		stats_shuffle(order, m->arm_count, &run->random);
 		for (size_t i = 0; i < m->arm_count; i++) {
-			double *value = &series[order[i]]->values_ns[round];
+			double *value = &m->series[order[i]]->values_ns[round];
 			int r = take_sample(run, m, order[i], value, err);
 
 			if (r != 0)
@@ -209,19 +215,17 @@ static int take_rounds(struct run *run, const struct measurement *m, struct runn
 	return 0;
 }
 
-static int summarise(struct runner_result *result, struct ovl2_error *err)
+static int summarise(const struct measurement *m, struct runner_result *result,
+                     struct ovl2_error *err)
 {
-	struct runner_series *all[ARM_COUNT] = { &result->ours, &result->floor, &result->peer };
 	cleanup_free double *scratch = calloc(result->rounds, sizeof(*scratch));
 
 	if (!scratch)
 		return ovi_fail_memory(err);
 
-	for (size_t i = 0; i < ARM_COUNT; i++) {
-		if (!all[i]->title)
-			continue;
-		memcpy(scratch, all[i]->values_ns, result->rounds * sizeof(*scratch));
-		stats_summarise(scratch, result->rounds, &all[i]->summary);
+	for (size_t i = 0; i < m->arm_count; i++) {
+		memcpy(scratch, m->series[i]->values_ns, result->rounds * sizeof(*scratch));
+		stats_summarise(scratch, result->rounds, &m->series[i]->summary);
 	}
 	for (size_t i = 0; i < result->rounds; i++)
 		scratch[i] = result->ours.values_ns[i] / result->floor.values_ns[i];
@@ -233,26 +237,25 @@ static int summarise(struct runner_result *result, struct ovl2_error *err)
 static int measure(struct run *run, struct measurement *m, struct runner_result *result,
                    struct ovl2_error *err)
 {
-	struct runner_series *all[ARM_COUNT] = { &result->ours, &result->floor, &result->peer };
 	int r;
 
 	result->rounds = count_rounds(run, m->bench);
 	for (size_t i = 0; i < m->arm_count; i++) {
-		all[i]->values_ns = calloc(result->rounds, sizeof(double));
-		if (!all[i]->values_ns)
+		m->series[i]->values_ns = calloc(result->rounds, sizeof(double));
+		if (!m->series[i]->values_ns)
 			return ovi_fail_memory(err);
-		all[i]->title = m->arms[i]->title;
+		m->series[i]->title = m->arms[i]->title;
 	}
 
 	r = warm_up(run, m, err);
 	m->c->ours_latency.count = 0;
 	m->c->floor_latency.count = 0;
 	if (r == 0)
-		r = take_rounds(run, m, all, result->rounds, err);
+		r = take_rounds(run, m, result->rounds, err);
 	if (r != 0)
 		return r;
 
-	return summarise(result, err);
+	return summarise(m, result, err);
 }
 
 static void release_series(struct runner_series *series)
@@ -266,6 +269,8 @@ static void drop_samples(struct runner_result *result)
 	release_series(&result->ours);
 	release_series(&result->floor);
 	release_series(&result->peer);
+	for (size_t i = 0; i < BENCH_MORE_PEERS; i++)
+		release_series(&result->more_peers[i]);
 	result->rounds = 0;
 }
 
@@ -277,20 +282,39 @@ static int skip(struct runner_result *result, const char *reason, struct ovl2_er
 	return result->skipped ? 0 : ovi_fail_memory(err);
 }
 
+static void add_arm(struct measurement *m, const struct bench_arm *arm, const char *program,
+                    struct runner_series *series)
+{
+	if (!arm->run || (program && !tool_has(program)))
+		return;
+	m->arms[m->arm_count] = arm;
+	m->series[m->arm_count] = series;
+	m->arm_count++;
+}
+
+static void choose_arms(struct measurement *m, struct runner_result *result)
+{
+	const struct bench *bench = m->bench;
+
+	add_arm(m, &bench->ours, NULL, &result->ours);
+	add_arm(m, &bench->floor, NULL, &result->floor);
+	add_arm(m, &bench->peer, bench->peer_program, &result->peer);
+	for (size_t i = 0; i < BENCH_MORE_PEERS; i++)
+		add_arm(m, &bench->more_peers[i].arm, bench->more_peers[i].program,
+		        &result->more_peers[i]);
+}
+
 /* Setup, samples, teardown. 1 when the run was stopped meanwhile. */
 static int do_case(struct run *run, struct bench_case *c, struct runner_result *result,
                    struct ovl2_error *err)
 {
 	const struct bench *bench = result->bench;
-	struct measurement m = { .bench = bench, .c = c, .arms = { &bench->ours, &bench->floor } };
+	struct measurement m = { .bench = bench, .c = c };
 	struct ovl2_error end = { 0 };
 	int ended;
 	int r;
 
-	m.arm_count = 2;
-	if (bench->peer.run && (!bench->peer_program || tool_has(bench->peer_program)))
-		m.arms[m.arm_count++] = &bench->peer;
-
+	choose_arms(&m, result);
 	r = call_hook(bench->setup, c, err);
 	if (r == 0 && !*c->skipped)
 		r = measure(run, &m, result, err);

@@ -4,7 +4,7 @@
  * Does the work of a benchmark's cases and times it; the only code of the project
  * that reads a clock for a measurement.
  *
- * A round is a block of one sample of ours, one of the floor and one of the peer,
+ * A round is a block of one sample of ours, one of the floor and one of each peer,
  * in an order that is drawn anew for each round: what drifts while a case runs
  * meets all of them alike. What is compared is the ratio within each block.
  */
@@ -33,6 +33,7 @@ struct runner_result {
 	struct runner_series ours;
 	struct runner_series floor;
 	struct runner_series peer;
+	struct runner_series more_peers[BENCH_MORE_PEERS];
 	struct stats_summary ratio;
 
 	/* As in struct bench_case. */

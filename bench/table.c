@@ -22,7 +22,9 @@ enum {
 	COLUMN_P99,
 	COLUMN_P999,
 	COLUMN_PEER,
-	COLUMN_BYTES_RATE,
+	COLUMN_MORE_PEERS,
+	COLUMN_AFTER_PEERS = COLUMN_MORE_PEERS + BENCH_MORE_PEERS,
+	COLUMN_BYTES_RATE = COLUMN_AFTER_PEERS,
 	COLUMN_FILES_RATE,
 	COLUMN_DATA,
 	COLUMN_COUNT
@@ -38,6 +40,8 @@ static const struct column columns[COLUMN_COUNT] = {
 	[COLUMN_P99] = { "P99", SCOLS_FL_RIGHT },
 	[COLUMN_P999] = { "P99.9", SCOLS_FL_RIGHT },
 	[COLUMN_PEER] = { "PEER", SCOLS_FL_RIGHT },
+	[COLUMN_MORE_PEERS] = { "PEER 2", SCOLS_FL_RIGHT },
+	[COLUMN_MORE_PEERS + 1] = { "PEER 3", SCOLS_FL_RIGHT },
 	[COLUMN_BYTES_RATE] = { "MB/S", SCOLS_FL_RIGHT },
 	[COLUMN_FILES_RATE] = { "FILES/S", SCOLS_FL_RIGHT },
 	[COLUMN_DATA] = { "DATA BYTES", SCOLS_FL_RIGHT },
@@ -131,6 +135,8 @@ static int set_figures(struct libscols_line *line, const struct layout *layout,
 	r |= set_time(line, layout, COLUMN_OURS, &result->ours);
 	r |= set_time(line, layout, COLUMN_FLOOR, &result->floor);
 	r |= set_time(line, layout, COLUMN_PEER, &result->peer);
+	for (int i = 0; i < BENCH_MORE_PEERS; i++)
+		r |= set_time(line, layout, COLUMN_MORE_PEERS + i, &result->more_peers[i]);
 	snprintf(text, sizeof(text), "%.2f [%.2f, %.2f]", result->ratio.median, result->ratio.low,
 	         result->ratio.high);
 	r |= set(line, layout, COLUMN_RATIO, text);
@@ -180,6 +186,8 @@ static int is_wanted(int column, const struct record *record, const struct bench
 			continue;
 		if ((column >= COLUMN_P50 && column <= COLUMN_P999 && result->ours.latency.count) ||
 		    (column == COLUMN_PEER && result->peer.title) ||
+		    (column >= COLUMN_MORE_PEERS && column < COLUMN_AFTER_PEERS &&
+		     result->more_peers[column - COLUMN_MORE_PEERS].title) ||
 		    (column == COLUMN_BYTES_RATE && result->bytes) ||
 		    (column == COLUMN_FILES_RATE && result->files) ||
 		    (column == COLUMN_DATA && result->data_bytes))
@@ -214,6 +222,9 @@ static void print_titles(const struct runner_result *result, FILE *out)
 	fprintf(out, "  ours:  %s\n  floor: %s\n", result->ours.title, result->floor.title);
 	if (result->peer.title)
 		fprintf(out, "  peer:  %s\n", result->peer.title);
+	for (int i = 0; i < BENCH_MORE_PEERS; i++)
+		if (result->more_peers[i].title)
+			fprintf(out, "  peer %d: %s\n", i + 2, result->more_peers[i].title);
 }
 
 static const struct runner_result *find_measured(const struct record *record,

@@ -13,7 +13,7 @@ OVL2_RUN_PACKAGES="e2fsprogs xfsprogs gnuplot-nox"
 
 # To build and run the tests and the linters besides.
 OVL2_TEST_PACKAGES="libcmocka-dev g++ clang libclang-rt-14-dev clang-format clang-tidy shellcheck
-	btrfs-progs cmark-gfm libxml2-utils python3-prometheus-client qemu-system-common qemu-system-x86 busybox-static xz-utils"
+	btrfs-progs cmark-gfm libarchive-tools libxml2-utils python3-prometheus-client qemu-system-common qemu-system-x86 busybox-static xz-utils"
 
 # ovl2_install PACKAGE...
 #

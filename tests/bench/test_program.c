@@ -46,13 +46,21 @@ static const struct field benchmark_fields[] = {
 };
 
 static const struct field result_fields[] = {
-	{ "benchmark", JSON_STRING, 0 },   { "variant", JSON_STRING, 0 },
-	{ "value", JSON_INTEGER, 1 },      { "rounds", JSON_INTEGER, 0 },
-	{ "ours", JSON_OBJECT, 1 },        { "floor", JSON_OBJECT, 1 },
-	{ "peer", JSON_OBJECT, 1 },        { "ratio", JSON_OBJECT, 1 },
-	{ "bytes", JSON_INTEGER, 1 },      { "files", JSON_INTEGER, 1 },
-	{ "data_bytes", JSON_INTEGER, 1 }, { "data_limit_bytes", JSON_INTEGER, 1 },
-	{ "skipped", JSON_STRING, 1 },     { 0 },
+	{ "benchmark", JSON_STRING, 0 },
+	{ "variant", JSON_STRING, 0 },
+	{ "value", JSON_INTEGER, 1 },
+	{ "rounds", JSON_INTEGER, 0 },
+	{ "ours", JSON_OBJECT, 1 },
+	{ "floor", JSON_OBJECT, 1 },
+	{ "peer", JSON_OBJECT, 1 },
+	{ "more_peers", JSON_ARRAY, 0 },
+	{ "ratio", JSON_OBJECT, 1 },
+	{ "bytes", JSON_INTEGER, 1 },
+	{ "files", JSON_INTEGER, 1 },
+	{ "data_bytes", JSON_INTEGER, 1 },
+	{ "data_limit_bytes", JSON_INTEGER, 1 },
+	{ "skipped", JSON_STRING, 1 },
+	{ 0 },
 };
 
 static const struct field series_fields[] = {
@@ -101,6 +109,8 @@ static void check_result(const json_t *result)
 {
 	json_int_t rounds = json_integer_value(json_object_get(result, "rounds"));
 	const json_t *peer = json_object_get(result, "peer");
+	const json_t *each;
+	size_t i;
 
 	check_fields(result, result_fields);
 	if (!json_is_null(json_object_get(result, "skipped"))) {
@@ -117,6 +127,8 @@ static void check_result(const json_t *result)
 	check_fields(json_object_get(result, "ratio"), ratio_fields);
 	if (!json_is_null(peer))
 		check_series(peer, rounds);
+	json_array_foreach(json_object_get(result, "more_peers"), i, each)
+		check_series(each, rounds);
 }
 
 static json_t *parse_document(const char *text)
