@@ -247,8 +247,12 @@ static int fail_context(struct ovl2_error *err, int fs, const char *action, cons
 	reason[length] = '\0';
 	reason[strcspn(reason, "\n")] = '\0';
 
-	/* How a kernel says that it knows this parameter not at all, or not so. */
-	if (strstr(reason, "Unknown parameter") || strstr(reason, "Bad value"))
+	/*
+	 * How a kernel says that it knows this parameter not at all, or not so; or, before
+	 * Linux 6.5, that it takes no more than mount(2) does.
+	 */
+	if (strstr(reason, "Unknown parameter") || strstr(reason, "Bad value") ||
+	    strstr(reason, "options too large"))
 		errno = EOPNOTSUPP;
 
 	return ovi_fail_errno(err, "%s '%s' (%s)", action, operand, reason + 2);
@@ -450,12 +454,13 @@ static int mount_data(const struct ovi_overlay *overlay, const char *data, const
 	if (!overlay->upper)
 		return 0;
 
-	root = ovi_sys.openat(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+	/* Through a link, as mount(2) went. */
+	root = ovi_sys.openat(AT_FDCWD, path, O_PATH | O_DIRECTORY, 0);
 	r = root < 0 ? ovi_fail_errno(err, "open '%s/%s'", overlay->home_path, target)
 	             : check_writable(overlay, root, err);
 	if (r < 0) {
 		ovi_close_fd(&root);
-		ovi_sys.umount2(path, UMOUNT_NOFOLLOW);
+		ovi_sys.umount2(path, 0);
 	}
 
 	return r;

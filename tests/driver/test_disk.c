@@ -456,8 +456,8 @@ static void check_event_row(void **state)
 
 	for (size_t at = 1; at <= calls; at += stride)
 		check_event_at(&sweep, row->event, at);
-	/* A sweep in which nothing ever fails is none. */
-	assert_true(sweep.failed > 0);
+	/* A sweep in which nothing ever fails is none; but an unmount need not write. */
+	assert_true(sweep.failed > 0 || row->operation->needs_mount);
 	finish(&sweep, row->title);
 }
 

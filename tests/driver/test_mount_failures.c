@@ -225,8 +225,22 @@ static const struct row rows[] = {
 	  "put the store on a filesystem that is not an overlay" },
 };
 
+/*
+ * Before Linux 6.5 overlayfs parsed its options itself, and did not tell a name that it
+ * did not know from a value.
+ */
+static int has_old_words(const struct row *row, const struct ovl2_error *err)
+{
+	return (strstr(row->words, "Unknown parameter") || strstr(row->words, "Bad value")) &&
+	       strstr(err->message, "unrecognized mount option") &&
+	       strstr(err->message, "this kernel does not know it");
+}
+
 static int has_words(const struct row *row, const struct ovl2_error *err)
 {
+	if (has_old_words(row, err))
+		return 1;
+
 	return strstr(err->message, row->words) && strstr(err->message, row->cure);
 }
 

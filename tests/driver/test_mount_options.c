@@ -225,9 +225,11 @@ static void lower_501_is_refused_before_anything_is_done(void **state)
 	             &err);
 	assert_int_equal(test_count_mounts_below(home), 0);
 
-	/* As an upper it is no lower. */
-	free(mount_layer(store, "top"));
-	unmount_layer(store, "top");
+	/* As an upper it is no lower. Linux takes 500 of them since 6.7. */
+	if (ovl2_layer_mount(store, "top", NULL, NULL, &err) == 0)
+		unmount_layer(store, "top");
+	else
+		assert_fails(err.code, OVL2_E_UNSUPPORTED, &err);
 }
 
 /* ----------------------------------------------------------- second mounts -- */
