@@ -1,26 +1,18 @@
 #include "environment.h"
 
 #include "cleanup.h"
+#include "mounts.h"
+#include "strbuf.h"
 #include "sys.h"
 
-#include <archive.h>
 #include <dirent.h>
 #include <fcntl.h>
-#include <libmount.h>
-#include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 #include <time.h>
 
 #define OVERLAY_PARAMETERS "/sys/module/overlay/parameters"
-
-#define cleanup_table __attribute__((cleanup(unref_table)))
-
-static void unref_table(struct libmnt_table **table)
-{
-	mnt_unref_table(*table);
-}
 
 void environment_time(char ret_text[32])
 {
@@ -93,19 +85,6 @@ static json_t *read_overlay_parameters(void)
 	return parameters;
 }
 
-static json_t *list_libraries(void)
-{
-	const char *mount = NULL;
-	const char *archive = strchr(archive_version_string(), ' ');
-
-	mnt_get_library_version(&mount);
-
-	return json_pack("{s:o, s:o, s:s, s:o}", "libarchive",
-	                 text_or_null(archive ? archive + 1 : NULL), "libmount",
-	                 text_or_null(mount), "jansson", jansson_version_str(), "libcrypto",
-	                 text_or_null(OpenSSL_version(OPENSSL_VERSION_STRING)));
-}
-
 static json_t *read_load(void)
 {
 	double load;
@@ -129,47 +108,56 @@ json_t *environment_host(void)
 	                 "cpu_count", (json_int_t)sysconf(_SC_NPROCESSORS_ONLN), "memory_bytes",
 	                 (json_int_t)(sysconf(_SC_PHYS_PAGES) * page), "load_average", read_load(),
 	                 "page_bytes", (json_int_t)page, "overlay_parameters",
-	                 read_overlay_parameters(), "libraries", list_libraries());
+	                 read_overlay_parameters(), "libraries", environment_libraries());
 }
 
-/* The mount that `dir` is on, by the number the kernel gives it, not by its path. */
-static struct libmnt_fs *find_mount(struct libmnt_table *table, int dir)
+/*
+ * The mount that `dir` is on: by the number the kernel gives it, not by its path. By its
+ * device where statx(2) has no number: before Linux 5.8, and under an emulator.
+ */
+static const struct mounts_entry *find_mount(const struct mounts *mounts, int dir)
 {
-	struct libmnt_iter *each = mnt_new_iter(MNT_ITER_FORWARD);
-	struct libmnt_fs *found = NULL;
-	struct libmnt_fs *fs;
+	const struct mounts_entry *entry = NULL;
 	struct statx st;
 
-	if (each && ovi_sys.statx(dir, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) == 0 &&
-	    (st.stx_mask & STATX_MNT_ID))
-		while (!found && mnt_table_next_fs(table, each, &fs) == 0)
-			if ((uint64_t)mnt_fs_get_id(fs) == st.stx_mnt_id)
-				found = fs;
-	mnt_free_iter(each);
+	if (ovi_sys.statx(dir, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) < 0)
+		return NULL;
+	if (st.stx_mask & STATX_MNT_ID)
+		entry = mounts_find_id(mounts, (int)st.stx_mnt_id);
 
-	return found;
+	return entry ? entry
+	             : mounts_find_device(mounts, makedev(st.stx_dev_major, st.stx_dev_minor));
+}
+
+/* Of mount and filesystem, as mount(8) shows them: which "rw" counts is the mount's. */
+static json_t *join_options(const struct mounts_entry *entry)
+{
+	cleanup_strbuf struct ovi_strbuf options = { 0 };
+	const char *super = entry->super_options;
+
+	if (strncmp(super, "rw", 2) == 0 || strncmp(super, "ro", 2) == 0)
+		super += super[2] == ',' ? 3 : 2;
+	ovi_strbuf_addf(&options, "%s%s%s", entry->options, *super ? "," : "", super);
+
+	return text_or_null(options.text);
 }
 
 json_t *environment_target(int dir, const char *path)
 {
-	cleanup_table struct libmnt_table *table = NULL;
-	struct libmnt_fs *fs = NULL;
+	cleanup_mounts struct mounts mounts = { 0 };
+	const struct mounts_entry *entry = NULL;
 	char device[32] = "";
 
-	table = mnt_new_table_from_file("/proc/self/mountinfo");
-	if (table)
-		fs = find_mount(table, dir);
-	if (!fs && table)
-		/* Linux before 5.8 does not number them for statx(2). */
-		fs = mnt_table_find_mountpoint(table, path, MNT_ITER_BACKWARD);
-	if (fs)
-		snprintf(device, sizeof(device), "%u:%u", major(mnt_fs_get_devno(fs)),
-		         minor(mnt_fs_get_devno(fs)));
+	if (mounts_read(&mounts) == 0)
+		entry = find_mount(&mounts, dir);
+	if (entry)
+		snprintf(device, sizeof(device), "%u:%u", major(entry->device),
+		         minor(entry->device));
 
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "path", text_or_null(path), "filesystem",
-	                 text_or_null(fs ? mnt_fs_get_fstype(fs) : NULL), "mount_point",
-	                 text_or_null(fs ? mnt_fs_get_target(fs) : NULL), "mount_options",
-	                 text_or_null(fs ? mnt_fs_get_options(fs) : NULL), "device",
-	                 text_or_null(fs ? device : NULL), "source",
-	                 text_or_null(fs ? mnt_fs_get_source(fs) : NULL));
+	                 text_or_null(entry ? entry->type : NULL), "mount_point",
+	                 text_or_null(entry ? entry->target : NULL), "mount_options",
+	                 entry ? join_options(entry) : json_null(), "device",
+	                 text_or_null(entry ? device : NULL), "source",
+	                 text_or_null(entry ? entry->source : NULL));
 }

@@ -4,12 +4,12 @@
 #include "dir.h"
 #include "kernel_log.h"
 #include "modules.h"
+#include "mounts.h"
 #include "probe.h"
 #include "sandbox.h"
 #include "sys.h"
 
 #include <fcntl.h>
-#include <libmount.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -216,41 +216,35 @@ static int has_default(const char *name, const char *value)
 	       (letter == 'N' && strcmp(value, "off") == 0);
 }
 
-static int table_has(struct libmnt_table *table, const char *path, const char *name,
-                     const char *value)
+static int is_shown(const struct mounts *mounts, const char *path, const char *name,
+                    const char *value)
 {
-	struct libmnt_fs *fs = mnt_table_find_target(table, path, MNT_ITER_BACKWARD);
+	const struct mounts_entry *entry = mounts_find_target(mounts, path);
 	size_t length = 0;
-	char *shown = NULL;
+	const char *shown = entry ? mounts_option(entry->super_options, name, &length) : NULL;
 
-	if (!fs || mnt_optstr_get_option(mnt_fs_get_fs_options(fs), name, &shown, &length) != 0)
+	if (!shown)
 		return has_default(name, value);
-	if (!*value)
-		return 1;
 
-	return shown && length == strlen(value) && strncmp(shown, value, length) == 0;
+	return !*value || (length == strlen(value) && strncmp(shown, value, length) == 0);
 }
 
 int trial_has_option(struct trial *t, const char *name, const char *value)
 {
-	struct libmnt_table *table;
+	cleanup_mounts struct mounts mounts = { 0 };
 	char path[PATH_MAX + 8];
-	int has = 0;
 
 	if (!t->is_attached) {
 		trial_unknown(t, PROBE_REASON_NOPERM, "no mounts of its own for this process");
 		return 0;
 	}
-
-	snprintf(path, sizeof(path), "%s/merged", t->scratch.path);
-	table = mnt_new_table_from_file("/proc/self/mountinfo");
-	if (table)
-		has = table_has(table, path, name, value);
-	else
+	if (mounts_read(&mounts) < 0) {
 		trial_failed(t, "read /proc/self/mountinfo");
-	mnt_unref_table(table);
+		return 0;
+	}
+	snprintf(path, sizeof(path), "%s/merged", t->scratch.path);
 
-	return has;
+	return is_shown(&mounts, path, name, value);
 }
 
 /* ------------------------------------------------------------------- files -- */

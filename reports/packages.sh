@@ -12,8 +12,27 @@ OVL2_BUILD_PACKAGES="cmake ninja-build pkg-config gcc libc6-dev
 OVL2_RUN_PACKAGES="e2fsprogs xfsprogs gnuplot-nox"
 
 # To build and run the tests and the linters besides.
-OVL2_TEST_PACKAGES="libcmocka-dev g++ clang libclang-rt-14-dev clang-format clang-tidy shellcheck
-	btrfs-progs cmark-gfm libarchive-tools libxml2-utils python3-prometheus-client qemu-system-common qemu-system-x86 busybox-static xz-utils"
+OVL2_TEST_PACKAGES="
+	btrfs-progs
+	busybox-static
+	clang
+	clang-format
+	clang-tidy
+	cmark-gfm
+	g++
+	gcc-aarch64-linux-gnu
+	libarchive-tools
+	libc6-dev-arm64-cross
+	libclang-rt-14-dev
+	libcmocka-dev
+	libxml2-utils
+	python3-prometheus-client
+	qemu-system-common
+	qemu-system-x86
+	qemu-user
+	shellcheck
+	xz-utils
+"
 
 # ovl2_install PACKAGE...
 #
