@@ -121,7 +121,25 @@ static int open_locked_directory(struct ovl2_store *store, const char *id, int *
 	}
 }
 
-static int open_layer(struct ovl2_store *store, const char *id, int locked,
+enum way { PLAIN, ONCE, LOCKED };
+
+static int read_layer(struct ovi_layer *layer, enum way way, struct ovl2_error *err)
+{
+	int r;
+
+	if (way == ONCE)
+		return read_files(layer, err);
+	r = ovi_memo_recall(layer, err);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = read_files(layer, err);
+	if (r == 0)
+		ovi_memo_keep(layer);
+
+	return r;
+}
+
+static int open_layer(struct ovl2_store *store, const char *id, enum way way,
                       struct ovi_layer *ret_layer, struct ovl2_error *err)
 {
 	cleanup_layer struct ovi_layer layer = { .store = store, .dir = -1 };
@@ -132,15 +150,10 @@ static int open_layer(struct ovl2_store *store, const char *id, int locked,
 		return r;
 	snprintf(layer.id, sizeof(layer.id), "%s", id);
 
-	r = locked ? open_locked_directory(store, id, &layer.dir, err)
-	           : open_directory(store, id, &layer.dir, err);
+	r = way == LOCKED ? open_locked_directory(store, id, &layer.dir, err)
+	                  : open_directory(store, id, &layer.dir, err);
 	if (r == 0)
-		r = ovi_memo_recall(&layer, err);
-	if (r == 0) {
-		r = read_files(&layer, err);
-		if (r == 0)
-			ovi_memo_keep(&layer);
-	}
+		r = read_layer(&layer, way, err);
 	if (r < 0)
 		return r;
 
@@ -150,19 +163,19 @@ static int open_layer(struct ovl2_store *store, const char *id, int locked,
 	return 0;
 }
 
-int ovi_layer_open(struct ovl2_store *store, const char *id, struct ovi_layer *ret_layer,
-                   struct ovl2_error *err)
+static int open_unlocked(struct ovl2_store *store, const char *id, enum way way,
+                         struct ovi_layer *ret_layer, struct ovl2_error *err)
 {
 	struct ovl2_error reason = { 0 };
 	cleanup_fd int lock = -1;
 	int r;
 
-	r = open_layer(store, id, 0, ret_layer, &reason);
+	r = open_layer(store, id, way, ret_layer, &reason);
 	/* Or it was taken away while it was read: that the lock would have kept off. */
 	if (r == OVL2_E_CORRUPT) {
 		r = ovi_store_lock(store, LOCK_SH, &lock, &reason);
 		if (r == 0)
-			r = open_layer(store, id, 0, ret_layer, &reason);
+			r = open_layer(store, id, way, ret_layer, &reason);
 	}
 	if (r < 0 && err)
 		*err = reason;
@@ -170,10 +183,22 @@ int ovi_layer_open(struct ovl2_store *store, const char *id, struct ovi_layer *r
 	return r;
 }
 
+int ovi_layer_open(struct ovl2_store *store, const char *id, struct ovi_layer *ret_layer,
+                   struct ovl2_error *err)
+{
+	return open_unlocked(store, id, PLAIN, ret_layer, err);
+}
+
+int ovi_layer_open_once(struct ovl2_store *store, const char *id, struct ovi_layer *ret_layer,
+                        struct ovl2_error *err)
+{
+	return open_unlocked(store, id, ONCE, ret_layer, err);
+}
+
 int ovi_layer_open_locked(struct ovl2_store *store, const char *id, struct ovi_layer *ret_layer,
                           struct ovl2_error *err)
 {
-	return open_layer(store, id, 1, ret_layer, err);
+	return open_layer(store, id, LOCKED, ret_layer, err);
 }
 
 int ovi_layer_make_targets(int dir, struct ovl2_error *err)
@@ -465,6 +490,22 @@ int ovl2_layer_create(struct ovl2_store *store, const char *id,
 
 #define TRASH_SIZE (sizeof(OVI_TRASH) + 1 + OVI_LINK_LENGTH)
 
+/*
+ * A layer of ours has no child unless it is committed: that comes first, by us and by
+ * Docker, and on the disk. So most that are removed, those of containers, need no search.
+ */
+static int may_have_children(const struct ovi_layer *layer, struct ovl2_error *err)
+{
+	struct stat st;
+
+	if (layer->record.is_foreign || layer->record.is_committed)
+		return 1;
+	if (ovi_sys.fstatat(layer->dir, OVI_COMMITTED_NAME, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return 1;
+
+	return errno == ENOENT ? 0 : ovi_fail_errno(err, "look at '" OVI_COMMITTED_NAME "'");
+}
+
 /* Looks for a layer whose first lower is `link`; its id, or "" for none. */
 static int find_child(struct ovl2_store *store, const char *link, char ret_id[OVL2_ID_SIZE],
                       struct ovl2_error *err)
@@ -483,7 +524,7 @@ static int find_child(struct ovl2_store *store, const char *link, char ret_id[OV
 		char first[OVI_LINK_SIZE] = "";
 		cleanup_fd int fd = -1;
 
-		if (!ovi_id_is_valid(id))
+		if (listing.names[i].type != DT_DIR || !ovi_id_is_valid(id))
 			continue;
 		ovi_strbuf_addf(&path, "%s/lower", id);
 		if (path.failed)
@@ -504,8 +545,8 @@ static int find_child(struct ovl2_store *store, const char *link, char ret_id[OV
 
 static int check_unused(struct ovi_layer *layer, struct ovl2_error *err)
 {
-	char child[OVL2_ID_SIZE];
-	struct ovi_hold hold;
+	char child[OVL2_ID_SIZE] = "";
+	struct ovi_hold hold = { .count = 0 };
 	int r;
 
 	r = ovi_hold_read(layer, &hold, err);
@@ -514,7 +555,9 @@ static int check_unused(struct ovi_layer *layer, struct ovl2_error *err)
 	if (hold.count)
 		return ovi_fail(err, OVL2_E_BUSY, "it is mounted: unmount it first");
 
-	r = find_child(layer->store, layer->link, child, err);
+	r = may_have_children(layer, err);
+	if (r > 0)
+		r = find_child(layer->store, layer->link, child, err);
 	if (r == 0 && *child)
 		r = ovi_fail(err, OVL2_E_BUSY, "it is the parent of layer '%s': remove that first",
 		             child);

@@ -37,6 +37,13 @@ struct ovi_layer {
 int ovi_layer_open(struct ovl2_store *store, const char *id, struct ovi_layer *ret_layer,
                    struct ovl2_error *err);
 
+/*
+ * As ovi_layer_open(), and remembers nothing: for who opens more layers than are
+ * remembered, once each.
+ */
+int ovi_layer_open_once(struct ovl2_store *store, const char *id, struct ovi_layer *ret_layer,
+                        struct ovl2_error *err);
+
 /* Safe on OVI_LAYER_NONE. */
 void ovi_layer_close(struct ovi_layer *layer);
 

@@ -13,9 +13,6 @@
 #include <string.h>
 #include <sys/resource.h>
 
-/* Layers remembered: one a slot, the newest. */
-#define LAYER_SLOTS 512
-
 /* Descriptors kept: what the deepest two mounts need, if the process may have them. */
 #define PIN_SLOTS 4096
 #define MAX_PINS 1024
@@ -43,7 +40,7 @@ struct known {
 
 struct ovi_memo {
 	pthread_mutex_t lock;
-	struct known *layers[LAYER_SLOTS];
+	struct known *layers[OVI_MEMO_LAYERS];
 
 	/* All of them were checked when the directory of links was as `links`. */
 	struct ovi_pin *pins[PIN_SLOTS];
@@ -158,7 +155,7 @@ int ovi_memo_recall(struct ovi_layer *layer, struct ovl2_error *err)
 		return r;
 
 	pthread_mutex_lock(&memo->lock);
-	known = memo->layers[hash(layer->id) % LAYER_SLOTS];
+	known = memo->layers[hash(layer->id) % OVI_MEMO_LAYERS];
 	if (known && strcmp(known->id, layer->id) == 0 &&
 	    is_same(&known->version, &layer->version, sizeof(known->version)) &&
 	    copy_chain(&known->chain, &layer->chain) == 0) {
@@ -188,7 +185,7 @@ void ovi_memo_keep(const struct ovi_layer *layer)
 	known->record = layer->record;
 
 	pthread_mutex_lock(&memo->lock);
-	slot = &memo->layers[hash(layer->id) % LAYER_SLOTS];
+	slot = &memo->layers[hash(layer->id) % OVI_MEMO_LAYERS];
 	old = *slot;
 	*slot = known;
 	pthread_mutex_unlock(&memo->lock);
@@ -364,7 +361,7 @@ void ovi_memo_free(struct ovi_memo *memo)
 	if (!memo)
 		return;
 
-	for (size_t i = 0; i < LAYER_SLOTS; i++)
+	for (size_t i = 0; i < OVI_MEMO_LAYERS; i++)
 		free_known(memo->layers[i]);
 	forget_pins(memo);
 	pthread_mutex_destroy(&memo->lock);

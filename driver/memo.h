@@ -13,6 +13,9 @@
 
 #include <stdint.h>
 
+/* Layers remembered: one a slot, the newest. */
+#define OVI_MEMO_LAYERS 512
+
 struct ovi_layer;
 struct ovi_memo;
 

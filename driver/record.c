@@ -20,6 +20,7 @@
 static int compute_sum(json_t *record, char ret_hex[2 * SHA256_DIGEST_LENGTH + 1],
                        struct ovl2_error *err)
 {
+	static const char digits[] = "0123456789abcdef";
 	unsigned char digest[SHA256_DIGEST_LENGTH];
 	cleanup_free char *text = NULL;
 
@@ -28,8 +29,11 @@ static int compute_sum(json_t *record, char ret_hex[2 * SHA256_DIGEST_LENGTH + 1
 		return ovi_fail_memory(err);
 
 	SHA256((const unsigned char *)text, strlen(text), digest);
-	for (size_t i = 0; i < sizeof(digest); i++)
-		sprintf(ret_hex + 2 * i, "%02x", digest[i]);
+	for (size_t i = 0; i < sizeof(digest); i++) {
+		*ret_hex++ = digits[digest[i] >> 4];
+		*ret_hex++ = digits[digest[i] & 15];
+	}
+	*ret_hex = '\0';
 
 	return 0;
 }

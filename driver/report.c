@@ -139,15 +139,19 @@ int ovl2_store_status(struct ovl2_store *store, ovl2_fact_fn *each, void *data,
 
 /* --------------------------------------------------------------------- list -- */
 
-static int tell_layer(struct ovl2_store *store, const char *id, ovl2_layer_fn *each, void *data,
-                      struct ovl2_error *err)
+/* How a layer is opened that is to be listed. */
+typedef int open_fn(struct ovl2_store *store, const char *id, struct ovi_layer *ret_layer,
+                    struct ovl2_error *err);
+
+static int tell_layer(struct ovl2_store *store, const char *id, open_fn *open, ovl2_layer_fn *each,
+                      void *data, struct ovl2_error *err)
 {
 	cleanup_layer struct ovi_layer layer = OVI_LAYER_NONE;
 	struct ovl2_layer_info info = { .id = id };
 	struct ovi_hold hold = { 0 };
 	int r;
 
-	r = ovi_layer_open(store, id, &layer, err);
+	r = open(store, id, &layer, err);
 	/* Removed since it was listed. */
 	if (r == OVL2_E_NOT_FOUND)
 		return 0;
@@ -171,15 +175,18 @@ int ovl2_store_list(struct ovl2_store *store, ovl2_layer_fn *each, void *data,
 {
 	cleanup_listing struct ovi_listing listing = { 0 };
 	struct ovl2_error reason = { 0 };
+	open_fn *open = ovi_layer_open;
 	int r;
 
 	r = ovi_dir_list(store->home, store->path, &listing, err);
+	if (listing.count > OVI_MEMO_LAYERS)
+		open = ovi_layer_open_once;
 	for (size_t i = 0; i < listing.count && r == 0; i++) {
 		const struct ovi_name *entry = &listing.names[i];
 
 		if (entry->type != DT_DIR || !ovi_id_is_valid(entry->name))
 			continue;
-		r = tell_layer(store, entry->name, each, data, &reason);
+		r = tell_layer(store, entry->name, open, each, data, &reason);
 		if (r < 0 && err)
 			*err = reason;
 	}

@@ -25,12 +25,15 @@ int ovi_file_read(int dir, const char *name, size_t limit, char **ret_text, size
 	if (!S_ISREG(st.st_mode))
 		return ovi_fail(err, OVL2_E_CORRUPT, "'%s' is not a regular file", name);
 
-	while ((length = ovi_sys.read(fd, buffer, sizeof(buffer))) > 0) {
-		ovi_strbuf_add_bytes(&text, buffer, (size_t)length);
+	/* Not once more at the end of a file that says where that is; those of proc(5) do not. */
+	do {
+		length = ovi_sys.read(fd, buffer, sizeof(buffer));
+		if (length > 0)
+			ovi_strbuf_add_bytes(&text, buffer, (size_t)length);
 		if (text.length > limit)
 			return ovi_fail(err, OVL2_E_CORRUPT, "'%s' is longer than %zu bytes", name,
 			                limit);
-	}
+	} while (length > 0 && (st.st_size == 0 || text.length < (size_t)st.st_size));
 	if (length < 0)
 		return ovi_fail_errno(err, "read '%s'", name);
 
