@@ -143,8 +143,9 @@ int ovi_hold_check_detached(struct ovi_layer *layer, struct ovl2_error *err)
 		return ovi_fail_errno(err, "open '%s/diff'", layer->id);
 	if (is_in_use(diff))
 		return ovi_fail(err, OVL2_E_BUSY,
-		                "its last mount was detached (umount -l) and is still in use: end "
-		                "what uses it first");
+		                "its last mount is still in use, detached, bound elsewhere or in "
+		                "another mount namespace: end what uses it first (grep overlay "
+		                "/proc/*/mountinfo)");
 
 	return 0;
 }

@@ -31,10 +31,10 @@ int ovi_hold_is_mounted(int layer, const char *id, struct ovl2_error *err);
 int ovi_hold_read(struct ovi_layer *layer, struct ovi_hold *ret_hold, struct ovl2_error *err);
 
 /*
- * Fails with OVL2_E_BUSY when the layer's upper is still that of a mount which was
- * detached behind our back and lives on in the processes that use it: of two mounts
- * of one upper neither sees what the other does. Costs one look at the run directory
- * where there was no such mount. For a layer that is not mounted.
+ * Fails with OVL2_E_BUSY when the layer's upper is still that of a mount which lives on
+ * elsewhere (see linger.h): of two mounts of one upper neither sees what the other does.
+ * Only where the layer has a count, which such a mount leaves; otherwise costs one look at
+ * the run directory. For a layer that is not mounted.
  */
 int ovi_hold_check_detached(struct ovi_layer *layer, struct ovl2_error *err);
 

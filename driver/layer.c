@@ -336,7 +336,9 @@ static int commit_parent(struct ovl2_store *store, const char *id, struct ovl2_e
 		                parent.id);
 
 	/* What was written without syncs is on disk before anything stands on it. */
-	r = hold.count ? 0 : ovi_volatile_check(store, parent.dir, err);
+	r = hold.count ? 0 : ovi_hold_check_detached(&parent, err);
+	if (r == 0 && !hold.count)
+		r = ovi_volatile_check(store, parent.dir, err);
 	if (r > 0)
 		r = ovi_volatile_settle(store, parent.dir, err);
 	if (r < 0)
@@ -554,6 +556,9 @@ static int check_unused(struct ovi_layer *layer, struct ovl2_error *err)
 		return r;
 	if (hold.count)
 		return ovi_fail(err, OVL2_E_BUSY, "it is mounted: unmount it first");
+	r = ovi_hold_check_detached(layer, err);
+	if (r < 0)
+		return r;
 
 	r = may_have_children(layer, err);
 	if (r > 0)

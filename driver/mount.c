@@ -7,6 +7,7 @@
 #include "hold.h"
 #include "holders.h"
 #include "layer.h"
+#include "linger.h"
 #include "options.h"
 #include "strbuf.h"
 #include "sys.h"
@@ -355,11 +356,19 @@ int ovl2_layer_mount(struct ovl2_store *store, const char *id,
 static int unmount_last(struct ovi_layer *layer, const struct ovi_hold *hold,
                         struct ovl2_error *err)
 {
+	dev_t superblock = hold->is_writable ? ovi_linger_superblock(layer->dir) : 0;
 	struct ovi_hold none = { .count = 0 };
 	int r;
 
 	r = unmount(layer, err);
-	if (r == 0)
+	/* As long as it lives elsewhere, its count stays for the next mount to stop at. */
+	if (r == 0 && ovi_linger_is_possible(superblock) &&
+	    ovi_hold_check_detached(layer, NULL) == OVL2_E_BUSY)
+		ovi_store_log(layer->store, OVL2_LOG_WARNING,
+		              "layer '%s' is unmounted here and still in use elsewhere: it cannot "
+		              "be mounted writable until that ends",
+		              layer->id);
+	else if (r == 0)
 		r = ovi_hold_write(layer, &none, err);
 	if (r == 0 && strstr(hold->flags, SKIP_SYNC))
 		r = ovi_volatile_settle(layer->store, layer->dir, err);
@@ -380,7 +389,9 @@ static int unmount_layer(struct ovl2_store *store, const char *id, struct ovl2_e
 	if (hold.count == 1)
 		return unmount_last(&layer, &hold, err);
 
-	/* Of what is not mounted, only the count may be left over. */
+	/* Of what is not mounted, only the count may be left over; or it is not over. */
+	if (!hold.count && ovi_hold_check_detached(&layer, NULL) == OVL2_E_BUSY)
+		return 0;
 	if (hold.count)
 		hold.count--;
 	r = ovi_hold_write(&layer, &hold, err);

@@ -8,6 +8,7 @@
 #include "hold.h"
 #include "holders.h"
 #include "layer.h"
+#include "linger.h"
 #include "overlay.h"
 #include "quota.h"
 #include "strbuf.h"
@@ -320,11 +321,16 @@ static int unmount_one(struct ovl2_store *store, const char *target, const char 
                        struct ovl2_error *err)
 {
 	cleanup_fd int layer = -1;
+	dev_t superblock;
 	int r;
 
+	r = ovi_dir_open(store->home, id, &layer, err);
+	if (r < 0)
+		return r;
+	superblock = ovi_linger_superblock(layer);
 	r = ovi_unmount(target, err);
-	if (r == 0)
-		r = ovi_dir_open(store->home, id, &layer, err);
+	if (r == 0 && superblock && !ovi_linger_is_possible(superblock))
+		ovi_sys.unlinkat(store->run, id, 0);
 	if (r == 0)
 		r = ovi_volatile_check(store, layer, err);
 
@@ -351,6 +357,23 @@ static int unmount_all(struct ovl2_store *store, struct libmnt_table *table, str
 	return r;
 }
 
+/* The count of a mount that lives on elsewhere stays, until it does not. */
+static int forget_count(struct ovl2_store *store, const char *name, struct ovl2_error *err)
+{
+	cleanup_layer struct ovi_layer layer = { .store = store, .dir = -1 };
+
+	if (ovi_id_is_valid(name) && ovi_dir_open(store->home, name, &layer.dir, NULL) == 0) {
+		snprintf(layer.id, sizeof(layer.id), "%s", name);
+		if (ovi_hold_check_detached(&layer, NULL) == OVL2_E_BUSY) {
+			ovi_store_log(store, OVL2_LOG_WARNING,
+			              "layer '%s' is still in use elsewhere", name);
+			return 0;
+		}
+	}
+
+	return ovi_tree_remove(store->run, name, err);
+}
+
 static int forget_counts(struct ovl2_store *store, struct ovl2_error *err)
 {
 	cleanup_listing struct ovi_listing listing = { 0 };
@@ -358,7 +381,7 @@ static int forget_counts(struct ovl2_store *store, struct ovl2_error *err)
 
 	r = ovi_dir_list(store->run, "run directory", &listing, err);
 	for (size_t i = 0; i < listing.count && r == 0; i++)
-		r = ovi_tree_remove(store->run, listing.names[i].name, err);
+		r = forget_count(store, listing.names[i].name, err);
 
 	return r;
 }

@@ -52,6 +52,21 @@ static int sys_quotactl(unsigned int command, const char *device, uint32_t id, v
 	return (int)syscall(SYS_quotactl, command, device, id, argument);
 }
 
+/* Where there is no such call nothing is known of superblocks. */
+static int sys_ustat(dev_t superblock)
+{
+#ifdef SYS_ustat
+	char answer[64];
+
+	return (int)syscall(SYS_ustat, (unsigned int)superblock, answer);
+#else
+	(void)superblock;
+	errno = ENOSYS;
+
+	return -1;
+#endif
+}
+
 static int sys_ioctl(int fd, unsigned long request, void *argument)
 {
 	return ioctl(fd, request, argument);
@@ -100,6 +115,7 @@ struct ovi_sys ovi_sys = {
 	.move_mount = move_mount,
 	.mount = mount,
 	.umount2 = umount2,
+	.ustat = sys_ustat,
 	.unshare = unshare,
 	.fchdir = fchdir,
 	.quotactl_fd = sys_quotactl_fd,

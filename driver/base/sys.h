@@ -74,6 +74,9 @@ struct ovi_sys {
 	int (*mount)(const char *source, const char *target, const char *type, unsigned long flags,
 	             const void *data);
 	int (*umount2)(const char *target, int flags);
+
+	/* Only whether it fails: with EINVAL when there is no superblock of that number. */
+	int (*ustat)(dev_t superblock);
 	int (*unshare)(int flags);
 	int (*fchdir)(int fd);
 

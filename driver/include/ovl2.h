@@ -545,6 +545,11 @@ OVL2_API int ovl2_layer_mount(struct ovl2_store *store, const char *id,
  * Undoes one ovl2_layer_mount(); the last one unmounts. Returns how many are
  * left. Of a layer that is not mounted: 0, as in Docker.
  *
+ * A mount that is bound elsewhere too, or was copied with a mount namespace, lives on
+ * there. The log says so, and as long as it lasts mounting the layer writable again,
+ * removing it or making a child of it is OVL2_E_BUSY: of two mounts of one upper neither
+ * sees what the other does. What keeps only a read-only mount is not looked for.
+ *
  * Errors: OVL2_E_BUSY when files in it are in use: the mount then stays, and so
  * does the count.
  */

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -136,6 +137,102 @@ static void detached_upper_is_not_mounted_twice(void **state)
 	work = layer_fact(store, "box", "WorkDir");
 	assert_int_equal(unmount_layer(store, "box"), 0);
 	assert_int_equal(count_files(work), 1);
+}
+
+/* Refused while it lives elsewhere, also by who comes after a cleanup; then as ever. */
+static void assert_lives_on(struct ovl2_store *store)
+{
+	const struct ovl2_layer_options options = { .size = sizeof(options), .parent = "box" };
+	struct ovl2_error err = { 0 };
+
+	assert_fails(ovl2_layer_mount(store, "box", NULL, NULL, &err), OVL2_E_BUSY, &err);
+	assert_contains(err.message, "mount namespace");
+	assert_int_equal(unmount_layer(store, "box"), 0);
+	assert_ok(ovl2_store_cleanup(store, &err), &err);
+	assert_fails(ovl2_layer_mount(store, "box", NULL, NULL, &err), OVL2_E_BUSY, &err);
+	assert_fails(ovl2_layer_remove(store, "box", &err), OVL2_E_BUSY, &err);
+	assert_fails(ovl2_layer_create(store, "child", &options, &err), OVL2_E_BUSY, &err);
+}
+
+static void bind_mount_keeps_the_upper_in_use(void **state)
+{
+	struct test_place *place = *state;
+	cleanup_store struct ovl2_store *store = open_store(place);
+	cleanup_free char *elsewhere = test_path("%s/elsewhere", place->path);
+	cleanup_free char *path = NULL;
+	struct ovl2_error err = { 0 };
+
+	create_container(store, "box", NULL);
+	path = mount_layer(store, "box");
+	assert_sys(mkdir(elsewhere, 0755));
+	assert_sys(mount(path, elsewhere, NULL, MS_BIND, NULL));
+	assert_int_equal(unmount_layer(store, "box"), 0);
+	assert_int_equal(test_is_mounted(path), 0);
+
+	assert_lives_on(store);
+	assert_sys(umount2(elsewhere, 0));
+	assert_ok(mount_soon(store, "box", &err), &err);
+	assert_int_equal(unmount_layer(store, "box"), 0);
+	assert_ok(ovl2_layer_remove(store, "box", &err), &err);
+}
+
+/* Of a process that has its own copy of all mounts, as one with unshare -m. */
+static pid_t start_namespace(void)
+{
+	int ready[2];
+	char byte;
+	pid_t child;
+
+	assert_sys(pipe2(ready, O_CLOEXEC));
+	child = fork();
+	if (child == 0) {
+		if (unshare(CLONE_NEWNS) < 0 ||
+		    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+		    write(ready[1], "", 1) != 1)
+			_exit(1);
+		pause();
+		_exit(0);
+	}
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+
+	return child;
+}
+
+static void copied_namespace_keeps_the_upper_in_use(void **state)
+{
+	cleanup_store struct ovl2_store *store = open_store(*state);
+	struct ovl2_error err = { 0 };
+	pid_t other;
+
+	create_container(store, "box", NULL);
+	free(mount_layer(store, "box"));
+	other = start_namespace();
+	assert_int_equal(unmount_layer(store, "box"), 0);
+
+	assert_lives_on(store);
+	stop_holder(other);
+	assert_ok(mount_soon(store, "box", &err), &err);
+	assert_int_equal(unmount_layer(store, "box"), 0);
+}
+
+/* A cleanup unmounts as well. */
+static void cleanup_remembers_what_lives_on(void **state)
+{
+	cleanup_store struct ovl2_store *store = open_store(*state);
+	struct ovl2_error err = { 0 };
+	pid_t other;
+
+	create_container(store, "box", NULL);
+	free(mount_layer(store, "box"));
+	other = start_namespace();
+	assert_ok(ovl2_store_cleanup(store, &err), &err);
+
+	assert_lives_on(store);
+	stop_holder(other);
+	assert_ok(mount_soon(store, "box", &err), &err);
+	assert_int_equal(unmount_layer(store, "box"), 0);
 }
 
 /* ----------------------------------------------------------------------- stress -- */
@@ -461,6 +558,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(refused_unmount_names_the_processes),
 		cmocka_unit_test(mount_below_is_named_as_what_it_is),
 		cmocka_unit_test(detached_upper_is_not_mounted_twice),
+		cmocka_unit_test(bind_mount_keeps_the_upper_in_use),
+		cmocka_unit_test(copied_namespace_keeps_the_upper_in_use),
+		cmocka_unit_test(cleanup_remembers_what_lives_on),
 		cmocka_unit_test(opening_a_new_store_at_once_disturbs_nobody),
 		cmocka_unit_test(opening_an_empty_directory_at_once_disturbs_nobody),
 		cmocka_unit_test(removing_while_others_open_disturbs_nobody),

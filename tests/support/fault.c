@@ -119,6 +119,7 @@ FAULT(int, mount,
        const void *data),
       (source, target, type, flags, data))
 FAULT(int, umount2, (const char *target, int flags), (target, flags))
+FAULT(int, ustat, (dev_t superblock), (superblock))
 FAULT(int, unshare, (int flags), (flags))
 FAULT(int, fchdir, (int fd), (fd))
 FAULT(int, quotactl_fd, (int fd, unsigned int command, uint32_t id, void *argument),
@@ -130,7 +131,7 @@ FAULT(int, ioctl, (int fd, unsigned long request, void *argument), (fd, request,
 /* NOLINTEND(bugprone-macro-parentheses) */
 
 /* A call that is added to the table has to be added here as well. */
-_Static_assert(sizeof(struct ovi_sys) == 48 * sizeof(void (*)(void)), "every call can fail");
+_Static_assert(sizeof(struct ovi_sys) == 49 * sizeof(void (*)(void)), "every call can fail");
 
 void test_fault_install(void)
 {
@@ -177,6 +178,7 @@ void test_fault_install(void)
 	ovi_sys.move_mount = fault_move_mount;
 	ovi_sys.mount = fault_mount;
 	ovi_sys.umount2 = fault_umount2;
+	ovi_sys.ustat = fault_ustat;
 	ovi_sys.unshare = fault_unshare;
 	ovi_sys.fchdir = fault_fchdir;
 	ovi_sys.quotactl_fd = fault_quotactl_fd;
