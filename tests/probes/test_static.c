@@ -11,7 +11,7 @@
 static const char native[] = STATIC_DIRECTORY "/x86-64/bin/ovl2-probe";
 static const char foreign[] = STATIC_DIRECTORY "/arm64/bin/ovl2-probe";
 
-#define MAX_BYTES (3 * 1024 * 1024)
+#define MAX_BYTES (3L * 1024 * 1024)
 
 static void assert_one_file(const char *path)
 {

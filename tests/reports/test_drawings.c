@@ -10,6 +10,8 @@
  * page, then set OVL2_RECORD_DRAWINGS=1 and run this again: it records them anew.
  */
 
+static const char bench[] = SAMPLES "/bench-quick.json";
+
 #define RECORDED_WITH "gnuplot 5.4 patchlevel 4"
 
 static void require_gnuplot(void)
@@ -29,8 +31,7 @@ static void drawing_is_as_recorded(void **state)
 	cleanup_free char *page = test_path("%s/report.html", place->path);
 	cleanup_free char *golden = test_path(SAMPLES "/drawings/%s.svg", id);
 	cleanup_free char *expression = test_path("//*[@id='%s']//*[local-name()='svg']", id);
-	const char *const argv[] = { REPORT_PROGRAM, "--html", page, SAMPLES "/bench-quick.json",
-		                     NULL };
+	const char *const argv[] = { REPORT_PROGRAM, "--html", page, bench, NULL };
 	const char *const query[] = { "xmllint", "--xpath", expression, page, NULL };
 	cleanup_output struct test_output output = { 0 };
 	cleanup_output struct test_output drawing = { 0 };
