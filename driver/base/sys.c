@@ -1,5 +1,6 @@
 #include "sys.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
