@@ -3,6 +3,7 @@
 #include "cleanup.h"
 #include "dir.h"
 #include "fail.h"
+#include "quota.h"
 #include "sys.h"
 #include "tree.h"
 
@@ -141,6 +142,7 @@ void ovi_scratch_release(struct ovi_scratch *scratch)
 static int sweep_one(int parent, const char *name, struct ovl2_error *err)
 {
 	cleanup_fd int dir = -1;
+	uint32_t project;
 	struct stat st;
 	int r;
 
@@ -150,9 +152,15 @@ static int sweep_one(int parent, const char *name, struct ovl2_error *err)
 	if (st.st_uid != geteuid() || !take(parent, name, dir))
 		return 0;
 
+	project = ovi_quota_get_project(dir);
 	r = ovi_tree_remove(parent, name, err);
+	if (r < 0)
+		return r;
+	/* The limit that a quota was tried with; its id was free and is again. */
+	if (project >= OVI_FIRST_PROJECT)
+		ovi_quota_set_limits(parent, project, 0, 0, NULL);
 
-	return r < 0 ? r : 1;
+	return 1;
 }
 
 int ovi_scratch_sweep(int parent, struct ovl2_error *err)

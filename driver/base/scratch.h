@@ -38,7 +38,10 @@ int ovi_scratch_remove(struct ovi_scratch *scratch, struct ovl2_error *err);
 /* The same where a failure has no one to go to: the next sweep tries again. */
 void ovi_scratch_release(struct ovi_scratch *scratch);
 
-/* Deletes this user's scratch directories under `parent` that nobody holds; their count. */
+/*
+ * Deletes this user's scratch directories under `parent` that nobody holds, and the limits
+ * of their projects; their count.
+ */
 int ovi_scratch_sweep(int parent, struct ovl2_error *err);
 
 /*
