@@ -10,6 +10,7 @@
 #include "layer.h"
 #include "options.h"
 #include "quarantine.h"
+#include "quota.h"
 #include "survey.h"
 #include "sys.h"
 
@@ -106,9 +107,24 @@ static int write_entry(struct ovl2_store *store, const struct ovi_found_layer *l
 	return 0;
 }
 
+/* The project is in the directory itself, and its limits are the kernel's. */
+static void recover_quota(int dir, struct ovi_record *record)
+{
+	uint32_t project = ovi_quota_get_project(dir);
+	struct ovl2_usage usage = { 0 };
+
+	if (project < OVI_FIRST_PROJECT)
+		return;
+	record->project_id = project;
+	if (ovi_quota_read_usage(dir, project, &usage, NULL) < 0)
+		return;
+	record->quota_bytes = usage.limit_bytes;
+	record->quota_inodes = usage.limit_inodes;
+}
+
 /*
  * What the files do not tell is taken for what does least harm: a layer that is not
- * committed stays writable. Project quota goes on by the inodes' own project ids.
+ * committed stays writable.
  */
 static int write_record(struct ovl2_store *store, const struct ovi_found_layer *layer,
                         struct ovl2_error *err)
@@ -128,8 +144,11 @@ static int write_record(struct ovl2_store *store, const struct ovi_found_layer *
 		r = ovi_dir_open(store->home, layer->id, &dir, err);
 	if (r == 0)
 		r = ovi_layer_make_targets(dir, err);
+	if (r < 0)
+		return r;
+	recover_quota(dir, &record);
 
-	return r < 0 ? r : ovi_record_write(dir, &record, 1, err);
+	return ovi_record_write(dir, &record, 1, err);
 }
 
 static int write_mark(struct ovl2_store *store, const struct ovi_found_layer *layer,
