@@ -4,6 +4,7 @@
 #include "diff.h"
 #include "fail.h"
 #include "layer.h"
+#include "sys.h"
 
 #include <string.h>
 #include <sys/file.h>
@@ -55,6 +56,7 @@ static int write_digest(struct ovl2_store *store, const struct ovi_layer *read, 
 {
 	cleanup_layer struct ovi_layer layer = OVI_LAYER_NONE;
 	cleanup_fd int lock = -1;
+	int flush;
 	int r;
 
 	r = ovi_store_lock(store, LOCK_SH, &lock, err);
@@ -68,8 +70,10 @@ static int write_digest(struct ovl2_store *store, const struct ovi_layer *read, 
 
 	layer.record.wants_digest = 1;
 	memcpy(layer.record.digest, digest, sizeof(layer.record.digest));
-	r = ovi_record_write(layer.dir, &layer.record,
-	                     ovi_store_is_durable(store) || !*layer.record.boot, err);
+	flush = ovi_store_is_durable(store) || !*layer.record.boot;
+	r = ovi_record_write(layer.dir, &layer.record, flush, err);
+	if (r == 0 && flush && ovi_sys.fsync(layer.dir) < 0)
+		r = ovi_fail_errno(err, "flush its record");
 
 	return r < 0 ? r : 1;
 }

@@ -116,6 +116,18 @@ static void damage(int home)
 	assert_sys(syncfs(home));
 }
 
+/* All that repair does about these is a rename. */
+static void damage_entries(int home)
+{
+	static const struct test_entry entries[] = {
+		{ '-', "empty/diff", NULL, 0, 0, 0, 0, NULL },
+		{ 'l', "l/AAAAAAAAAAAAAAAAAAAAAAAAAA", "../gone/diff", 0, 0, 0, 0, NULL },
+	};
+
+	test_tree_make(home, entries, ARRAY_SIZE(entries));
+	assert_sys(syncfs(home));
+}
+
 struct operation {
 	const char *name;
 	int (*run)(struct ovl2_store *store, struct ovl2_error *err);
@@ -142,6 +154,7 @@ static const struct operation operations[] = {
 	{ .name = "remove", .run = run_remove },
 	{ .name = "digest", .run = run_digest },
 	{ .name = "repair", .run = run_repair, .damage = damage, .stride = 4 },
+	{ .name = "repair by renames", .run = run_repair, .damage = damage_entries, .stride = 4 },
 };
 
 /* -------------------------------------------------------------------- the disk -- */
@@ -237,16 +250,19 @@ static char *describe_disk(struct ovl2_store *store, const struct disk *disk)
 }
 
 /*
- * What is found by who comes next: nothing wrong that is not put right, content as it
- * was written, nothing mounted.
+ * What is found by who comes next: nothing wrong that is not put right, and nothing at all
+ * when the call is done; content as it was written.
  */
-static char *find_state(const struct test_place *place, const struct disk *disk)
+static char *find_state(const struct test_place *place, const struct disk *disk, int is_done)
 {
 	const struct ovl2_check_options all = { .size = sizeof(all), .deep = 1, .content = 1 };
 	cleanup_store struct ovl2_store *store = open_disk(place, disk);
 	struct ovl2_error err = { 0 };
 	int left;
 
+	/* What a call has done is on the disk: there is nothing to put right. */
+	if (is_done)
+		assert_int_equal(ovl2_store_check(store, &all, NULL, NULL, &err), 0);
 	assert_ok(ovl2_store_collect(store, NULL, &err), &err);
 	left = ovl2_store_repair(store, NULL, NULL, NULL, &err);
 	assert_ok(left, &err);
@@ -324,7 +340,7 @@ static size_t learn(struct sweep *sweep)
 
 	if (!sweep->operation->damage) {
 		start(sweep);
-		sweep->before = find_state(sweep->place, &sweep->disk);
+		sweep->before = find_state(sweep->place, &sweep->disk, 0);
 	}
 	start(sweep);
 	store = open_disk(sweep->place, &sweep->disk);
@@ -336,7 +352,7 @@ static size_t learn(struct sweep *sweep)
 	ovl2_store_close(store);
 	test_unmount_below(sweep->disk.path);
 	mount_disk(&sweep->disk);
-	sweep->after = find_state(sweep->place, &sweep->disk);
+	sweep->after = find_state(sweep->place, &sweep->disk, 0);
 	if (!sweep->before)
 		sweep->before = test_path("%s", sweep->after);
 	sweep->is_ready = 0;
@@ -347,7 +363,7 @@ static size_t learn(struct sweep *sweep)
 /* `where` is for the message. */
 static void check_state(struct sweep *sweep, const char *where, int result)
 {
-	cleanup_free char *now = find_state(sweep->place, &sweep->disk);
+	cleanup_free char *now = find_state(sweep->place, &sweep->disk, result >= 0);
 	int is_before = strcmp(now, sweep->before) == 0;
 	int is_after = strcmp(now, sweep->after) == 0;
 
@@ -432,7 +448,9 @@ static void check_event_at(struct sweep *sweep, const struct event *event, size_
 		free(mount_layer(store, "held"));
 	test_fault_arm_event(at, event->happen, &sweep->disk);
 	r = sweep->operation->run(store, &err);
-	test_fault_disarm();
+	/* Or after the last one, before anything else gets to the disk. */
+	if (test_fault_disarm() < at)
+		event->happen(&sweep->disk);
 	ovl2_store_close(store);
 	if (r < 0)
 		assert_fails(r, err.code, &err);
@@ -456,6 +474,7 @@ static void check_event_row(void **state)
 
 	for (size_t at = 1; at <= calls; at += stride)
 		check_event_at(&sweep, row->event, at);
+	check_event_at(&sweep, row->event, calls + 1);
 	/* A sweep in which nothing ever fails is none; but an unmount need not write. */
 	assert_true(sweep.failed > 0 || row->operation->needs_mount);
 	finish(&sweep, row->title);
