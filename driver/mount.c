@@ -9,6 +9,7 @@
 #include "layer.h"
 #include "linger.h"
 #include "options.h"
+#include "quota.h"
 #include "strbuf.h"
 #include "sys.h"
 #include "view.h"
@@ -267,6 +268,51 @@ static int attach_somewhere(struct ovi_layer *layer, const struct request *reque
 	return r < 0 ? r : attach(layer, request, err);
 }
 
+/* Room for the directories that overlayfs makes anew at each mount. */
+#define WORK_BYTES (256 << 10)
+#define WORK_INODES 8
+
+/*
+ * A layer that has used up its quota would never be mounted writable again, not even to
+ * delete from it: on XFS limits hold for the kernel's own directories as well. Those may
+ * exceed them, and nothing else: the limits are back before anybody can write.
+ */
+static int attach_over_quota(struct ovi_layer *layer, const struct request *request,
+                             struct ovl2_error *err)
+{
+	const struct ovi_record *record = &layer->record;
+	uint64_t bytes = record->quota_bytes ? record->quota_bytes + WORK_BYTES : 0;
+	uint64_t inodes = record->quota_inodes ? record->quota_inodes + WORK_INODES : 0;
+	struct ovl2_error reason = { 0 };
+	int r;
+
+	r = ovi_quota_set_limits(layer->dir, record->project_id, bytes, inodes, err);
+	if (r < 0)
+		return r;
+	r = attach_somewhere(layer, request, err);
+	if (ovi_quota_set_limits(layer->dir, record->project_id, record->quota_bytes,
+	                         record->quota_inodes, &reason) < 0)
+		ovi_store_log(layer->store, OVL2_LOG_WARNING, "a quota stayed too large: %s",
+		              reason.message);
+
+	return r;
+}
+
+static int attach_within_quota(struct ovi_layer *layer, const struct request *request,
+                               struct ovl2_error *err)
+{
+	struct ovl2_error reason = { 0 };
+	int r = attach_somewhere(layer, request, &reason);
+
+	if (r < 0 && layer->record.project_id &&
+	    (reason.sys == EROFS || reason.sys == ENOSPC || reason.sys == EDQUOT))
+		r = attach_over_quota(layer, request, &reason);
+	if (r < 0 && err)
+		*err = reason;
+
+	return r;
+}
+
 static int mount_first(struct ovi_layer *layer, const struct request *request,
                        struct ovl2_error *err)
 {
@@ -285,7 +331,7 @@ static int mount_first(struct ovi_layer *layer, const struct request *request,
 	if (r == 0 && request->skip_sync)
 		r = ovi_volatile_mark(layer->store, layer->dir, layer->id, err);
 	if (r == 0)
-		r = attach_somewhere(layer, request, err);
+		r = attach_within_quota(layer, request, err);
 	if (r < 0)
 		return r;
 

@@ -3,6 +3,8 @@
 
 #include "support/filesystem.h"
 
+#include "scratch.h"
+
 #include <fcntl.h>
 #include <linux/dqblk_xfs.h>
 #include <linux/fs.h>
@@ -11,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 /*
@@ -342,6 +345,160 @@ static void interrupted_removal_frees_the_id_later(void **state)
 	ovl2_store_close(store);
 }
 
+static void repaired_record_keeps_its_quota(void **state)
+{
+	struct test_place *place = *state;
+	cleanup_store struct ovl2_store *store = open_store(place);
+	const size_t before = count_limited(place->path);
+	cleanup_free char *record = test_path("%s/store/limited/ovl2.json", place->path);
+	cleanup_free char *path = NULL;
+	struct ovl2_usage usage;
+	struct ovl2_error err = { 0 };
+	int sys;
+
+	create(store, "limited", container(NULL, 4 * MIB, 100));
+	test_file_write(record, "{");
+	assert_int_equal(ovl2_store_repair(store, NULL, NULL, NULL, &err), 0);
+	usage = usage_of(store, "limited");
+	assert_int_equal(usage.limit_bytes, 4 * MIB);
+	assert_int_equal(usage.limit_inodes, 100);
+	path = mount_layer(store, "limited");
+	write_file(path, "file", 16 * MIB, &sys);
+	assert_is_limit(sys);
+	unmount_layer(store, "limited");
+	assert_ok(ovl2_layer_remove(store, "limited", &err), &err);
+	assert_int_equal(count_limited(place->path), before);
+}
+
+/* What a probe leaves that was killed while it tried a quota. */
+static void limit_of_a_killed_probe_is_released(void **state)
+{
+	struct test_place *place = *state;
+	const size_t before = count_limited(place->path);
+	cleanup_free char *scratch =
+		test_path("%s/" OVI_SCRATCH_PREFIX "abcdefghijkl", place->path);
+	struct fs_disk_quota limit = {
+		.d_version = FS_DQUOT_VERSION,
+		.d_flags = FS_PROJ_QUOTA,
+		.d_fieldmask = FS_DQ_BHARD,
+		.d_blk_hardlimit = 2048,
+	};
+	struct ovl2_error err = { 0 };
+
+	assert_sys(mkdir(scratch, 0700));
+	set_project(scratch, FIRST_PROJECT + 77);
+	assert_sys(ask_quota(place->path, Q_XSETQLIM, FIRST_PROJECT + 77, &limit));
+	assert_int_equal(count_limited(place->path), before + 1);
+	assert_int_equal(ovi_scratch_sweep(place->fd, &err), 1);
+	assert_int_equal(count_limited(place->path), before);
+}
+
+/* -------------------------------------------------------------- too little of it -- */
+
+static int apply_some(struct ovl2_store *store, struct ovl2_error *err)
+{
+	static char content[40000];
+	cleanup_tar struct test_tar tar = { 0 };
+	cleanup_fd int fd = -1;
+
+	for (int i = 0; i < 6; i++) {
+		cleanup_free char *name = test_path("file-%d", i);
+		const struct test_tar_entry entry = {
+			.name = name,
+			.content = content,
+			.content_length = sizeof(content),
+		};
+
+		test_tar_add(&tar, &entry);
+	}
+	test_tar_end(&tar);
+	fd = test_tar_open(&tar);
+
+	return ovl2_layer_apply(store, "limited", NULL, fd, NULL, err);
+}
+
+/* Made and filled, or refused and not there in part; removed again. */
+static int make_within(struct ovl2_store *store, const char *content,
+                       struct ovl2_layer_options options)
+{
+	struct ovl2_error err = { 0 };
+	int r = ovl2_layer_create(store, "limited", &options, &err);
+
+	if (r == 0)
+		r = apply_some(store, &err);
+	if (r < 0)
+		assert_is_limit(err.sys);
+	assert_int_equal(count_files(content), r < 0 ? 0 : 6);
+	assert_int_equal(ovl2_store_check(store, NULL, NULL, NULL, &err), 0);
+	if (ovl2_layer_exists(store, "limited", &err) == 1)
+		assert_ok(ovl2_layer_remove(store, "limited", &err), &err);
+
+	return r;
+}
+
+/* One more byte or inode at a time, until a layer can be made and filled. */
+static void apply_is_all_or_nothing_at_every_limit(void **state)
+{
+	struct test_place *place = *state;
+	cleanup_store struct ovl2_store *store = open_store(place);
+	cleanup_free char *content = test_path("%s/store/limited/diff", place->path);
+	const size_t before = count_limited(place->path);
+	size_t cases = 0;
+	size_t failed = 0;
+
+	for (int kind = 0; kind < 2; kind++) {
+		int r = -1;
+
+		for (uint64_t limit = 1; r < 0 && limit < 200; limit++) {
+			r = make_within(store, content,
+			                kind ? container(NULL, limit * 4096, 0)
+			                     : container(NULL, 0, limit));
+			cases++;
+			failed += r < 0;
+			assert_int_equal(count_limited(place->path), before);
+		}
+		assert_int_equal(r, 0);
+	}
+	print_message("%zu cases, %zu calls that failed, 0 violations\n", cases, failed);
+	assert_true(failed > 0);
+}
+
+/* XFS frees what was deleted some time after. */
+static void wait_for_room(struct ovl2_store *store)
+{
+	const struct timespec pause_ns = { .tv_nsec = 10000000 };
+
+	for (int i = 0; i < 1000 && usage_of(store, "full").bytes > 2 * MIB; i++)
+		nanosleep(&pause_ns, NULL);
+}
+
+/* A container that is full is not lost: what is in it can be deleted, read, removed. */
+static void full_layer_can_be_used_again(void **state)
+{
+	cleanup_store struct ovl2_store *store = open_store(*state);
+	cleanup_free char *path = NULL;
+	cleanup_free char *file = NULL;
+	cleanup_fd int diff = -1;
+	struct ovl2_error err = { 0 };
+	int sys;
+
+	create(store, "full", container(NULL, 4 * MIB, 0));
+	path = mount_layer(store, "full");
+	write_file(path, "file", 64 * MIB, &sys);
+	assert_is_limit(sys);
+	unmount_layer(store, "full");
+
+	diff = diff_layer(store, "full", OVL2_DIFF_AUTO);
+	free(mount_layer(store, "full"));
+	file = test_path("%s/file", path);
+	assert_sys(unlink(file));
+	wait_for_room(store);
+	assert_int_equal(write_file(path, "other", MIB, &sys), MIB);
+	unmount_layer(store, "full");
+	assert_int_equal(ovl2_store_check(store, NULL, NULL, NULL, &err), 0);
+	assert_ok(ovl2_layer_remove(store, "full", &err), &err);
+}
+
 /* --------------------------------------------------------------------- refusals -- */
 
 static void store_in_a_project_is_refused(void **state)
@@ -415,6 +572,10 @@ static const struct CMUnitTest scenarios[] = {
 	cmocka_unit_test(failed_creation_frees_the_id),
 	cmocka_unit_test(interrupted_removal_frees_the_id_later),
 	cmocka_unit_test(store_in_a_project_is_refused),
+	cmocka_unit_test(repaired_record_keeps_its_quota),
+	cmocka_unit_test(limit_of_a_killed_probe_is_released),
+	cmocka_unit_test(apply_is_all_or_nothing_at_every_limit),
+	cmocka_unit_test(full_layer_can_be_used_again),
 };
 
 static int run_with_quota(const struct test_filesystem *filesystem, int argc, char **argv)
