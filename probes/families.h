@@ -10,10 +10,17 @@
 extern const struct probe probe_kernel_family[];
 extern const struct probe probe_limits_family[];
 extern const struct probe probe_filesystem_family[];
+extern const struct probe probe_files_family[];
+extern const struct probe probe_attributes_family[];
 extern const struct probe probe_overlay_family[];
 
 /* Remedies of more than one family. */
 /* clang-format off */
+#define OTHER_FILESYSTEM \
+	"Put the data root on XFS, ext4 or Btrfs, for example on a disk of its own:\n" \
+	"  mkfs.xfs -n ftype=1 /dev/DISK\n" \
+	"  mount /dev/DISK /var/lib/docker"
+
 #define NEWER_KERNEL \
 	"Boot a newer kernel, on Debian for example:\n" \
 	"  apt-get update && apt-get install linux-image-amd64\n" \

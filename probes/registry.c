@@ -5,10 +5,8 @@
 #include <string.h>
 
 static const struct probe *const families[] = {
-	probe_kernel_family,
-	probe_limits_family,
-	probe_filesystem_family,
-	probe_overlay_family,
+	probe_kernel_family, probe_limits_family,     probe_filesystem_family,
+	probe_files_family,  probe_attributes_family, probe_overlay_family,
 };
 
 const struct probe *probe_at(size_t index)

@@ -41,6 +41,9 @@ struct trial {
 	/* The first failure: 0 or negative. */
 	int result;
 	struct ovl2_error reason;
+
+	/* The failure is an answer, whatever its errno. */
+	int is_no;
 };
 
 #define TRIAL_INIT                                                            \
@@ -83,7 +86,17 @@ void trial_unknown(struct trial *t, int reason, const char *format, ...)
 		(int)result_;                              \
 	})
 
-/* The same, and afterwards it has to have failed with `expected`. */
+/* The same where errno `no` is not a mishap but the answer. */
+#define trial_call_no(t, call, no, ...)                         \
+	({                                                      \
+		int called_ = trial_call(t, call, __VA_ARGS__); \
+                                                                \
+		if ((t)->reason.sys == (no))                    \
+			(t)->is_no = 1;                         \
+		called_;                                        \
+	})
+
+/* The same for a call that has to fail with `expected`. */
 #define trial_call_fails(t, call, expected, ...)             \
 	do {                                                 \
 		if (trial_ok(t) && (call) >= 0)              \
