@@ -4,7 +4,11 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-/* Creating, finding and removing layers, on every filesystem. */
+/*
+ * Creating, finding and removing layers, on every filesystem.
+ *
+ * OVL2_TEST_CYCLES=N mounts and unmounts N times in one process.
+ */
 
 static void new_layer_is_empty_and_owned_by_root(void **state)
 {
@@ -352,6 +356,60 @@ static void leftovers_of_interrupted_calls_are_collected(void **state)
 	assert_int_equal(access(trash, F_OK), -1);
 }
 
+/* ------------------------------------------------------------------- for long -- */
+
+/* Of mounting and unmounting in one process. OVL2_TEST_CYCLES asks for others. */
+#define CYCLES 300
+
+static size_t cycle_count(void)
+{
+	const char *text = getenv("OVL2_TEST_CYCLES");
+	size_t count = text ? strtoul(text, NULL, 10) : CYCLES;
+
+	return count ? count : CYCLES;
+}
+
+static long resident_kib(void)
+{
+	cleanup_free char *text = test_file_read("/proc/self/status");
+	const char *line = strstr(text, "VmRSS:");
+
+	return line ? strtol(line + strlen("VmRSS:"), NULL, 10) : 0;
+}
+
+static void cycle(struct ovl2_store *store, size_t count)
+{
+	struct ovl2_error err = { 0 };
+
+	for (size_t i = 0; i < count; i++) {
+		assert_ok(ovl2_layer_mount(store, "box", NULL, NULL, &err), &err);
+		assert_int_equal(ovl2_layer_unmount(store, "box", &err), 0);
+	}
+}
+
+static void cycles_leave_nothing(void **state)
+{
+	cleanup_store struct ovl2_store *store = open_store(*state);
+	size_t count = cycle_count();
+	struct test_resources before;
+	long resident;
+
+	create_layer(store, "base", NULL);
+	create_layer(store, "middle", "base");
+	create_container(store, "box", "middle");
+	cycle(store, CYCLES / 3);
+	before = test_resources_count();
+	resident = resident_kib();
+	cycle(store, count);
+	test_resources_assert_same(before);
+	print_message("%zu cycles: %zu descriptors and %zu mounts as before, %+ld KiB\n", count,
+	              before.fds, before.mounts, resident_kib() - resident);
+	/* Far less than a byte a cycle, where there are many; sanitizers keep memory. */
+#ifndef __SANITIZE_ADDRESS__
+	assert_true(resident_kib() - resident < 1024);
+#endif
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -374,6 +432,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(depth_is_limited_as_asked),
 		cmocka_unit_test(unknown_option_members_are_refused),
 		cmocka_unit_test(leftovers_of_interrupted_calls_are_collected),
+		cmocka_unit_test(cycles_leave_nothing),
 	};
 
 	test_enter_namespace();
