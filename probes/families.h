@@ -13,6 +13,9 @@ extern const struct probe probe_filesystem_family[];
 extern const struct probe probe_files_family[];
 extern const struct probe probe_attributes_family[];
 extern const struct probe probe_overlay_family[];
+extern const struct probe probe_features_family[];
+extern const struct probe probe_privilege_family[];
+extern const struct probe probe_tools_family[];
 
 /* Remedies of more than one family. */
 /* clang-format off */

@@ -181,30 +181,53 @@ static void mount_old(struct trial *t, const char *options)
 	                     "open the overlay's root");
 }
 
-void trial_mount(struct trial *t, const char *options)
+/* Both by the newer calls; -1 where there are none, with errno ENOSYS, or on failure. */
+static int make_tree(struct trial *t, const char *options)
 {
-	cleanup_fd int fs = -1;
-	cleanup_fd int tree = -1;
+	cleanup_fd int fs = ovi_sys.fsopen("overlay", FSOPEN_CLOEXEC);
 
-	if (!trial_ok(t))
-		return;
-
-	fs = ovi_sys.fsopen("overlay", FSOPEN_CLOEXEC);
-	if (fs < 0 && errno == ENOSYS) {
-		mount_old(t, options);
-		return;
-	}
+	if (fs < 0 && errno == ENOSYS)
+		return -1;
 	if (fs < 0) {
 		trial_failed(t, "fsopen overlay");
-		return;
+		return -1;
 	}
 
 	set_options(t, fs, options);
 	if (trial_ok(t) && ovi_sys.fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		fail_context(t, fs, "mount overlay with", options);
-	tree = trial_call(t, ovi_sys.fsmount(fs, FSMOUNT_CLOEXEC, 0), "fsmount");
+
+	return trial_call(t, ovi_sys.fsmount(fs, FSMOUNT_CLOEXEC, 0), "fsmount");
+}
+
+void trial_mount(struct trial *t, const char *options)
+{
+	cleanup_fd int tree = -1;
+
+	if (!trial_ok(t))
+		return;
+
+	tree = make_tree(t, options);
+	if (tree < 0 && trial_ok(t)) {
+		mount_old(t, options);
+		return;
+	}
 	if (trial_ok(t))
 		t->root = open_root(t, tree);
+}
+
+int trial_tree(struct trial *t, const char *options)
+{
+	cleanup_fd int tree = -1;
+
+	if (!trial_ok(t))
+		return -1;
+	tree = make_tree(t, options);
+	if (tree < 0 && trial_ok(t))
+		trial_unknown(t, PROBE_REASON_NOSUPPORT, "no detached mounts (Linux >= 5.2)");
+
+	return trial_call(t, ovi_sys.openat(tree, ".", O_RDONLY | O_DIRECTORY, 0),
+	                  "open the overlay's root");
 }
 
 /* What `name` is when mountinfo does not show it. */

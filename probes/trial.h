@@ -122,7 +122,10 @@ void trial_file(struct trial *t, int at, const char *name, const char *text);
  */
 void trial_mount(struct trial *t, const char *options);
 
-/* Unmounts it again. */
+/* Mounts another one, attached nowhere. Its root, for the caller to close; -1 on failure. */
+int trial_tree(struct trial *t, const char *options);
+
+/* Unmounts the first one again. */
 void trial_unmount(struct trial *t);
 
 /*

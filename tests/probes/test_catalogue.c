@@ -12,6 +12,21 @@ static void everywhere_the_same(void **state)
 {
 	static const struct catalogue_row rows[] = {
 		{ "kernel_version", "yes", NULL },
+		{ "overlay_basic", "yes", NULL },
+		{ "overlay_read_only", "yes", NULL },
+		{ "whiteout_made", "yes", NULL },
+		{ "whiteout_hides", "yes", NULL },
+		{ "opaque_made", "yes", NULL },
+		{ "attributes_copied_up", "yes", NULL },
+		{ "inode_numbers", "yes", NULL },
+		{ "copy_inside", "yes", NULL },
+		{ "redirect_off", "yes", "EXDEV" },
+		{ "redirect_dir", "yes", NULL },
+		{ "metacopy", "yes", NULL },
+		{ "index_guards_upper", "yes", "EBUSY" },
+		{ "overlay_stacking", "yes", NULL },
+		{ "mount_data_page", "yes", "4095 bytes" },
+		{ "mkfs_ext4", "yes", "1." },
 		{ .id = NULL },
 	};
 	struct test_place *place = *state;

@@ -4,6 +4,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -77,6 +78,10 @@ static void older_kernel_lacks_calls(void **state)
 		{ "mount_fd", "no", NULL },
 		{ "mount_append", "no", NULL },
 		{ "mount_absolute", "yes", NULL },
+		{ "overlay_basic", "yes", NULL },
+		{ "redirect_dir", "yes", NULL },
+		{ "idmapped_lower", "no", "Function not implemented" },
+		{ "index_guards_upper", "unknown nosupport", "no detached mounts" },
 		{ .id = NULL },
 	};
 	struct test_place *place = *state;
@@ -96,6 +101,10 @@ static void filtered_kernel_cannot_be_asked(void **state)
 		{ "backing_fs", "unknown noperm", NULL },
 		{ "mount_absolute", "unknown noperm", NULL },
 		{ "d_type", "yes", NULL },
+		{ "overlay_basic", "unknown noperm", "Operation not permitted" },
+		{ "mount_data_page", "unknown noperm", NULL },
+		{ "no_call_filter", "no", "Seccomp: 2" },
+		{ "unprivileged_namespaces", "no", "Operation not permitted" },
 		{ .id = NULL },
 	};
 	struct test_place *place = *state;
@@ -177,6 +186,61 @@ static void ban_is_found(void **state)
 	check_ban(place, "blacklist overlay2\noptions overlay index=off\n", free);
 }
 
+/* ------------------------------------------------------------------- rights -- */
+
+/* Root of a user namespace in which it is nobody outside: what a container is in. */
+static void be_in_user_namespace(void)
+{
+	FILE *map;
+
+	if (unshare(CLONE_NEWUSER) < 0)
+		_exit(1);
+	map = fopen("/proc/self/uid_map", "we");
+	if (!map || fputs("0 0 1", map) < 0 || fclose(map) != 0)
+		_exit(1);
+}
+
+static void mapped_root_is_told_from_the_hosts(void **state)
+{
+	static const struct catalogue_row rows[] = {
+		{ "initial_namespace", "no", "user namespace" },
+		{ "privileged", "no", "lacks CAP_SYS_ADMIN" },
+		{ "xattr_trusted", "unknown noperm", "Operation not permitted" },
+		{ "whiteout_device", "yes", NULL },
+		{ "d_type", "yes", NULL },
+		{ .id = NULL },
+	};
+	struct test_place *place = *state;
+
+	catalogue_check_only(place->path, be_in_user_namespace, rows);
+}
+
+/* A user without any right: what asks for rights could not be told, never a no. */
+static void be_nobody(void)
+{
+	if (setresgid(65534, 65534, 65534) < 0 || setresuid(65534, 65534, 65534) < 0)
+		_exit(1);
+}
+
+static void nobody_could_not_tell(void **state)
+{
+	static const struct catalogue_row rows[] = {
+		{ "privileged", "no", "lacks" },
+		{ "backing_fs", "unknown noperm", NULL },
+		{ "d_type", "unknown noperm", "Permission denied" },
+		{ "opaque_copy_up", "unknown noperm", NULL },
+		{ "max_depth", "unknown noperm", NULL },
+		{ "overlay_basic", "unknown noperm", NULL },
+		{ "metacopy", "unknown noperm", NULL },
+		{ "rename_whiteout", "unknown noperm", NULL },
+		{ "mount_fd", "unknown noperm", NULL },
+		{ .id = NULL },
+	};
+	struct test_place *place = *state;
+
+	catalogue_check_only(place->path, be_nobody, rows);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct figure_row figures[] = {
@@ -211,6 +275,10 @@ int main(int argc, char **argv)
 		{ "/sys/module/overlay/parameters/metacopy",
 		  "Y\n",
 		  { { "overlay_defaults", "no", "metacopy=Y" } } },
+		{ "/etc/subuid",
+		  "root:1:65535\n",
+		  { { "subordinate_ids", "no", "the most are 65535" } } },
+		{ "/etc/subuid", "", { { "subordinate_ids", "no", "the most are 0" } } },
 	};
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(older_kernel_lacks_calls),
@@ -226,7 +294,11 @@ int main(int argc, char **argv)
 		test_case("few open files", figure_decides, &figures[8]),
 		test_case("no figure", figure_decides, &figures[9]),
 		test_case("options on by default", figure_decides, &figures[10]),
+		test_case("too few subordinate ids", figure_decides, &figures[11]),
+		test_case("no subordinate ids", figure_decides, &figures[12]),
 		cmocka_unit_test(ban_is_found),
+		cmocka_unit_test(mapped_root_is_told_from_the_hosts),
+		cmocka_unit_test(nobody_could_not_tell),
 	};
 
 	test_enter_namespace();

@@ -42,6 +42,8 @@ static void no_types(void **state)
 	static const char *const mkfs[] = { "-O", "^filetype", NULL };
 	static const struct catalogue_row rows[] = {
 		{ "d_type", "no", "DT_UNKNOWN" },
+		{ "whiteout_made", "no", "the deleted file is listed" },
+		{ "overlay_basic", "no", "Directory not empty" },
 		{ "whiteout_device", "yes", NULL },
 		{ .id = NULL },
 	};
@@ -281,6 +283,8 @@ static void on_an_overlay(void **state)
 		{ "xattr_user", "yes", NULL },
 		{ "hard_links", "yes", NULL },
 		{ "mount_fd", "no", NULL },
+		{ "overlay_basic", "no", "not supported as upperdir" },
+		{ "overlay_read_only", "yes", NULL },
 		{ .id = NULL },
 	};
 	struct test_place *place = *state;
@@ -294,9 +298,14 @@ static void on_an_overlay(void **state)
 static void on_fuse(void **state)
 {
 	static const struct catalogue_row rows[] = {
-		{ "backing_fs", "no", "fuse" }, { "rename_whiteout", "no", NULL },
-		{ "tmpfile", "no", NULL },      { "birth_times", "no", NULL },
-		{ "d_type", "yes", NULL },      { .id = NULL },
+		{ "backing_fs", "no", "fuse" },
+		{ "rename_whiteout", "no", NULL },
+		{ "tmpfile", "no", NULL },
+		{ "birth_times", "no", NULL },
+		{ "d_type", "yes", NULL },
+		{ "metacopy", "no", NULL },
+		{ "idmapped_lower", "no", "MOUNT_ATTR_IDMAP" },
+		{ .id = NULL },
 	};
 	struct test_place *place = *state;
 	cleanup_free char *options = mount_overlay(place);
