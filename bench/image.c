@@ -109,28 +109,31 @@ static int open_nameless(const char *directory, struct ovl2_error *err)
 	return fd;
 }
 
-static int attach_loop(int file, int control, char path[32], struct ovl2_error *err)
+int image_attach(int file, char ret_device[IMAGE_DEVICE_SIZE], struct ovl2_error *err)
 {
 	/* Autoclear: the device is free again once nobody has it open or mounted. */
 	struct loop_config config = {
 		.fd = (unsigned int)file,
 		.info.lo_flags = LO_FLAGS_AUTOCLEAR,
 	};
+	cleanup_fd int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
 
+	if (control < 0)
+		return ovi_fail(err, OVL2_E_UNSUPPORTED,
+		                "no loop devices here: open '/dev/loop-control': %s",
+		                strerror(errno));
 	for (int i = 0; i < MAX_TRIES; i++) {
 		cleanup_fd int device = -1;
 		int number = ioctl(control, LOOP_CTL_GET_FREE);
 
 		if (number < 0)
 			return ovi_fail_errno(err, "find a free loop device");
-		snprintf(path, 32, "/dev/loop%d", number);
-		device = open(path, O_RDWR | O_CLOEXEC);
-		if (device < 0)
-			return ovi_fail_errno(err, "open '%s'", path);
-		if (ioctl(device, LOOP_CONFIGURE, &config) == 0)
+		snprintf(ret_device, IMAGE_DEVICE_SIZE, "/dev/loop%d", number);
+		device = open(ret_device, O_RDWR | O_CLOEXEC);
+		if (device >= 0 && ioctl(device, LOOP_CONFIGURE, &config) == 0)
 			return steal_fd(&device);
-		if (errno != EBUSY)
-			return ovi_fail_errno(err, "attach an image to '%s'", path);
+		if (errno != EBUSY && errno != ENXIO)
+			return ovi_fail_errno(err, "attach an image to '%s'", ret_device);
 	}
 
 	return ovi_fail(err, OVL2_E_BUSY, "every loop device was taken by somebody else");
@@ -175,10 +178,9 @@ static int mount_file(const struct kind *kind, const struct image_options *optio
                       struct ovl2_error *err)
 {
 	const char *directory = options->directory ? options->directory : getenv("TMPDIR");
-	cleanup_fd int control = -1;
 	cleanup_fd int device = -1;
 	cleanup_fd int file = -1;
-	char path[32];
+	char path[IMAGE_DEVICE_SIZE];
 	int r;
 
 	if (!directory || !*directory)
@@ -192,11 +194,7 @@ static int mount_file(const struct kind *kind, const struct image_options *optio
 		return file;
 	if (ftruncate(file, (off_t)options->bytes) < 0)
 		return ovi_fail_errno(err, "grow an image in '%s'", directory);
-
-	control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
-	if (control < 0)
-		return ovi_fail_errno(err, "open '/dev/loop-control' (no loop devices here?)");
-	device = attach_loop(file, control, path, err);
+	device = image_attach(file, path, err);
 	if (device < 0)
 		return device;
 

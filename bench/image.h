@@ -54,6 +54,15 @@ int image_enter_namespace(struct ovl2_error *err);
  */
 int image_check_room(const char *directory, uint64_t bytes, struct ovl2_error *err);
 
+/* "/dev/loop1048575" and a NUL. */
+#define IMAGE_DEVICE_SIZE 32
+
+/*
+ * Makes `file` a block device. The descriptor returned keeps it until something on it is
+ * mounted; then the mount does. Errors: OVL2_E_UNSUPPORTED without loop devices.
+ */
+int image_attach(int file, char ret_device[IMAGE_DEVICE_SIZE], struct ovl2_error *err);
+
 /*
  * Makes and mounts a filesystem. Call image_enter_namespace() first.
  *

@@ -4,6 +4,8 @@
 #include "support/fault.h"
 #include "support/filesystem.h"
 
+#include "image.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -33,7 +35,7 @@ struct disk {
 	const char *options;
 	char *path;
 	int image;
-	char device[32];
+	char device[IMAGE_DEVICE_SIZE];
 };
 
 /* ------------------------------------------------------------------ operations -- */
@@ -164,7 +166,7 @@ static void mount_disk(struct disk *disk)
 	struct ovl2_error err = { 0 };
 	cleanup_fd int loop = -1;
 
-	loop = test_loop_attach(disk->image, disk->device, sizeof(disk->device), &err);
+	loop = image_attach(disk->image, disk->device, &err);
 	assert_ok(loop, &err);
 	assert_sys(mount(disk->device, disk->path, disk->type, 0, disk->options));
 }

@@ -5,6 +5,7 @@
 #include "support/blocklog.h"
 #include "support/filesystem.h"
 
+#include "image.h"
 #include "strbuf.h"
 
 #include <fcntl.h>
@@ -235,8 +236,8 @@ static void stop_daemon(struct cut *cut)
 static void mount_device(int image, const char *target)
 {
 	struct ovl2_error err = { 0 };
-	char device[32];
-	cleanup_fd int loop = test_loop_attach(image, device, sizeof(device), &err);
+	char device[IMAGE_DEVICE_SIZE];
+	cleanup_fd int loop = image_attach(image, device, &err);
 
 	assert_ok(loop, &err);
 	if (mount(device, target, "ext4", MS_NOATIME, NULL) < 0)

@@ -4,24 +4,21 @@
 #include "test.h"
 
 #include "fail.h"
+#include "image.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/loop.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
 /* XFS refuses to be smaller than 300 MiB; the file is sparse. */
 #define DEFAULT_BYTES (512ULL << 20)
 
-/* Another process can take the free loop device before us; then ask again. */
-#define LOOP_ATTEMPTS 32
-
 const char *const test_filesystem_types[] = { "ext4", "xfs", "btrfs", "tmpfs", NULL };
 
+/* Of a name that test_resources_count() knows, though it has it no more. */
 static int open_image(uint64_t bytes, struct ovl2_error *err)
 {
 	cleanup_free char *directory = test_scratch_create();
@@ -58,44 +55,6 @@ static int make(const struct test_filesystem *filesystem, int image, struct ovl2
 	return 0;
 }
 
-static int attach_once(int control, int image, char *ret_path, size_t size)
-{
-	struct loop_config config = {
-		.fd = (uint32_t)image,
-		.info.lo_flags = LO_FLAGS_AUTOCLEAR,
-	};
-	cleanup_fd int loop = -1;
-	int number = ioctl(control, LOOP_CTL_GET_FREE);
-
-	if (number < 0)
-		return -1;
-	(void)snprintf(ret_path, size, "/dev/loop%d", number);
-	loop = open(ret_path, O_RDWR | O_CLOEXEC);
-	if (loop < 0 || ioctl(loop, LOOP_CONFIGURE, &config) < 0)
-		return -1;
-
-	return steal_fd(&loop);
-}
-
-int test_loop_attach(int image, char *ret_path, size_t size, struct ovl2_error *err)
-{
-	cleanup_fd int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
-
-	if (control < 0)
-		return ovi_fail(err, OVL2_E_UNSUPPORTED, "no loop devices: %s", strerror(errno));
-
-	for (int i = 0; i < LOOP_ATTEMPTS; i++) {
-		int loop = attach_once(control, image, ret_path, size);
-
-		if (loop >= 0)
-			return loop;
-		if (errno != EBUSY && errno != ENXIO)
-			break;
-	}
-
-	return ovi_fail_errno(err, "attach a loop device");
-}
-
 int test_filesystem_make(const struct test_filesystem *filesystem, struct ovl2_error *err)
 {
 	uint64_t bytes = filesystem->bytes ? filesystem->bytes : DEFAULT_BYTES;
@@ -115,11 +74,11 @@ static int mount_image(const struct test_filesystem *filesystem, const char *tar
 {
 	cleanup_fd int image = test_filesystem_make(filesystem, err);
 	cleanup_fd int loop = -1;
-	char device[32];
+	char device[IMAGE_DEVICE_SIZE];
 
 	if (image < 0)
 		return image;
-	if ((loop = test_loop_attach(image, device, sizeof(device), err)) < 0)
+	if ((loop = image_attach(image, device, err)) < 0)
 		return loop;
 
 	if (mount(device, target, filesystem->type, 0, filesystem->options) == 0)

@@ -36,15 +36,9 @@ int test_filesystem_mount(const struct test_filesystem *filesystem, const char *
 
 /*
  * Makes the filesystem, not of type tmpfs, and mounts it nowhere. Returns its image, a
- * file without a name, for test_loop_attach(). Errors: as above.
+ * file without a name, for image_attach(). Errors: as above.
  */
 int test_filesystem_make(const struct test_filesystem *filesystem, struct ovl2_error *err);
-
-/*
- * Makes file `image` a block device, `ret_path` with room for 32 bytes. The descriptor
- * returned keeps it until something is mounted; then the mount does.
- */
-int test_loop_attach(int image, char *ret_path, size_t size, struct ovl2_error *err);
 
 /* The types tests run on, NULL at the end. */
 extern const char *const test_filesystem_types[];
