@@ -1,4 +1,7 @@
-#include "probe.h"
+#include "format.h"
+
+#include "cleanup.h"
+#include "escape.h"
 
 #include <string.h>
 
@@ -7,8 +10,11 @@
 #define INDENT "         "
 
 struct style {
-	FILE *out;
+	struct ovi_strbuf *out;
 	int in_color;
+
+	/* Of the longest id. */
+	int id_columns;
 };
 
 static const char *color_of(const struct style *style, enum probe_verdict verdict)
@@ -16,7 +22,7 @@ static const char *color_of(const struct style *style, enum probe_verdict verdic
 	static const char *const colors[PROBE_VERDICT_COUNT] = {
 		[PROBE_PASS] = "\033[32m", [PROBE_FAIL] = "\033[1;31m",
 		[PROBE_WARN] = "\033[33m", [PROBE_UNDECIDED] = "\033[35m",
-		[PROBE_INFO] = "\033[36m",
+		[PROBE_INFO] = "\033[36m", [PROBE_WAIVED] = "\033[33m",
 	};
 
 	return style->in_color ? colors[verdict] : "";
@@ -27,7 +33,18 @@ static const char *color_end(const struct style *style)
 	return style->in_color ? "\033[0m" : "";
 }
 
-static void print_wrapped(FILE *out, const char *text)
+/* Text of a document, in which anything may be. */
+static void add_plain(struct ovi_strbuf *out, const char *text, size_t length)
+{
+	cleanup_free char *part = strndup(text, length);
+
+	if (part)
+		ovi_escape_controls(out, part);
+	else
+		out->failed = 1;
+}
+
+static void add_wrapped(struct ovi_strbuf *out, const char *text)
 {
 	size_t column = TEXT_COLUMNS;
 
@@ -35,60 +52,85 @@ static void print_wrapped(FILE *out, const char *text)
 		size_t length = strcspn(text, " ");
 
 		if (column + 1 + length > TEXT_COLUMNS) {
-			fprintf(out, "%s%s", column == TEXT_COLUMNS ? INDENT : "\n" INDENT, "");
+			ovi_strbuf_add(out, column == TEXT_COLUMNS ? INDENT : "\n" INDENT);
 			column = strlen(INDENT);
 		} else {
-			fputc(' ', out);
+			ovi_strbuf_add(out, " ");
 			column++;
 		}
-		fwrite(text, 1, length, out);
+		add_plain(out, text, length);
 		column += length;
 		text += length;
 		text += strspn(text, " ");
 	}
-	fputc('\n', out);
+	ovi_strbuf_add(out, "\n");
 }
 
-static void print_lines(FILE *out, const char *text)
+static void add_lines(struct ovi_strbuf *out, const char *text)
 {
 	while (*text) {
 		size_t length = strcspn(text, "\n");
 
-		fprintf(out, INDENT "%.*s\n", (int)length, text);
+		ovi_strbuf_add(out, INDENT);
+		add_plain(out, text, length);
+		ovi_strbuf_add(out, "\n");
 		text += length;
 		text += *text == '\n';
 	}
 }
 
-static void print_finding(const struct style *style, const struct probe_finding *finding)
+static void add_waiver(struct ovi_strbuf *out, const struct probe_finding *finding,
+                       const struct probe_survey *survey)
 {
-	fprintf(style->out, "%s%-7s%s  %-14s  %-7s  %s\n", color_of(style, finding->verdict),
-	        probe_verdict_name(finding->verdict), color_end(style), finding->probe->id,
-	        probe_answer_name(finding->outcome.answer), finding->outcome.evidence);
+	const struct probe_waiver *waiver = finding->waiver;
 
+	if (finding->verdict == PROBE_WAIVED)
+		ovi_strbuf_addf(out, INDENT "Waived until %s", waiver->expires);
+	else if (finding->verdict == PROBE_PASS)
+		ovi_strbuf_addf(out, INDENT "Needs its waiver until %s no more", waiver->expires);
+	else if (probe_waiver_is_expired(finding, survey))
+		ovi_strbuf_addf(out, INDENT "Its waiver expired on %s", waiver->expires);
+	else
+		ovi_strbuf_addf(out, INDENT "A waiver until %s does not help against not knowing",
+		                waiver->expires);
+	if (waiver->approved_by)
+		ovi_strbuf_addf(out, ", approved by %s", waiver->approved_by);
+	ovi_strbuf_addf(out, ": %s\n", waiver->reason);
+}
+
+static void add_finding(const struct style *style, const struct probe_finding *finding,
+                        const struct probe_survey *survey)
+{
+	ovi_strbuf_addf(style->out, "%s%-7s%s  %-*s  %-7s  %s\n", color_of(style, finding->verdict),
+	                probe_verdict_name(finding->verdict), color_end(style), style->id_columns,
+	                finding->probe->id, probe_answer_name(finding->outcome.answer),
+	                finding->outcome.evidence);
+
+	if (finding->waiver)
+		add_waiver(style->out, finding, survey);
 	if (finding->verdict != PROBE_FAIL && finding->verdict != PROBE_WARN)
 		return;
-	print_wrapped(style->out, finding->probe->why);
-	print_lines(style->out, finding->probe->remedy);
+	add_wrapped(style->out, finding->probe->why);
+	add_lines(style->out, finding->probe->remedy);
 }
 
 /* ": d_type, max_depth" - the required ones that stand in the way. */
-static void print_culprits(const struct style *style, const struct probe_survey *survey,
-                           enum probe_verdict verdict)
+static void add_culprits(const struct style *style, const struct probe_survey *survey,
+                         enum probe_verdict verdict)
 {
 	const char *before = ": ";
 
 	for (size_t i = 0; i < survey->count; i++) {
 		const struct probe_finding *finding = &survey->findings[i];
 
-		if (finding->verdict != verdict || finding->need->level != PROBE_REQUIRED)
+		if (finding->verdict != verdict || !probe_finding_is_culprit(finding))
 			continue;
-		fprintf(style->out, "%s%s", before, finding->probe->id);
+		ovi_strbuf_addf(style->out, "%s%s", before, finding->probe->id);
 		before = ", ";
 	}
 }
 
-void probe_survey_print(const struct probe_survey *survey, int in_color, FILE *out)
+static void add_conclusion(const struct style *style, const struct probe_survey *survey)
 {
 	static const struct {
 		const char *words;
@@ -99,16 +141,46 @@ void probe_survey_print(const struct probe_survey *survey, int in_color, FILE *o
 		[PROBE_UNDETERMINED] = { "UNDETERMINED", PROBE_UNDECIDED },
 	};
 	const char *filesystem = json_string_value(json_object_get(survey->target, "filesystem"));
+	const char *chosen = json_string_value(json_object_get(survey->target, "chosen"));
+	const char *path = format_fact(survey->target, "path");
 	enum probe_verdict verdict = conclusions[survey->conclusion].verdict;
-	const struct style style = { out, in_color };
+
+	ovi_strbuf_add(style->out, "\n");
+	if (chosen) {
+		ovi_strbuf_add(style->out, "Looked at ");
+		ovi_escape_controls(style->out, path);
+		ovi_strbuf_add(style->out, ": ");
+		ovi_escape_controls(style->out, chosen);
+		ovi_strbuf_add(style->out, "\n");
+	}
+	ovi_strbuf_addf(style->out, "%s%s%s for %s on ", color_of(style, verdict),
+	                conclusions[survey->conclusion].words, color_end(style),
+	                survey->profile->id);
+	ovi_escape_controls(style->out, path);
+	ovi_strbuf_add(style->out, " (");
+	ovi_escape_controls(style->out, filesystem ? filesystem : "unknown filesystem");
+	ovi_strbuf_add(style->out, ")");
+	if (survey->conclusion != PROBE_QUALIFIED)
+		add_culprits(style, survey, verdict);
+	if (survey->verdict_counts[PROBE_WAIVED])
+		ovi_strbuf_addf(style->out, ", %zu waived", survey->verdict_counts[PROBE_WAIVED]);
+	ovi_strbuf_add(style->out, "\n");
+}
+
+static void add_survey(const struct style *style, const struct probe_survey *survey)
+{
+	for (size_t i = 0; i < survey->count; i++)
+		add_finding(style, &survey->findings[i], survey);
+	add_conclusion(style, survey);
+}
+
+void format_add_human(struct ovi_strbuf *text, const struct probe_survey *survey, int in_color)
+{
+	struct style style = { text, in_color, 0 };
 
 	for (size_t i = 0; i < survey->count; i++)
-		print_finding(&style, &survey->findings[i]);
+		if ((int)strlen(survey->findings[i].probe->id) > style.id_columns)
+			style.id_columns = (int)strlen(survey->findings[i].probe->id);
 
-	fprintf(out, "\n%s%s%s for %s on %s (%s)", color_of(&style, verdict),
-	        conclusions[survey->conclusion].words, color_end(&style), survey->profile->id,
-	        survey->path, filesystem ? filesystem : "unknown filesystem");
-	if (survey->conclusion != PROBE_QUALIFIED)
-		print_culprits(&style, survey, verdict);
-	fputc('\n', out);
+	add_survey(&style, survey);
 }

@@ -8,6 +8,8 @@
  *
  * To add a probe: add a row to the table of its family (families.h), and one to the
  * profiles that care. Nothing else in the project changes.
+ *
+ * A survey is printed by one of the formats of format.h.
  */
 
 #include <ovl2.h>
@@ -112,6 +114,9 @@ struct probe_profile {
 	const char *id;
 	const char *title;
 	const struct probe_need *needs;
+
+	/* 1: all other probes are asked as well, without weight. */
+	int takes_all;
 };
 
 /* Ends with a row whose id is NULL; the first one is the default. */
@@ -119,6 +124,12 @@ extern const struct probe_profile probe_profiles[];
 
 /* NULL when there is no such profile. */
 const struct probe_profile *probe_profile_find(const char *id);
+
+/* What `profile` says about the probe with this id; NULL when it does not need it. */
+const struct probe_need *probe_profile_need(const struct probe_profile *profile, const char *id);
+
+/* A need without weight, for a probe that a profile does not name. */
+struct probe_need probe_need_beyond(const char *id);
 
 /* ------------------------------------------------------------------- run -- */
 
@@ -173,14 +184,43 @@ int probe_run_all(const struct probe *const *probes, const struct probe_runner *
 
 /* --------------------------------------------------------------- surveys -- */
 
-enum probe_verdict { PROBE_PASS, PROBE_FAIL, PROBE_WARN, PROBE_UNDECIDED, PROBE_INFO };
-#define PROBE_VERDICT_COUNT 5
+/* Somebody's word that an unwanted answer is accepted for a while. */
+struct probe_waiver {
+	/* Of the probe. */
+	const char *id;
+
+	/* fnmatch(3) pattern of the directory; NULL for any. */
+	const char *target;
+
+	const char *reason;
+
+	/* Last day that it holds, in UTC: "2027-01-31". */
+	const char *expires;
+
+	/* NULL when nobody signed. */
+	const char *approved_by;
+};
+
+enum probe_verdict {
+	PROBE_PASS,
+	PROBE_FAIL,
+	PROBE_WARN,
+	PROBE_UNDECIDED,
+	PROBE_INFO,
+
+	/* Would be a fail or a warn, were it not waived. */
+	PROBE_WAIVED
+};
+#define PROBE_VERDICT_COUNT 6
 
 struct probe_finding {
 	const struct probe *probe;
 	const struct probe_need *need;
 	struct probe_outcome outcome;
 	enum probe_verdict verdict;
+
+	/* The one that is for it, whether it still holds or not; or NULL. */
+	const struct probe_waiver *waiver;
 };
 
 #define PROBE_MAX_FINDINGS 128
@@ -188,6 +228,7 @@ struct probe_finding {
 /* The program's exit codes as well. */
 enum probe_conclusion { PROBE_QUALIFIED, PROBE_NOT_QUALIFIED, PROBE_UNDETERMINED };
 
+/* Start from all zeroes. */
 struct probe_survey {
 	const struct probe_profile *profile;
 	const char *path; /* absolute; borrowed */
@@ -203,27 +244,61 @@ struct probe_survey {
 	/* As FORMAT.md has them; released by probe_survey_release(). */
 	json_t *host;
 	json_t *target;
+
+	/* The words that started the program, or NULL. Released as well. */
+	json_t *command;
+
+	/* What the findings point to besides the tables. */
+	struct probe_need beyond[PROBE_MAX_FINDINGS];
+	struct probe_loaded *loaded;
 };
 
 /*
- * Asks what `profile` needs, or of that only the probes in `only` (NULL at the end;
- * NULL itself means all). First deletes what killed runs left in the target.
+ * Asks what `profile` needs; or only those of all probes whose id one of the fnmatch(3)
+ * patterns in `only` (NULL at the end) names, weighted by the profile. First deletes
+ * what killed runs left in the target.
  *
  * Returns 0, the signal that ended it, or negative.
  */
 int probe_survey_run(struct probe_survey *survey, const char *const *only,
                      const struct probe_runner *runner, struct ovl2_error *err);
 
+/*
+ * Fills `survey` from the document in file `path` ("-": standard input), which this or
+ * another version of the program wrote.
+ *
+ * Errors: OVL2_E_INVALID when it is no such document or contradicts itself.
+ */
+int probe_survey_read(struct probe_survey *survey, const char *path, struct ovl2_error *err);
+
 void probe_survey_release(struct probe_survey *survey);
 
-/* "ovl2-probe/1" of FORMAT.md; `argv` ends with NULL. A new reference, or NULL. */
-json_t *probe_survey_json(const struct probe_survey *survey, char *const *argv);
+/*
+ * Applies the `count` waivers, which have to outlive the survey. One turns a fail or a
+ * warn into a waived when it has not expired at the survey's start. What could not be
+ * found out cannot be waived.
+ */
+void probe_survey_waive(struct probe_survey *survey, const struct probe_waiver *waivers,
+                        size_t count);
 
-/* For people: a line a probe, what to do about those that failed, the verdict. */
-void probe_survey_print(const struct probe_survey *survey, int in_color, FILE *out);
+/* Had the finding's waiver expired? 0 when it has none. */
+int probe_waiver_is_expired(const struct probe_finding *finding, const struct probe_survey *survey);
+
+/* Does it stand in the way of qualification? */
+int probe_finding_is_culprit(const struct probe_finding *finding);
+
+/* "ovl2-probe/1" of FORMAT.md. A new reference, or NULL. */
+json_t *probe_survey_json(const struct probe_survey *survey);
+
+/* One element of the document's `probes`. */
+json_t *probe_finding_json(const struct probe_finding *finding, const struct probe_survey *survey);
+
+/* What to do about it; NULL when nothing is to be done. */
+const char *probe_finding_remedy(const struct probe_finding *finding);
 
 /* Words as the JSON has them. */
 const char *probe_answer_name(enum probe_answer answer);
 const char *probe_reason_name(enum probe_reason reason); /* NULL for NONE */
 const char *probe_verdict_name(enum probe_verdict verdict);
 const char *probe_level_name(enum probe_level level);
+const char *probe_conclusion_name(enum probe_conclusion conclusion);

@@ -1,10 +1,11 @@
-#include "probe.h"
+#include "survey.h"
 
 #include "cleanup.h"
 #include "environment.h"
 #include "fail.h"
 #include "scratch.h"
 
+#include <fnmatch.h>
 #include <string.h>
 #include <time.h>
 
@@ -39,7 +40,7 @@ const char *probe_verdict_name(enum probe_verdict verdict)
 {
 	static const char *const names[PROBE_VERDICT_COUNT] = {
 		[PROBE_PASS] = "pass",         [PROBE_FAIL] = "fail", [PROBE_WARN] = "warn",
-		[PROBE_UNDECIDED] = "unknown", [PROBE_INFO] = "info",
+		[PROBE_UNDECIDED] = "unknown", [PROBE_INFO] = "info", [PROBE_WAIVED] = "waived",
 	};
 
 	return names[verdict];
@@ -56,9 +57,20 @@ const char *probe_level_name(enum probe_level level)
 	return names[level];
 }
 
+const char *probe_conclusion_name(enum probe_conclusion conclusion)
+{
+	static const char *const names[] = {
+		[PROBE_QUALIFIED] = "qualified",
+		[PROBE_NOT_QUALIFIED] = "not_qualified",
+		[PROBE_UNDETERMINED] = "undetermined",
+	};
+
+	return names[conclusion];
+}
+
 /* --------------------------------------------------------------- verdicts -- */
 
-static enum probe_verdict judge(const struct probe_need *need, enum probe_answer answer)
+static enum probe_verdict judge_answer(const struct probe_need *need, enum probe_answer answer)
 {
 	static const enum probe_verdict unwanted[] = {
 		[PROBE_REQUIRED] = PROBE_FAIL,
@@ -72,32 +84,128 @@ static enum probe_verdict judge(const struct probe_need *need, enum probe_answer
 	return (answer == PROBE_YES) == need->want ? PROBE_PASS : unwanted[need->level];
 }
 
-static enum probe_conclusion conclude(const struct probe_survey *survey)
+int probe_waiver_is_expired(const struct probe_finding *finding, const struct probe_survey *survey)
 {
-	if (survey->verdict_counts[PROBE_FAIL] > 0)
-		return PROBE_NOT_QUALIFIED;
-
-	for (size_t i = 0; i < survey->count; i++)
-		if (survey->findings[i].verdict == PROBE_UNDECIDED &&
-		    survey->findings[i].need->level == PROBE_REQUIRED)
-			return PROBE_UNDETERMINED;
-
-	return PROBE_QUALIFIED;
+	/* Both begin with the date, and dates of this form sort as text. */
+	return finding->waiver &&
+	       strncmp(finding->waiver->expires, survey->started, strlen("2027-01-31")) < 0;
 }
 
-/* -------------------------------------------------------------------- run -- */
+static enum probe_verdict judge(const struct probe_finding *finding,
+                                const struct probe_survey *survey)
+{
+	enum probe_verdict verdict = judge_answer(finding->need, finding->outcome.answer);
+
+	if ((verdict == PROBE_FAIL || verdict == PROBE_WARN) && finding->waiver &&
+	    !probe_waiver_is_expired(finding, survey))
+		return PROBE_WAIVED;
+
+	return verdict;
+}
+
+int probe_finding_is_culprit(const struct probe_finding *finding)
+{
+	return finding->verdict == PROBE_FAIL ||
+	       (finding->verdict == PROBE_UNDECIDED && finding->need->level == PROBE_REQUIRED);
+}
+
+void survey_judge(struct probe_survey *survey)
+{
+	memset(survey->verdict_counts, 0, sizeof(survey->verdict_counts));
+	survey->conclusion = PROBE_QUALIFIED;
+
+	for (size_t i = 0; i < survey->count; i++) {
+		struct probe_finding *finding = &survey->findings[i];
+
+		finding->verdict = judge(finding, survey);
+		survey->verdict_counts[finding->verdict]++;
+		if (finding->verdict == PROBE_FAIL)
+			survey->conclusion = PROBE_NOT_QUALIFIED;
+		else if (probe_finding_is_culprit(finding) && survey->conclusion == PROBE_QUALIFIED)
+			survey->conclusion = PROBE_UNDETERMINED;
+	}
+}
+
+static const struct probe_waiver *find_waiver(const struct probe_survey *survey, const char *id,
+                                              const struct probe_waiver *waivers, size_t count)
+{
+	const struct probe_waiver *found = NULL;
+
+	/* Of several, the one that holds longest. */
+	for (size_t i = 0; i < count; i++) {
+		const struct probe_waiver *waiver = &waivers[i];
+
+		if (strcmp(waiver->id, id) != 0)
+			continue;
+		if (waiver->target && fnmatch(waiver->target, survey->path, 0) != 0)
+			continue;
+		if (!found || strcmp(waiver->expires, found->expires) > 0)
+			found = waiver;
+	}
+
+	return found;
+}
+
+void probe_survey_waive(struct probe_survey *survey, const struct probe_waiver *waivers,
+                        size_t count)
+{
+	for (size_t i = 0; i < survey->count; i++) {
+		struct probe_finding *finding = &survey->findings[i];
+		const struct probe_waiver *waiver =
+			find_waiver(survey, finding->probe->id, waivers, count);
+
+		if (waiver)
+			finding->waiver = waiver;
+	}
+	survey_judge(survey);
+}
+
+/* ----------------------------------------------------------------- choice -- */
 
 static int is_chosen(const char *id, const char *const *only)
 {
-	if (!only)
-		return 1;
-
-	for (; *only; only++)
-		if (strcmp(*only, id) == 0)
+	for (; only && *only; only++)
+		if (fnmatch(*only, id, 0) == 0)
 			return 1;
 
-	return 0;
+	return !only;
 }
+
+static void add_finding(struct probe_survey *survey, const struct probe_need *need)
+{
+	if (survey->count == PROBE_MAX_FINDINGS)
+		return;
+
+	survey->findings[survey->count++] = (struct probe_finding){
+		.probe = probe_find(need->id),
+		.need = need,
+	};
+}
+
+/* What the profile needs in its order; what is asked besides in the registry's. */
+static void choose(struct probe_survey *survey, const char *const *only)
+{
+	const struct probe_profile *profile = survey->profile;
+	const struct probe *probe;
+
+	survey->count = 0;
+	for (const struct probe_need *need = profile->needs; need->id; need++)
+		if (is_chosen(need->id, only))
+			add_finding(survey, need);
+
+	for (size_t i = 0; (probe = probe_at(i)); i++) {
+		struct probe_need *need = &survey->beyond[survey->count];
+
+		if (probe_profile_need(profile, probe->id) || survey->count == PROBE_MAX_FINDINGS)
+			continue;
+		if (!(only || profile->takes_all) || !is_chosen(probe->id, only))
+			continue;
+		*need = probe_need_beyond(probe->id);
+		add_finding(survey, need);
+	}
+}
+
+/* -------------------------------------------------------------------- run -- */
 
 static double elapsed_ms(const struct timespec *start)
 {
@@ -109,35 +217,49 @@ static double elapsed_ms(const struct timespec *start)
 	       (double)(now.tv_nsec - start->tv_nsec) / 1e6;
 }
 
-static int run_probes(struct probe_survey *survey, const char *const *only,
-                      const struct probe_runner *runner)
+void survey_tidy(char *text)
 {
-	for (const struct probe_need *need = survey->profile->needs; need->id; need++) {
-		struct probe_finding *finding = &survey->findings[survey->count];
-		int sig;
+	json_t *value = json_string(text);
+	int is_utf8 = value != NULL;
 
-		if (!is_chosen(need->id, only) || survey->count == PROBE_MAX_FINDINGS)
-			continue;
+	json_decref(value);
+	for (; *text; text++) {
+		unsigned char byte = (unsigned char)*text;
 
-		finding->probe = probe_find(need->id);
-		finding->need = need;
-		sig = probe_run(finding->probe, runner, &finding->outcome);
-		if (sig)
-			return sig;
+		if (byte == '\n' || byte == '\t')
+			*text = ' ';
+		else if (byte < ' ' || byte == 0x7f || (byte > 0x7f && !is_utf8))
+			*text = '?';
+	}
+}
 
-		finding->verdict = judge(need, finding->outcome.answer);
-		survey->verdict_counts[finding->verdict]++;
-		survey->count++;
+static int run_probes(struct probe_survey *survey, const struct probe_runner *runner,
+                      struct ovl2_error *err)
+{
+	const struct probe *probes[PROBE_MAX_FINDINGS + 1] = { NULL };
+	cleanup_free struct probe_outcome *outcomes = NULL;
+	int sig;
+
+	outcomes = calloc(survey->count + 1, sizeof(*outcomes));
+	if (!outcomes)
+		return ovi_fail_memory(err);
+	for (size_t i = 0; i < survey->count; i++)
+		probes[i] = survey->findings[i].probe;
+
+	sig = probe_run_all(probes, runner, outcomes);
+	for (size_t i = 0; i < survey->count; i++) {
+		survey->findings[i].outcome = outcomes[i];
+		survey_tidy(survey->findings[i].outcome.evidence);
 	}
 
-	return 0;
+	return sig;
 }
 
 int probe_survey_run(struct probe_survey *survey, const char *const *only,
                      const struct probe_runner *runner, struct ovl2_error *err)
 {
 	struct timespec start;
-	int sig;
+	int r;
 
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	environment_time(survey->started);
@@ -149,17 +271,22 @@ int probe_survey_run(struct probe_survey *survey, const char *const *only,
 	/* Leftovers that cannot be deleted disturb nobody but their owner. */
 	ovi_scratch_sweep(runner->target, NULL);
 
-	sig = run_probes(survey, only, runner);
-	survey->conclusion = conclude(survey);
+	choose(survey, only);
+	r = run_probes(survey, runner, err);
+	survey_judge(survey);
 	survey->duration_ms = elapsed_ms(&start);
 
-	return sig;
+	return r;
 }
 
 void probe_survey_release(struct probe_survey *survey)
 {
 	json_decref(survey->host);
 	json_decref(survey->target);
+	json_decref(survey->command);
 	survey->host = NULL;
 	survey->target = NULL;
+	survey->command = NULL;
+	survey_free_loaded(survey->loaded);
+	survey->loaded = NULL;
 }

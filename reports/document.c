@@ -18,7 +18,7 @@
 
 static const char *const answers[] = { "yes", "no", "unknown", NULL };
 static const char *const levels[] = { "required", "wanted", "advised", NULL };
-static const char *const verdicts[] = { "pass", "fail", "warn", "unknown", "info", NULL };
+static const char *const verdicts[] = { "pass", "fail", "warn", "unknown", "info", "waived", NULL };
 static const char *const host_verdicts[] = { "qualified", "not_qualified", "undetermined", NULL };
 static const char *const metrics[] = { "time", "throughput", NULL };
 
@@ -55,6 +55,12 @@ static const struct report_field profile_fields[] = {
 	{ 0 },
 };
 
+static const struct report_field waiver_fields[] = {
+	{ "reason", STRING, 0, NULL, NULL },
+	{ "expires", STRING, 0, NULL, NULL },
+	{ 0 },
+};
+
 static const struct report_field one_probe_fields[] = {
 	{ "id", STRING, 0, NULL, NULL },
 	{ "title", STRING, 0, NULL, NULL },
@@ -64,6 +70,7 @@ static const struct report_field one_probe_fields[] = {
 	{ "want", STRING, 0, NULL, answers },
 	{ "level", STRING, 0, NULL, levels },
 	{ "verdict", STRING, 0, NULL, verdicts },
+	{ "waiver", REPORT_OBJECT | MAYBE, 0, waiver_fields, NULL },
 	{ "evidence", STRING | MAYBE, 0, NULL, NULL },
 	{ "value", NUMBER | STRING | MAYBE, 0, NULL, NULL },
 	{ "remedy", STRING | MAYBE, 0, NULL, NULL },

@@ -29,10 +29,8 @@ static const char *words_of(const char *verdict)
 static const char *color_of(const char *verdict)
 {
 	static const char *const colors[][2] = {
-		{ "fail", "red" },
-		{ "unknown", "magenta" },
-		{ "warn", "brown" },
-		{ "info", "cyan" },
+		{ "fail", "red" },  { "unknown", "magenta" }, { "warn", "brown" },
+		{ "info", "cyan" }, { "waived", "brown" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(colors); i++)

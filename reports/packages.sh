@@ -13,24 +13,35 @@ OVL2_RUN_PACKAGES="e2fsprogs xfsprogs gnuplot-nox"
 
 # To build and run the tests and the linters besides.
 OVL2_TEST_PACKAGES="
+	ansible-core
 	btrfs-progs
 	busybox-static
 	clang
 	clang-format
 	clang-tidy
 	cmark-gfm
+	fuse-overlayfs
 	g++
 	gcc-aarch64-linux-gnu
+	iproute2
+	jq
 	libarchive-tools
 	libc6-dev-arm64-cross
 	libclang-rt-14-dev
 	libcmocka-dev
 	libxml2-utils
+	openssh-client
+	openssh-server
+	prometheus
+	prometheus-node-exporter
+	python3-jsonschema
 	python3-prometheus-client
+	python3-yaml
 	qemu-system-common
 	qemu-system-x86
 	qemu-user
 	shellcheck
+	systemd
 	xz-utils
 "
 

@@ -87,7 +87,7 @@ static void add_counts(struct ovi_strbuf *page, const json_t *probe)
 	} rows[] = {
 		{ "pass", "✓", "passed" },          { "fail", "✗", "failed" },
 		{ "warn", "!", "warned" },          { "unknown", "?", "could not tell" },
-		{ "info", "i", "for information" },
+		{ "info", "i", "for information" }, { "waived", "~", "waived" },
 	};
 
 	ovi_strbuf_add(page, "<ul class=\"counts\">\n");

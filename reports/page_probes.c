@@ -8,10 +8,8 @@
 static const char *mark_of(const char *verdict)
 {
 	static const char *const marks[][2] = {
-		{ "pass", "✓" },
-		{ "fail", "✗" },
-		{ "warn", "!" },
-		{ "unknown", "?" },
+		{ "pass", "✓" },   { "fail", "✗" },    { "warn", "!" },
+		{ "waived", "~" }, { "unknown", "?" },
 	};
 
 	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
@@ -72,6 +70,7 @@ static void add_reason(struct ovi_strbuf *page, const json_t *probe)
 {
 	const char *verdict = report_string(probe, "verdict");
 	const char *remedy = report_string(probe, "remedy");
+	const json_t *waiver = json_object_get(probe, "waiver");
 
 	html(page, "<article class=\"reason %\">\n<h4>", verdict);
 	add_badge(page, verdict);
@@ -79,6 +78,9 @@ static void add_reason(struct ovi_strbuf *page, const json_t *probe)
 	html(page, "<dt>Found</dt><dd>%, wanted % (%)</dd>\n", report_string(probe, "answer"),
 	     report_string(probe, "want"), report_string(probe, "level"));
 	add_fact(page, "Evidence", report_string(probe, "evidence"));
+	if (json_is_object(waiver))
+		html(page, "<dt>Waived</dt><dd>until %: %</dd>\n", report_string(waiver, "expires"),
+		     report_string(waiver, "reason"));
 	add_fact(page, "Why it matters", report_string(probe, "why"));
 	add_fact(page, "Known from", report_string(probe, "since"));
 	add_fact(page, "Asked for by", report_string(probe, "source"));
@@ -91,7 +93,7 @@ static void add_reason(struct ovi_strbuf *page, const json_t *probe)
 /* What is required comes first. */
 static void add_reasons(struct ovi_strbuf *page, const json_t *probes)
 {
-	static const char *const order[] = { "fail", "unknown", "warn", "info" };
+	static const char *const order[] = { "fail", "unknown", "waived", "warn", "info" };
 
 	ovi_strbuf_add(page, "<h3>What did not pass, and what to do</h3>\n");
 	for (size_t k = 0; k < sizeof(order) / sizeof(order[0]); k++) {

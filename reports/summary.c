@@ -12,12 +12,13 @@ static json_t *copy(const json_t *object, const char *name)
 
 static json_t *counts_of(const json_t *probe)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I}", "pass",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "pass",
 	                 (json_int_t)report_count_verdict(probe, "pass"), "fail",
 	                 (json_int_t)report_count_verdict(probe, "fail"), "warn",
 	                 (json_int_t)report_count_verdict(probe, "warn"), "unknown",
 	                 (json_int_t)report_count_verdict(probe, "unknown"), "info",
-	                 (json_int_t)report_count_verdict(probe, "info"));
+	                 (json_int_t)report_count_verdict(probe, "info"), "waived",
+	                 (json_int_t)report_count_verdict(probe, "waived"));
 }
 
 static json_t *not_passed(const json_t *probe)

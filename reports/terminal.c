@@ -19,7 +19,7 @@ static const char *color_of(const char *verdict)
 		{ "qualified", "\033[1;32m" },    { "not_qualified", "\033[1;31m" },
 		{ "undetermined", "\033[1;35m" }, { "fail", "\033[31m" },
 		{ "unknown", "\033[35m" },        { "warn", "\033[33m" },
-		{ "info", "\033[36m" },
+		{ "info", "\033[36m" },           { "waived", "\033[33m" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(colors); i++)
@@ -83,7 +83,9 @@ static void add_verdict(struct ovi_strbuf *text, const json_t *probe, int color)
 
 static void add_counts(struct ovi_strbuf *text, const json_t *probe)
 {
-	static const char *const verdicts[] = { "pass", "fail", "warn", "unknown", "info" };
+	static const char *const verdicts[] = {
+		"pass", "fail", "warn", "unknown", "waived", "info"
+	};
 	const char *separator = "";
 
 	for (size_t i = 0; i < ARRAY_SIZE(verdicts); i++) {
@@ -95,6 +97,18 @@ static void add_counts(struct ovi_strbuf *text, const json_t *probe)
 		separator = ", ";
 	}
 	ovi_strbuf_add(text, "\n");
+}
+
+static void add_waiver(struct ovi_strbuf *text, const json_t *waiver)
+{
+	cleanup_strbuf struct ovi_strbuf words = { 0 };
+
+	if (!json_is_object(waiver))
+		return;
+	ovi_strbuf_addf(&words, "until %s: %s", report_string(waiver, "expires"),
+	                report_string(waiver, "reason"));
+	text->failed |= words.failed;
+	add_indented(text, "waiver", words.text ? words.text : "");
 }
 
 static void add_probe(struct ovi_strbuf *text, const json_t *probe, int color)
@@ -110,13 +124,14 @@ static void add_probe(struct ovi_strbuf *text, const json_t *probe, int color)
 	ovi_escape_controls(text, report_string(probe, "title"));
 	ovi_strbuf_addf(text, " %s\n", report_string(probe, "answer"));
 	add_indented(text, "evidence", report_string(probe, "evidence"));
+	add_waiver(text, json_object_get(probe, "waiver"));
 	add_indented(text, "why", report_string(probe, "why"));
 	add_indented(text, "remedy", report_string(probe, "remedy"));
 }
 
 static void add_probes(struct ovi_strbuf *text, const json_t *probe, int color)
 {
-	static const char *const order[] = { "fail", "unknown", "warn", "info" };
+	static const char *const order[] = { "fail", "unknown", "waived", "warn", "info" };
 
 	add_verdict(text, probe, color);
 	add_counts(text, probe);

@@ -48,7 +48,7 @@ static void survey(const struct test_place *place, const struct probe_need *need
                    struct probe_survey *ret_survey)
 {
 	const struct probe_need needs[] = { *need, { .id = NULL } };
-	const struct probe_profile profile = { "test", "A test", needs };
+	const struct probe_profile profile = { .id = "test", .title = "A test", .needs = needs };
 	const struct probe_runner runner = {
 		.target = place->fd,
 		.timeout_ms = 5000,

@@ -1,0 +1,480 @@
+#include "data_root.h"
+
+#include "cleanup.h"
+#include "fail.h"
+#include "file.h"
+#include "strbuf.h"
+#include "sys.h"
+#include "toml.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <jansson.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Configurations have comments, but not that many. */
+#define MAX_CONFIG_BYTES (1 << 20)
+
+/* What a search knows. */
+struct search {
+	const char *root;
+
+	/* "/var/lib/docker" as the host sees it, and what says so. */
+	struct ovi_strbuf path;
+	struct ovi_strbuf why;
+
+	/* Where layers are in it. */
+	const char *below;
+};
+
+/* -------------------------------------------------------------- the host -- */
+
+/* Opens `path` as the host sees it, for its path only. */
+static int open_inside(const char *root, const char *path)
+{
+	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
+	cleanup_fd int base = -1;
+	char joined[PATH_MAX];
+	int fd;
+
+	if (!*root)
+		return open(path, O_PATH | O_CLOEXEC);
+	base = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (base < 0)
+		return -1;
+
+	fd = ovi_sys.openat2(base, path, &how);
+	if (fd >= 0 || (errno != ENOSYS && errno != EPERM))
+		return fd;
+
+	/* Linux before 5.6, or a sandbox that does not know it. */
+	snprintf(joined, sizeof(joined), "%s%s", root, path);
+
+	return open(joined, O_PATH | O_CLOEXEC);
+}
+
+/* 1 with `ret_text` of the file at `path`, 0 when there is none. */
+static int read_config(const struct search *search, const char *path, char **ret_text,
+                       struct ovl2_error *err)
+{
+	cleanup_fd int fd = open_inside(search->root, path);
+	char link[64];
+	cleanup_free char *real = NULL;
+	int r;
+
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return 0;
+	if (fd < 0)
+		return ovi_fail_errno(err, "open '%s%s'", search->root, path);
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	real = realpath(link, NULL);
+	if (!real)
+		return ovi_fail_errno(err, "resolve '%s%s'", search->root, path);
+	r = ovi_file_read(AT_FDCWD, real, MAX_CONFIG_BYTES, ret_text, NULL, err);
+
+	return r < 0 ? r : 1;
+}
+
+static int is_directory(const char *root, const char *path)
+{
+	cleanup_fd int fd = open_inside(root, path);
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* ---------------------------------------------------------- configuration -- */
+
+static void set(struct ovi_strbuf *buf, const char *text)
+{
+	ovi_strbuf_cut(buf, 0);
+	ovi_strbuf_add(buf, text);
+}
+
+/* $HOME, $USER and $UID, as storage.conf(5) has them. */
+static void add_expanded(struct ovi_strbuf *path, const char *text)
+{
+	while (*text) {
+		const char *home = getenv("HOME");
+		const char *user = getenv("USER");
+
+		if (strncmp(text, "$HOME", 5) == 0 && home) {
+			ovi_strbuf_add(path, home);
+			text += 5;
+		} else if (strncmp(text, "$USER", 5) == 0 && user) {
+			ovi_strbuf_add(path, user);
+			text += 5;
+		} else if (strncmp(text, "$UID", 4) == 0) {
+			ovi_strbuf_addf(path, "%u", (unsigned int)geteuid());
+			text += 4;
+		} else {
+			ovi_strbuf_add_bytes(path, text++, 1);
+		}
+	}
+}
+
+/* Takes what file `path` says about `name`: 1, or 0 when it says nothing. */
+static int take(struct search *search, const char *path, const char *name, const char *value,
+                struct ovl2_error *err)
+{
+	ovi_strbuf_cut(&search->path, 0);
+	add_expanded(&search->path, value);
+	ovi_strbuf_cut(&search->why, 0);
+	ovi_strbuf_addf(&search->why, "'%s' in %s", name, path);
+	if (search->path.failed || search->why.failed)
+		return ovi_fail_memory(err);
+	if (search->path.length == 0 || search->path.text[0] != '/')
+		return ovi_fail(err, OVL2_E_INVALID,
+		                "'%s': %s is '%s', not an absolute path; give the directory", path,
+		                name, value);
+
+	return 1;
+}
+
+static int take_json(struct search *search, const char *path, const char *name,
+                     struct ovl2_error *err)
+{
+	cleanup_free char *text = NULL;
+	json_error_t why;
+	json_t *document;
+	const json_t *value;
+	int r;
+
+	r = read_config(search, path, &text, err);
+	if (r <= 0)
+		return r;
+	document = json_loads(text, 0, &why);
+	if (!document)
+		return ovi_fail(err, OVL2_E_INVALID, "'%s': not JSON: line %d: %s", path, why.line,
+		                why.text);
+
+	r = 0;
+	value = json_object_get(document, name);
+	if (value && !json_is_string(value))
+		r = ovi_fail(err, OVL2_E_INVALID, "'%s': %s: not a string", path, name);
+	else if (value)
+		r = take(search, path, name, json_string_value(value), err);
+	json_decref(document);
+
+	return r;
+}
+
+static int take_toml(struct search *search, const char *path, const char *name,
+                     struct ovl2_error *err)
+{
+	cleanup_free char *text = NULL;
+	cleanup_free char *value = NULL;
+	int r;
+
+	r = read_config(search, path, &text, err);
+	if (r <= 0)
+		return r;
+	r = toml_find(text, name, &value, err);
+	if (r < 0)
+		return ovi_fail_within(err, r, "'%s'", path);
+
+	return r && *value ? take(search, path, name, value, err) : 0;
+}
+
+/* The last of the drop-in files that match wins, as for the engines. */
+static int take_toml_last(struct search *search, const char *pattern, const char *name,
+                          struct ovl2_error *err)
+{
+	cleanup_free char *joined = NULL;
+	size_t skip = strlen(search->root);
+	glob_t files = { 0 };
+	int r = 0;
+
+	if (asprintf(&joined, "%s%s", search->root, pattern) < 0) {
+		joined = NULL;
+		return ovi_fail_memory(err);
+	}
+	if (glob(joined, 0, NULL, &files) == 0)
+		for (size_t i = files.gl_pathc; i > 0 && r == 0; i--)
+			r = take_toml(search, files.gl_pathv[i - 1] + skip, name, err);
+	globfree(&files);
+
+	return r;
+}
+
+static int take_default(struct search *search, const char *path)
+{
+	set(&search->path, path);
+	set(&search->why, "the engine's default, no configuration says otherwise");
+
+	return 1;
+}
+
+/* A file of the user's own, "~/.config" and "~/.local/share" when not told otherwise. */
+static char *user_path(const char *variable, const char *below_home, const char *name)
+{
+	const char *directory = getenv(variable);
+	const char *home = getenv("HOME");
+	char *path = NULL;
+	int r;
+
+	if (directory && *directory == '/')
+		r = asprintf(&path, "%s/%s", directory, name);
+	else
+		r = asprintf(&path, "%s/%s/%s", home ? home : "", below_home, name);
+
+	return r < 0 ? NULL : path;
+}
+
+static char *user_config(const char *name)
+{
+	return user_path("XDG_CONFIG_HOME", ".config", name);
+}
+
+static char *user_data(const char *name)
+{
+	return user_path("XDG_DATA_HOME", ".local/share", name);
+}
+
+/* ---------------------------------------------------------------- engines -- */
+
+static int find_docker(struct search *search, struct ovl2_error *err)
+{
+	static const char path[] = "/etc/docker/daemon.json";
+	int r;
+
+	search->below = "overlay2";
+	r = take_json(search, path, "data-root", err);
+	if (r == 0)
+		r = take_json(search, path, "graph", err);
+
+	return r ? r : take_default(search, "/var/lib/docker");
+}
+
+static int find_docker_rootless(struct search *search, struct ovl2_error *err)
+{
+	cleanup_free char *config = user_config("docker/daemon.json");
+	cleanup_free char *data = user_data("docker");
+	int r;
+
+	search->below = "overlay2";
+	if (!config || !data)
+		return ovi_fail_memory(err);
+	r = take_json(search, config, "data-root", err);
+
+	return r ? r : take_default(search, data);
+}
+
+static int find_containerd(struct search *search, struct ovl2_error *err)
+{
+	static const char path[] = "/etc/containerd/config.toml";
+	static const char plugin[] = "plugins.io.containerd.snapshotter.v1.overlayfs.root_path";
+	int r;
+
+	search->below = "io.containerd.snapshotter.v1.overlayfs";
+	r = take_toml(search, path, plugin, err);
+	if (r == 0)
+		r = take_toml(search, path, "root", err);
+
+	return r ? r : take_default(search, "/var/lib/containerd");
+}
+
+static int find_podman(struct search *search, struct ovl2_error *err)
+{
+	const char *given = *search->root ? NULL : getenv("CONTAINERS_STORAGE_CONF");
+	int r = 0;
+
+	search->below = "overlay";
+	if (given && *given)
+		r = take_toml(search, given, "storage.graphroot", err);
+	if (r == 0)
+		r = take_toml(search, "/etc/containers/storage.conf", "storage.graphroot", err);
+	if (r == 0)
+		r = take_toml(search, "/usr/share/containers/storage.conf", "storage.graphroot",
+		              err);
+
+	return r ? r : take_default(search, "/var/lib/containers/storage");
+}
+
+static int find_podman_rootless(struct search *search, struct ovl2_error *err)
+{
+	static const char rootless[] = "storage.rootless_storage_path";
+	cleanup_free char *config = user_config("containers/storage.conf");
+	cleanup_free char *data = user_data("containers/storage");
+	int r;
+
+	search->below = "overlay";
+	if (!config || !data)
+		return ovi_fail_memory(err);
+	r = take_toml(search, config, "storage.graphroot", err);
+	if (r == 0)
+		r = take_toml(search, config, rootless, err);
+	if (r == 0)
+		r = take_toml(search, "/etc/containers/storage.conf", rootless, err);
+
+	return r ? r : take_default(search, data);
+}
+
+static int find_crio(struct search *search, struct ovl2_error *err)
+{
+	int r;
+
+	r = take_toml_last(search, "/etc/crio/crio.conf.d/*", "crio.root", err);
+	if (r == 0)
+		r = take_toml(search, "/etc/crio/crio.conf", "crio.root", err);
+
+	return r ? r : find_podman(search, err);
+}
+
+static int find_buildkit(struct search *search, struct ovl2_error *err)
+{
+	cleanup_free char *config = user_config("buildkit/buildkitd.toml");
+	cleanup_free char *data = user_data("buildkit");
+	int is_root = geteuid() == 0;
+	int r;
+
+	search->below = "runc-overlayfs";
+	if (!config || !data)
+		return ovi_fail_memory(err);
+	r = take_toml(search, is_root ? "/etc/buildkit/buildkitd.toml" : config, "root", err);
+
+	return r ? r : take_default(search, is_root ? "/var/lib/buildkit" : data);
+}
+
+/* Does the kubelet talk to CRI-O? By what it was told, else by what is installed. */
+static int uses_crio(const struct search *search, struct ovl2_error *err)
+{
+	static const char *const files[] = { "/var/lib/kubelet/kubeadm-flags.env",
+		                             "/var/lib/kubelet/config.yaml" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		cleanup_free char *text = NULL;
+		int r = read_config(search, files[i], &text, err);
+
+		if (r < 0)
+			return r;
+		if (r && strstr(text, "crio.sock"))
+			return 1;
+		if (r && strstr(text, "containerd.sock"))
+			return 0;
+	}
+
+	return is_directory(search->root, "/etc/crio") &&
+	       !is_directory(search->root, "/etc/containerd");
+}
+
+static int find_kubernetes(struct search *search, struct ovl2_error *err)
+{
+	int crio = uses_crio(search, err);
+	int r;
+
+	if (crio < 0)
+		return crio;
+	r = crio ? find_crio(search, err) : find_containerd(search, err);
+	ovi_strbuf_add(&search->why, crio ? "; the kubelet's runtime is CRI-O"
+	                                  : "; the kubelet's runtime is containerd");
+
+	return r;
+}
+
+static const struct engine {
+	const char *profile;
+	int (*find)(struct search *search, struct ovl2_error *err);
+} engines[] = {
+	{ "docker", find_docker },
+	{ "docker-containerd", find_containerd },
+	{ "containerd", find_containerd },
+	{ "kubernetes", find_kubernetes },
+	{ "kubernetes-userns", find_kubernetes },
+	{ "podman", find_podman },
+	{ "podman-rootless", find_podman_rootless },
+	{ "docker-rootless", find_docker_rootless },
+	{ "cri-o", find_crio },
+	{ "buildkit", find_buildkit },
+	{ "composefs", find_podman },
+};
+
+/* ------------------------------------------------------------------- path -- */
+
+/* Into what is there: layers are often on a mount of their own. */
+static void descend(struct search *search)
+{
+	size_t length = search->path.length;
+
+	ovi_strbuf_addf(&search->path, "/%s", search->below);
+	if (!search->path.failed && is_directory(search->root, search->path.text))
+		ovi_strbuf_addf(&search->why, "; its layers are in '%s'", search->below);
+	else
+		ovi_strbuf_cut(&search->path, length);
+}
+
+/* Up to what is there: what will be made lands on that filesystem. */
+static void ascend(struct search *search)
+{
+	cleanup_free char *wanted = search->path.failed ? NULL : strdup(search->path.text);
+
+	while (wanted && search->path.length > 1 &&
+	       !is_directory(search->root, search->path.text)) {
+		const char *slash = strrchr(search->path.text, '/');
+		size_t length = (size_t)(slash - search->path.text);
+
+		ovi_strbuf_cut(&search->path, length > 0 ? length : 1);
+	}
+	if (wanted && strcmp(wanted, search->path.text) != 0)
+		ovi_strbuf_addf(&search->why, "; '%s' does not exist yet, this is where it will be",
+		                wanted);
+}
+
+static int resolve(struct search *search, struct probe_data_root *ret_data_root,
+                   struct ovl2_error *err)
+{
+	cleanup_fd int fd = -1;
+	char link[64];
+	char *path;
+
+	if (search->path.failed || search->why.failed)
+		return ovi_fail_memory(err);
+	fd = open_inside(search->root, search->path.text);
+	if (fd < 0)
+		return ovi_fail_errno(err, "open '%s%s'", search->root, search->path.text);
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	path = realpath(link, NULL);
+	if (!path)
+		return ovi_fail_errno(err, "resolve '%s%s'", search->root, search->path.text);
+
+	ret_data_root->path = path;
+	ret_data_root->why = ovi_strbuf_steal(&search->why);
+
+	return 1;
+}
+
+int probe_data_root_find(const char *profile, const char *root,
+                         struct probe_data_root *ret_data_root, struct ovl2_error *err)
+{
+	struct search search = { .root = root };
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(engines); i++) {
+		const struct engine *engine = &engines[i];
+
+		if (strcmp(engine->profile, profile) != 0)
+			continue;
+		r = engine->find(&search, err);
+		if (r > 0) {
+			descend(&search);
+			ascend(&search);
+			r = resolve(&search, ret_data_root, err);
+		}
+	}
+	ovi_strbuf_release(&search.path);
+	ovi_strbuf_release(&search.why);
+
+	return r;
+}
+
+void probe_data_root_release(struct probe_data_root *data_root)
+{
+	free(data_root->path);
+	free(data_root->why);
+	*data_root = (struct probe_data_root){ NULL, NULL };
+}
