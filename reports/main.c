@@ -8,6 +8,7 @@
 #include "export.h"
 #include "fail.h"
 #include "figures.h"
+#include "fleet.h"
 #include "matrix.h"
 #include "output.h"
 #include "page.h"
@@ -41,11 +42,14 @@ static void print_formats(FILE *out)
 
 static const struct cli_program program = {
 	.name = "ovl2-report",
-	.usage = "[OPTION...] FILE.json...\n       ovl2-report matrix [OPTION...] FILE.json...",
-	.about = "Makes one report of what ovl2-probe and ovl2-bench wrote: one document of each,\n"
-		 "or either, in any order; '-' is standard input. Prints a summary.\n"
-		 "Draws with gnuplot; where there is none the page has tables only.\n"
-		 "'matrix' lays many probe documents side by side; see its own --help.",
+	.usage = "[OPTION...] FILE.json...\n       ovl2-report matrix [OPTION...] FILE.json...\n"
+		 "       ovl2-report fleet [OPTION...] DIR...",
+	.about =
+		"Makes one report of what ovl2-probe and ovl2-bench wrote: one document of each,\n"
+		"or either, in any order; '-' is standard input. Prints a summary.\n"
+		"Draws with gnuplot; where there is none the page has tables only.\n"
+		"'matrix' lays many probe documents side by side, 'fleet' tells which of many hosts\n"
+		"are out and why; see their own --help.",
 	.options = options,
 	.print_more = print_formats,
 	.exit_codes = "  0   the report was made, whatever its verdict\n"
@@ -164,6 +168,8 @@ int main(int argc, char **argv)
 	setlocale(LC_CTYPE, "");
 	if (argc > 1 && strcmp(argv[1], "matrix") == 0)
 		return report_matrix_main(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "fleet") == 0)
+		return report_fleet_main(argc - 1, argv + 1);
 	read_options(&settings, argc, argv);
 	for (int i = optind; i < argc; i++)
 		if (report_document_read(argv[i], &documents, &err) < 0)
