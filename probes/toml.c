@@ -59,7 +59,7 @@ static int read_string(const char *value, char **ret_text, struct ovl2_error *er
 	for (value++; *value != quote; value++) {
 		if (!*value)
 			return ovi_fail(err, OVL2_E_INVALID, "a string without end");
-		if (quote == '"' && *value == '\\' && !strchr("\"\\", *++value))
+		if (quote == '"' && *value == '\\' && *++value != '"' && *value != '\\')
 			return ovi_fail(err, OVL2_E_INVALID, "an escape other than \\\\ and \\\"");
 		ovi_strbuf_add_bytes(&text, value, 1);
 	}
