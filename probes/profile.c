@@ -30,6 +30,10 @@
 #define PODMAN_TROUBLE "https://github.com/containers/podman/blob/main/troubleshooting.md"
 #define KUBELET_EVICTION \
 	"https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/"
+#define KUBERNETES_PIDS "https://kubernetes.io/docs/concepts/policy/pid-limiting/"
+#define KIND_ISSUES "https://kind.sigs.k8s.io/docs/user/known-issues/"
+#define MOBY_MOUNTS "https://github.com/moby/moby/issues/45760"
+#define CHECK_CONFIG "https://github.com/moby/moby/blob/v24.0.9/contrib/check-config.sh"
 #define KUBERNETES_USERNS "https://kubernetes.io/docs/concepts/workloads/pods/user-namespaces/"
 #define KUBERNETES_QUOTA \
 	"https://github.com/kubernetes/enhancements/tree/master/keps/sig-node/1029-ephemeral-storage-quotas"
@@ -116,12 +120,11 @@ static const struct probe_need kubernetes[] = {
 	  "https://github.com/containerd/containerd/blob/main/docs/fsverity.md" },
 	{ "space_headroom", PROBE_REQUIRED, 1, KUBELET_EVICTION "#hard-eviction-thresholds" },
 	{ "inode_headroom", PROBE_REQUIRED, 1, KUBELET_EVICTION "#hard-eviction-thresholds" },
-	{ "inotify_limits", PROBE_WANTED, 1, KUBELET_EVICTION },
-	{ "mount_headroom", PROBE_WANTED, 1, KUBELET_EVICTION },
-	{ "process_limits", PROBE_WANTED, 1, KUBELET_EVICTION },
-	{ "key_limits", PROBE_WANTED, 1, KUBELET_EVICTION },
+	{ "inotify_limits", PROBE_WANTED, 1, KIND_ISSUES "#pod-errors-due-to-too-many-open-files" },
+	{ "mount_headroom", PROBE_WANTED, 1, MOBY_MOUNTS },
+	{ "process_limits", PROBE_WANTED, 1, KUBERNETES_PIDS },
+	{ "key_limits", PROBE_WANTED, 1, CHECK_CONFIG " (root_maxkeys)" },
 	{ "project_quota", PROBE_ADVISED, 1, KUBERNETES_QUOTA },
-	{ "open_file_limit", PROBE_ADVISED, 1, KUBELET_EVICTION },
 	{ .id = NULL },
 };
 
@@ -143,12 +146,11 @@ static const struct probe_need kubernetes_userns[] = {
 	  "https://github.com/containerd/containerd/blob/main/docs/fsverity.md" },
 	{ "space_headroom", PROBE_REQUIRED, 1, KUBELET_EVICTION "#hard-eviction-thresholds" },
 	{ "inode_headroom", PROBE_REQUIRED, 1, KUBELET_EVICTION "#hard-eviction-thresholds" },
-	{ "inotify_limits", PROBE_WANTED, 1, KUBELET_EVICTION },
-	{ "mount_headroom", PROBE_WANTED, 1, KUBELET_EVICTION },
-	{ "process_limits", PROBE_WANTED, 1, KUBELET_EVICTION },
-	{ "key_limits", PROBE_WANTED, 1, KUBELET_EVICTION },
+	{ "inotify_limits", PROBE_WANTED, 1, KIND_ISSUES "#pod-errors-due-to-too-many-open-files" },
+	{ "mount_headroom", PROBE_WANTED, 1, MOBY_MOUNTS },
+	{ "process_limits", PROBE_WANTED, 1, KUBERNETES_PIDS },
+	{ "key_limits", PROBE_WANTED, 1, CHECK_CONFIG " (root_maxkeys)" },
 	{ "project_quota", PROBE_ADVISED, 1, KUBERNETES_QUOTA },
-	{ "open_file_limit", PROBE_ADVISED, 1, KUBELET_EVICTION },
 	{ "idmapped_lower", PROBE_REQUIRED, 1, CONTAINERD_USERNS },
 	{ "mount_setattr", PROBE_REQUIRED, 1, KUBERNETES_USERNS },
 	{ "mount_api", PROBE_REQUIRED, 1, KUBERNETES_USERNS },
