@@ -33,8 +33,21 @@ static const struct cli_option options[] = {
 	{ 0 },
 };
 
-static void print_formats(FILE *out)
+/* What the first word may be instead of a document. */
+static const struct command {
+	const char *name;
+	const char *title;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+	{ "matrix", "lays many probe documents side by side", report_matrix_main },
+	{ "fleet", "tells which of many hosts are out, and why", report_fleet_main },
+};
+
+static void print_commands_and_formats(FILE *out)
 {
+	fputs("\nCommands:\n", out);
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		fprintf(out, "  %-14s %s\n", commands[i].name, commands[i].title);
 	fputs("\nFormats:\n", out);
 	for (const struct report_export *export = report_exports; export->name; export ++)
 		fprintf(out, "  %-14s %s\n", export->name, export->about);
@@ -42,16 +55,13 @@ static void print_formats(FILE *out)
 
 static const struct cli_program program = {
 	.name = "ovl2-report",
-	.usage = "[OPTION...] FILE.json...\n       ovl2-report matrix [OPTION...] FILE.json...\n"
-		 "       ovl2-report fleet [OPTION...] DIR...",
-	.about =
-		"Makes one report of what ovl2-probe and ovl2-bench wrote: one document of each,\n"
-		"or either, in any order; '-' is standard input. Prints a summary.\n"
-		"Draws with gnuplot; where there is none the page has tables only.\n"
-		"'matrix' lays many probe documents side by side, 'fleet' tells which of many hosts\n"
-		"are out and why; see their own --help.",
+	.usage = "[OPTION...] FILE.json...\n       ovl2-report COMMAND [OPTION...] FILE.json...",
+	.about = "Makes one report of what ovl2-probe and ovl2-bench wrote: one document of each,\n"
+		 "or either, in any order; '-' is standard input. Prints a summary.\n"
+		 "Draws with gnuplot; where there is none the page has tables only.\n"
+		 "Each command has a --help of its own.",
 	.options = options,
-	.print_more = print_formats,
+	.print_more = print_commands_and_formats,
 	.exit_codes = "  0   the report was made, whatever its verdict\n"
 		      "  1   a document was refused or the page could not be written\n"
 		      "  64  the command line makes no sense",
@@ -166,10 +176,9 @@ int main(int argc, char **argv)
 
 	/* For the width of letters; figures keep their decimal points. */
 	setlocale(LC_CTYPE, "");
-	if (argc > 1 && strcmp(argv[1], "matrix") == 0)
-		return report_matrix_main(argc - 1, argv + 1);
-	if (argc > 1 && strcmp(argv[1], "fleet") == 0)
-		return report_fleet_main(argc - 1, argv + 1);
+	for (size_t i = 0; i < ARRAY_SIZE(commands) && argc > 1; i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
 	read_options(&settings, argc, argv);
 	for (int i = optind; i < argc; i++)
 		if (report_document_read(argv[i], &documents, &err) < 0)

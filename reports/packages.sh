@@ -13,13 +13,17 @@ OVL2_RUN_PACKAGES="e2fsprogs xfsprogs gnuplot-nox"
 
 # To build and run the tests and the linters besides.
 OVL2_TEST_PACKAGES="
+	abigail-tools
 	ansible-core
+	bash-completion
 	btrfs-progs
 	busybox-static
 	clang
 	clang-format
 	clang-tidy
 	cmark-gfm
+	debootstrap
+	dpkg-dev
 	fuse-overlayfs
 	g++
 	gcc-aarch64-linux-gnu
@@ -30,6 +34,8 @@ OVL2_TEST_PACKAGES="
 	libclang-rt-14-dev
 	libcmocka-dev
 	libxml2-utils
+	man-db
+	mandoc
 	openssh-client
 	openssh-server
 	prometheus
@@ -43,6 +49,7 @@ OVL2_TEST_PACKAGES="
 	shellcheck
 	systemd
 	xz-utils
+	zsh
 "
 
 # ovl2_install PACKAGE...
