@@ -30,3 +30,46 @@ extern const struct bench bench_diff_size;
 
 /* apply.c */
 extern const struct bench bench_apply;
+
+/* access.c */
+extern const struct bench bench_lookup_top;
+extern const struct bench bench_lookup_middle;
+extern const struct bench bench_lookup_bottom;
+extern const struct bench bench_lookup_again;
+extern const struct bench bench_lookup_miss;
+extern const struct bench bench_lookup_miss_again;
+extern const struct bench bench_lookup_whiteout;
+extern const struct bench bench_lookup_opaque;
+extern const struct bench bench_lookup_directory;
+extern const struct bench bench_lookup_deep;
+extern const struct bench bench_open_read;
+extern const struct bench bench_open_read_again;
+extern const struct bench bench_read_sequential;
+extern const struct bench bench_map_touch;
+extern const struct bench bench_xattr_get;
+extern const struct bench bench_xattr_list;
+extern const struct bench bench_execute;
+extern const struct bench bench_readdir_merged;
+extern const struct bench bench_readdir_stat;
+extern const struct bench bench_readdir_pure;
+extern const struct bench bench_walk_merged;
+
+/* copy_up.c */
+extern const struct bench bench_copy_up_open;
+extern const struct bench bench_copy_up_chmod;
+extern const struct bench bench_copy_up_chown;
+extern const struct bench bench_copy_up_utimes;
+extern const struct bench bench_copy_up_setxattr;
+extern const struct bench bench_copy_up_rename;
+extern const struct bench bench_copy_up_link;
+extern const struct bench bench_copy_up_update;
+extern const struct bench bench_copy_up_deep;
+extern const struct bench bench_copy_up_hard_link;
+extern const struct bench bench_copy_up_parallel;
+extern const struct bench bench_whiteout_unlink;
+extern const struct bench bench_whiteout_tree;
+extern const struct bench bench_rename_directory;
+extern const struct bench bench_create_files;
+extern const struct bench bench_create_directories;
+extern const struct bench bench_fsync_file;
+extern const struct bench bench_syncfs_files;
