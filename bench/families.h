@@ -73,3 +73,14 @@ extern const struct bench bench_create_files;
 extern const struct bench bench_create_directories;
 extern const struct bench bench_fsync_file;
 extern const struct bench bench_syncfs_files;
+
+/* graphtest.c */
+extern const struct bench bench_graph_exists;
+extern const struct bench bench_graph_get_empty;
+extern const struct bench bench_graph_diff_base;
+extern const struct bench bench_graph_diff_small_upper;
+extern const struct bench bench_graph_diff_10k_file_upper;
+extern const struct bench bench_graph_diff_10k_files_bottom;
+extern const struct bench bench_graph_diff_20_layers;
+extern const struct bench bench_graph_diff_apply_100;
+extern const struct bench bench_graph_read_20_layers;

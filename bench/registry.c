@@ -64,6 +64,16 @@ const struct bench *const bench_registry[] = {
 	&bench_fsync_file,
 	&bench_syncfs_files,
 
+	&bench_graph_exists,
+	&bench_graph_get_empty,
+	&bench_graph_diff_base,
+	&bench_graph_diff_small_upper,
+	&bench_graph_diff_10k_file_upper,
+	&bench_graph_diff_10k_files_bottom,
+	&bench_graph_diff_20_layers,
+	&bench_graph_diff_apply_100,
+	&bench_graph_read_20_layers,
+
 	NULL,
 };
 
