@@ -4,6 +4,7 @@
 
 #include "cleanup.h"
 #include "cli.h"
+#include "compare.h"
 #include "document.h"
 #include "export.h"
 #include "fail.h"
@@ -39,6 +40,7 @@ static const struct command {
 	const char *title;
 	int (*run)(int argc, char **argv);
 } commands[] = {
+	{ "compare", "says what became slower between two bench documents", report_compare_main },
 	{ "matrix", "lays many probe documents side by side", report_matrix_main },
 	{ "fleet", "tells which of many hosts are out, and why", report_fleet_main },
 };

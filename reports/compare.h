@@ -1,0 +1,54 @@
+#pragma once
+
+/*
+ * Two bench documents of one machine: what became slower, and can that be said at all?
+ *
+ * What is compared is ours over the floor, round by round: whatever the machine did
+ * meanwhile it did to both. Only where a benchmark has no floor it is the time itself.
+ */
+
+#include "figures.h"
+#include "stats.h"
+#include "strbuf.h"
+
+#include <ovl2.h>
+
+#include <jansson.h>
+
+struct report_comparison {
+	/* Of the newer document. */
+	const struct report_result *result;
+
+	/* New over base: 1.1 is a tenth slower. */
+	struct stats_ratio ratio;
+	double p; /* adjusted for the number of comparisons */
+	enum stats_verdict verdict;
+
+	/* The smallest change that these rounds find, and the rounds for the margin. */
+	double detectable;
+	size_t rounds_needed;
+};
+
+struct report_comparisons {
+	struct report_comparison *list;
+	size_t count;
+
+	/* In one document only. */
+	size_t unmatched;
+};
+
+void report_comparisons_release(struct report_comparisons *comparisons);
+
+/* Compares what both have; `margin` as 0.05, `slowdown` multiplies what is new. */
+int report_compare(const struct report_figures *base, const struct report_figures *fresh,
+                   double margin, double slowdown, struct report_comparisons *ret_comparisons,
+                   struct ovl2_error *err);
+
+/*
+ * 0 when figures of the two may be compared; 1 with what differs in `ret_why`: host, kernel,
+ * filesystem or what made the image.
+ */
+int report_is_other_place(const json_t *base, const json_t *fresh, char *ret_why, size_t size);
+
+/* `ovl2-report compare ...`, the rest of the command line. Returns an exit code. */
+int report_compare_main(int argc, char **argv);

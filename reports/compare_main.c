@@ -1,0 +1,329 @@
+/*
+ * ovl2-report compare: the gate for continuous integration.
+ */
+
+#include "cleanup.h"
+#include "cli.h"
+#include "compare.h"
+#include "document.h"
+#include "escape.h"
+#include "fail.h"
+#include "text.h"
+
+#include <getopt.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One meaning each; 1 is what everything exits with that went wrong. */
+enum { EXIT_PASS = 0, EXIT_TROUBLE = 1, EXIT_REGRESSED = 3, EXIT_UNSURE = 4, EXIT_OTHER_PLACE = 5 };
+
+#define DEFAULT_MARGIN 5.0
+#define SELF_TEST_SLOWDOWN 1.2
+
+enum {
+	KEY_JSON = 'j',
+	KEY_MARGIN = 'm',
+	KEY_STRICT = 's',
+	KEY_FORCE = 'f',
+	KEY_MARKDOWN = 256,
+	KEY_SELF_TEST
+};
+
+static const struct cli_option options[] = {
+	{ "margin", KEY_MARGIN, "PERCENT", "how much slower is a regression (5)" },
+	{ "strict", KEY_STRICT, NULL, "not to be able to say is a failure as well" },
+	{ "force", KEY_FORCE, NULL, "compare what different machines measured" },
+	{ "json", KEY_JSON, NULL, "print it as JSON, ovl2-compare/1" },
+	{ "markdown", KEY_MARKDOWN, NULL, "print it for a pull request" },
+	{ "self-test", KEY_SELF_TEST, NULL, "compare BASE with itself made 20 % slower: exits 3" },
+	{ 0 },
+};
+
+static const struct cli_program program = {
+	.name = "ovl2-report compare",
+	.usage = "[OPTION...] BASE.json NEW.json\n       ovl2-report compare --self-test BASE.json",
+	.about =
+		"Says what became slower between two documents of ovl2-bench, and only what can be\n"
+		"said: the interval of the change, not its middle, has to be beyond the margin, and\n"
+		"p-values are adjusted for the number of benchmarks. What is compared is ours over\n"
+		"the floor of the same round, so that a slower machine is not a regression.\n"
+		"A change smaller than the rounds can find is inconclusive, with the rounds that\n"
+		"would be needed.",
+	.options = options,
+	.exit_codes = "  0   nothing regressed\n"
+		      "  1   a document was refused\n"
+		      "  3   something regressed\n"
+		      "  4   with --strict: something could not be said\n"
+		      "  5   not comparable: another machine, kernel or filesystem; or no base\n"
+		      "  64  the command line makes no sense\n"
+		      "  make(1) turns all of these into 2: call it from a script",
+	.examples = "  ovl2-report compare base.json new.json\n"
+		    "  ovl2-report compare --margin 10 --strict base.json new.json\n"
+		    "  ovl2-report compare --markdown base.json new.json >>$GITHUB_STEP_SUMMARY\n"
+		    "  ovl2-report compare --self-test base.json; test $? -eq 3",
+};
+
+struct settings {
+	double margin;
+	int is_strict;
+	int is_forced;
+	int is_json;
+	int is_markdown;
+	int is_self_test;
+};
+
+static double parse_margin(const char *text)
+{
+	char *end;
+	double percent = strtod(text, &end);
+
+	if (end == text || (*end && strcmp(end, "%") != 0) || !(percent > 0) || percent > 1000)
+		cli_usage_error(&program, "'%s' is not a number of percent", text);
+
+	return percent;
+}
+
+static void read_options(struct settings *settings, int argc, char **argv)
+{
+	int key;
+
+	while ((key = cli_next_option(&program, argc, argv)) >= 0) {
+		switch (key) {
+		case KEY_MARGIN:
+			settings->margin = parse_margin(optarg);
+			break;
+		case KEY_STRICT:
+			settings->is_strict = 1;
+			break;
+		case KEY_FORCE:
+			settings->is_forced = 1;
+			break;
+		case KEY_JSON:
+			settings->is_json = 1;
+			break;
+		case KEY_MARKDOWN:
+			settings->is_markdown = 1;
+			break;
+		default:
+			settings->is_self_test = 1;
+		}
+	}
+	if (argc - optind != (settings->is_self_test ? 1 : 2))
+		cli_usage_error(&program, settings->is_self_test
+		                                  ? "--self-test takes one document"
+		                                  : "give a base and a new document");
+	if (settings->is_json && settings->is_markdown)
+		cli_usage_error(&program, "--json and --markdown both want to be printed");
+}
+
+/* ------------------------------------------------------------------ printing -- */
+
+static void add_percent(struct ovi_strbuf *text, double ratio)
+{
+	ovi_strbuf_addf(text, "%+.1f %%", (ratio - 1) * 100);
+}
+
+/* "+3.1 % (+1.0 % to +5.2 %)" */
+static void add_change(struct ovi_strbuf *text, const struct report_comparison *one)
+{
+	add_percent(text, one->ratio.value);
+	ovi_strbuf_add(text, " (");
+	add_percent(text, one->ratio.low);
+	ovi_strbuf_add(text, " to ");
+	add_percent(text, one->ratio.high);
+	ovi_strbuf_add(text, ")");
+}
+
+/* Why nothing could be said, and what to do about it. */
+static void add_advice(struct ovi_strbuf *text, const struct report_comparison *one, double margin)
+{
+	if (one->verdict != STATS_INCONCLUSIVE)
+		return;
+	if (!isfinite(one->detectable))
+		ovi_strbuf_add(text, "; fewer than 6 rounds find nothing");
+	else if (one->detectable > margin)
+		ovi_strbuf_addf(text, "; finds %.1f %%, more than the margin: %zu rounds would do",
+		                one->detectable * 100, one->rounds_needed);
+}
+
+static size_t count_verdict(const struct report_comparisons *all, enum stats_verdict verdict)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < all->count; i++)
+		count += all->list[i].verdict == verdict;
+
+	return count;
+}
+
+static void add_counts(struct ovi_strbuf *text, const struct report_comparisons *all)
+{
+	const char *separator = "";
+
+	for (int i = STATS_REGRESSED; i <= STATS_UNRELIABLE; i++) {
+		size_t count = count_verdict(all, (enum stats_verdict)i);
+
+		if (!count)
+			continue;
+		ovi_strbuf_addf(text, "%s%zu %s", separator, count,
+		                stats_verdict_name((enum stats_verdict)i));
+		separator = ", ";
+	}
+	if (all->unmatched)
+		ovi_strbuf_addf(text, "; %zu in one document only", all->unmatched);
+	ovi_strbuf_add(text, "\n");
+}
+
+static void add_terminal(struct ovi_strbuf *text, const struct report_comparisons *all,
+                         double margin)
+{
+	for (size_t i = 0; i < all->count; i++) {
+		const struct report_comparison *one = &all->list[i];
+		cleanup_strbuf struct ovi_strbuf label = { 0 };
+
+		report_add_label(&label, one->result);
+		ovi_strbuf_addf(text, "%-12s  ", stats_verdict_name(one->verdict));
+		ovi_escape_controls(text, label.text ? label.text : "");
+		ovi_strbuf_add(text, "  ");
+		add_change(text, one);
+		ovi_strbuf_addf(text, "  p %.3g", one->p);
+		add_advice(text, one, margin);
+		ovi_strbuf_add(text, "\n");
+	}
+	ovi_strbuf_add(text, "\n");
+	add_counts(text, all);
+}
+
+static void add_markdown(struct ovi_strbuf *text, const struct report_comparisons *all,
+                         double margin)
+{
+	ovi_strbuf_add(text, "### Benchmarks: ");
+	add_counts(text, all);
+	ovi_strbuf_addf(text, "\nMargin %.3g %%, ours over the floor.\n\n", margin * 100);
+	ovi_strbuf_add(text,
+	               "| verdict | benchmark | change (interval) | finds |\n|---|---|--:|--:|\n");
+	for (size_t i = 0; i < all->count; i++) {
+		const struct report_comparison *one = &all->list[i];
+		cleanup_strbuf struct ovi_strbuf label = { 0 };
+
+		report_add_label(&label, one->result);
+		ovi_strbuf_addf(text, "| %s | `", stats_verdict_name(one->verdict));
+		ovi_escape_controls(text, label.text ? label.text : "");
+		ovi_strbuf_add(text, "` | ");
+		add_change(text, one);
+		if (isfinite(one->detectable))
+			ovi_strbuf_addf(text, " | %.1f %% |\n", one->detectable * 100);
+		else
+			ovi_strbuf_add(text, " | - |\n");
+	}
+}
+
+static json_t *describe(const struct report_comparison *one)
+{
+	const struct report_result *result = one->result;
+
+	return json_pack("{s:s, s:s, s:o, s:s, s:{s:f, s:f, s:f}, s:f, s:o, s:I}", "benchmark",
+	                 result->benchmark->id, "variant", result->variant, "value",
+	                 result->has_value ? json_real(result->value) : json_null(), "verdict",
+	                 stats_verdict_name(one->verdict), "ratio", "value", one->ratio.value,
+	                 "low", one->ratio.low, "high", one->ratio.high, "p", one->p, "detectable",
+	                 isfinite(one->detectable) ? json_real(one->detectable) : json_null(),
+	                 "rounds_needed", (json_int_t)one->rounds_needed);
+}
+
+static json_t *describe_all(const struct report_comparisons *all, double margin, int code)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < all->count; i++)
+		json_array_append_new(list, describe(&all->list[i]));
+
+	return json_pack("{s:s, s:s, s:f, s:i, s:I, s:o}", "format", "ovl2-compare/1", "version",
+	                 OVL2_VERSION, "margin", margin, "exit_code", code, "unmatched",
+	                 (json_int_t)all->unmatched, "comparisons", list);
+}
+
+/* ----------------------------------------------------------------------- run -- */
+
+static int exit_code_of(const struct settings *settings, const struct report_comparisons *all)
+{
+	if (count_verdict(all, STATS_REGRESSED))
+		return EXIT_REGRESSED;
+	if (settings->is_strict &&
+	    (count_verdict(all, STATS_INCONCLUSIVE) || count_verdict(all, STATS_UNRELIABLE)))
+		return EXIT_UNSURE;
+
+	return EXIT_PASS;
+}
+
+static int print(const struct settings *settings, const struct report_comparisons *all)
+{
+	int code = exit_code_of(settings, all);
+	cleanup_strbuf struct ovi_strbuf text = { 0 };
+
+	if (settings->is_json)
+		return cli_print_json(&program, describe_all(all, settings->margin / 100, code))
+		               ? EXIT_TROUBLE
+		               : code;
+	if (settings->is_markdown)
+		add_markdown(&text, all, settings->margin / 100);
+	else
+		add_terminal(&text, all, settings->margin / 100);
+	if (ovi_strbuf_failed(&text))
+		return EXIT_TROUBLE;
+	fputs(text.text, stdout);
+
+	return cli_finish_output(&program) ? EXIT_TROUBLE : code;
+}
+
+static int read_bench(const char *path, struct report_documents *documents,
+                      struct report_figures *figures, struct ovl2_error *err)
+{
+	int r = report_document_read(path, documents, err);
+
+	if (r == 0 && !documents->bench)
+		return ovi_fail(err, OVL2_E_INVALID, "%s: not a document of ovl2-bench", path);
+
+	return r < 0 ? r : report_figures_init(figures, documents->bench, err);
+}
+
+int report_compare_main(int argc, char **argv)
+{
+	struct settings settings = { .margin = DEFAULT_MARGIN };
+	cleanup_documents struct report_documents base = { 0 };
+	cleanup_documents struct report_documents fresh = { 0 };
+	cleanup_figures struct report_figures base_figures = { 0 };
+	cleanup_figures struct report_figures fresh_figures = { 0 };
+	struct report_comparisons all = { 0 };
+	struct ovl2_error err = { 0 };
+	char why[256];
+	int code;
+
+	read_options(&settings, argc, argv);
+	if (access(argv[optind], R_OK) < 0) {
+		fprintf(stderr, "%s: no base '%s': measure one first\n", program.name,
+		        argv[optind]);
+		return EXIT_OTHER_PLACE;
+	}
+	if (read_bench(argv[optind], &base, &base_figures, &err) < 0 ||
+	    read_bench(argv[settings.is_self_test ? optind : optind + 1], &fresh, &fresh_figures,
+	               &err) < 0)
+		return cli_report_error(&program, &err);
+	if (!settings.is_forced &&
+	    report_is_other_place(base.bench, fresh.bench, why, sizeof(why))) {
+		fprintf(stderr, "%s: not comparable: %s; --force compares all the same\n",
+		        program.name, why);
+		return EXIT_OTHER_PLACE;
+	}
+
+	if (report_compare(&base_figures, &fresh_figures, settings.margin / 100,
+	                   settings.is_self_test ? SELF_TEST_SLOWDOWN : 1, &all, &err) < 0) {
+		cli_report_error(&program, &err);
+		return err.code == OVL2_E_NOT_FOUND ? EXIT_OTHER_PLACE : EXIT_TROUBLE;
+	}
+	code = print(&settings, &all);
+	report_comparisons_release(&all);
+
+	return code;
+}

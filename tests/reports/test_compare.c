@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT
+#include "support/test.h"
+
+#include "document.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* The gate: it must be able to fail, and must know when it cannot know. */
+
+static const char bench[] = SAMPLES "/bench-quick.json";
+
+static int uses(const json_t *result, const char *benchmark, const char *variant)
+{
+	return strcmp(report_string(result, "benchmark"), benchmark) == 0 &&
+	       strcmp(report_string(result, "variant"), variant) == 0;
+}
+
+/* Our samples of one case, times `factor`; of the first `rounds` only. */
+static void edit(json_t *document, const char *benchmark, const char *variant, double factor,
+                 size_t rounds)
+{
+	json_t *result;
+	size_t i;
+
+	json_array_foreach(json_object_get(document, "results"), i, result)
+	{
+		json_t *samples[2];
+		json_t *value;
+		size_t k;
+
+		if (!uses(result, benchmark, variant))
+			continue;
+		samples[0] = json_object_get(json_object_get(result, "ours"), "values_ns");
+		samples[1] = json_object_get(json_object_get(result, "floor"), "values_ns");
+		json_array_foreach(samples[0], k, value) json_array_set_new(
+			samples[0], k, json_real(json_number_value(value) * factor));
+		for (k = 0; k < 2; k++)
+			while (json_array_size(samples[k]) > rounds)
+				json_array_remove(samples[k], json_array_size(samples[k]) - 1);
+	}
+}
+
+static char *write_edited(const struct test_place *place, const char *name, double factor,
+                          size_t rounds)
+{
+	char *path = test_path("%s/%s.json", place->path, name);
+	json_t *document = json_load_file(bench, 0, NULL);
+
+	assert_non_null(document);
+	edit(document, "diff", "real", factor, rounds);
+	assert_int_equal(json_dump_file(document, path, 0), 0);
+	json_decref(document);
+
+	return path;
+}
+
+static struct test_output compare(const char *option, const char *base, const char *fresh)
+{
+	return test_spawn(
+		(const char *const[]){ REPORT_PROGRAM, "compare", option, base, fresh, NULL });
+}
+
+/* The verdict of diff, real; free(3). */
+static char *verdict_of(const char *text)
+{
+	json_t *document = json_loads(text, 0, NULL);
+	char *verdict = NULL;
+	json_t *one;
+	size_t i;
+
+	assert_non_null(document);
+	json_array_foreach(json_object_get(document, "comparisons"), i,
+	                   one) if (uses(one, "diff", "real")) verdict =
+		strdup(report_string(one, "verdict"));
+	json_decref(document);
+	assert_non_null(verdict);
+
+	return verdict;
+}
+
+struct row {
+	const char *title;
+	double factor;
+	size_t rounds;
+	const char *option;
+	const char *verdict;
+	int status;
+};
+
+static const struct row rows[] = {
+	{ "the same is equivalent", 1, 99, "--json", "equivalent", 0 },
+	{ "a tenth slower is regressed", 1.1, 99, "--json", "regressed", 3 },
+	{ "a tenth faster is improved", 0.9, 99, "--json", "improved", 0 },
+	{ "a wide margin lets it pass", 1.1, 99, "--margin=25", "", 0 },
+	{ "five rounds find nothing", 1.5, 5, "--json", "inconclusive", 0 },
+};
+
+static void change_is_judged(void **state)
+{
+	const struct test_place *place = *state;
+	const struct row *row = place->row;
+	cleanup_free char *fresh = write_edited(place, "new", row->factor, row->rounds);
+	cleanup_output struct test_output output = compare(row->option, bench, fresh);
+
+	assert_int_equal(output.status, row->status);
+	if (*row->verdict) {
+		cleanup_free char *verdict = verdict_of(output.out);
+
+		assert_string_equal(verdict, row->verdict);
+	}
+}
+
+static void not_to_be_able_to_say_fails_when_strict(void **state)
+{
+	cleanup_free char *fresh = write_edited(*state, "new", 1, 5);
+	cleanup_output struct test_output output = compare("--strict", bench, fresh);
+
+	assert_int_equal(output.status, 4);
+	assert_contains(output.out, "fewer than 6 rounds find nothing");
+}
+
+static void gate_proves_that_it_can_fail(void **state)
+{
+	const char *const argv[] = { REPORT_PROGRAM, "compare", "--self-test", bench, NULL };
+	cleanup_output struct test_output output = test_spawn(argv);
+
+	(void)state;
+	assert_int_equal(output.status, 3);
+	assert_contains(output.out, "80 regressed");
+}
+
+static void another_machine_is_not_compared(void **state)
+{
+	const struct test_place *place = *state;
+	cleanup_free char *path = test_path("%s/other.json", place->path);
+	json_t *document = json_load_file(bench, 0, NULL);
+	cleanup_output struct test_output refused = { 0 };
+	cleanup_output struct test_output forced = { 0 };
+
+	json_object_set_new(json_object_get(document, "host"), "kernel", json_string("5.10"));
+	assert_int_equal(json_dump_file(document, path, 0), 0);
+	json_decref(document);
+	refused = compare("--json", bench, path);
+	forced = compare("--force", bench, path);
+	assert_int_equal(refused.status, 5);
+	assert_contains(refused.err, "host.kernel is '6.1.0-31-amd64' there and '5.10' here");
+	assert_int_equal(forced.status, 0);
+}
+
+static void missing_base_is_told_from_a_broken_one(void **state)
+{
+	cleanup_output struct test_output missing = compare("--json", "/nowhere.json", bench);
+	cleanup_output struct test_output broken =
+		compare("--json", SAMPLES "/probe-refused.json", bench);
+
+	(void)state;
+	assert_int_equal(missing.status, 5);
+	assert_contains(missing.err, "measure one first");
+	assert_int_equal(broken.status, 1);
+	assert_contains(broken.err, "not a document of ovl2-bench");
+}
+
+static void markdown_is_a_table(void **state)
+{
+	cleanup_output struct test_output output = compare("--markdown", bench, bench);
+
+	(void)state;
+	assert_int_equal(output.status, 0);
+	assert_contains(output.out, "### Benchmarks: ");
+	assert_contains(output.out, "| equivalent | `diff, real` | ");
+}
+
+int main(int argc, char **argv)
+{
+	struct CMUnitTest tests[5 + ARRAY_SIZE(rows)] = {
+		cmocka_unit_test(not_to_be_able_to_say_fails_when_strict),
+		cmocka_unit_test(gate_proves_that_it_can_fail),
+		cmocka_unit_test(another_machine_is_not_compared),
+		cmocka_unit_test(missing_base_is_told_from_a_broken_one),
+		cmocka_unit_test(markdown_is_a_table),
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		tests[5 + i] = test_case(rows[i].title, change_is_judged, &rows[i]);
+
+	return test_run("compare", tests, ARRAY_SIZE(tests), argc, argv);
+}
