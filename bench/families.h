@@ -28,6 +28,9 @@ extern const struct bench bench_diff_file;
 extern const struct bench bench_changes;
 extern const struct bench bench_diff_size;
 
+/* changes.c */
+extern const struct bench bench_changes_below;
+
 /* apply.c */
 extern const struct bench bench_apply;
 

@@ -17,6 +17,7 @@ const struct bench *const bench_registry[] = {
 	&bench_diff_file,
 	&bench_apply,
 	&bench_changes,
+	&bench_changes_below,
 	&bench_diff_size,
 	&bench_scale_open,
 	&bench_scale_list,

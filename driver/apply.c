@@ -137,7 +137,9 @@ static int prepare(struct ovl2_store *store, const char *id, struct ovi_stage *s
 	if (r == 0)
 		detach(store, place);
 	if (r == 0 && layer.chain.count)
-		r = ovi_view_open(store, layer.record.parent, &place->below, err);
+		r = ovi_view_open_content(store, layer.record.parent,
+		                          store->attributes == &ovi_user_attributes, &place->below,
+		                          err);
 	memcpy(ret_link, layer.link, OVI_LINK_SIZE);
 
 	return r;

@@ -28,7 +28,15 @@ struct look {
 	int is_found;
 };
 
-enum { BELOW, MERGED, VIEWS };
+enum {
+	/* The layers below; and the same for looking up names alone, without a mount. */
+	BELOW,
+	PLAIN_BELOW,
+
+	/* The layer on top of them. */
+	MERGED,
+	VIEWS
+};
 
 /* One directory on the way down. */
 struct level {
@@ -48,6 +56,9 @@ struct walk {
 	const char *views[VIEWS];
 	int are_user_marks;
 
+	/* Which of the views of the layers below tells what names there are. */
+	int names_view;
+
 	/* Path of the directory being walked, "a/b/" or "". */
 	struct ovi_strbuf path;
 };
@@ -57,7 +68,7 @@ static struct level new_level(struct level *above, const char *name)
 	return (struct level){
 		.above = above,
 		.name = name,
-		.looks = { { .fd = -1 }, { .fd = -1 } },
+		.looks = { { .fd = -1 }, { .fd = -1 }, { .fd = -1 } },
 	};
 }
 
@@ -92,6 +103,23 @@ static int emit_deletion(struct walk *walk, const char *name)
 	return emit(walk, &change, name);
 }
 
+static int open_view(struct walk *walk, size_t view, int *ret_fd)
+{
+	const char *id = walk->views[view];
+	int r;
+
+	if (!*id)
+		return 0;
+	if (view != PLAIN_BELOW)
+		return ovi_view_open_content(walk->store, id, walk->are_user_marks, ret_fd,
+		                             walk->err);
+	r = ovi_view_open_plain(walk->store, id, ret_fd, walk->err);
+	if (r == 0)
+		walk->names_view = BELOW;
+
+	return r < 0 ? r : 0;
+}
+
 /* Fills in level->looks[view]. */
 static int find(struct walk *walk, struct level *level, size_t view)
 {
@@ -102,10 +130,7 @@ static int find(struct walk *walk, struct level *level, size_t view)
 		return 0;
 	look->is_found = 1;
 	if (!level->above)
-		return *walk->views[view]
-		               ? ovi_view_open_content(walk->store, walk->views[view],
-		                                       walk->are_user_marks, &look->fd, walk->err)
-		               : 0;
+		return open_view(walk, view, &look->fd);
 
 	r = find(walk, level->above, view);
 	if (r < 0 || level->above->looks[view].fd < 0)
@@ -118,21 +143,63 @@ static int find(struct walk *walk, struct level *level, size_t view)
 	return 0;
 }
 
+/* The directory below for its names; -1 when there is none. Stays the level's. */
+static int find_names(struct walk *walk, struct level *level, int *ret_fd)
+{
+	int r = find(walk, level, (size_t)walk->names_view);
+
+	/* That may have told that there is no plain one. */
+	if (r == 0)
+		r = find(walk, level, (size_t)walk->names_view);
+	*ret_fd = level->looks[walk->names_view].fd;
+
+	return r;
+}
+
+static int is_whiteout_in(struct walk *walk, int dir, const char *name, const struct stat *st)
+{
+	struct ovi_marks marks;
+	int r;
+
+	if (ovi_is_whiteout(st))
+		return 1;
+	if (!S_ISREG(st->st_mode) || st->st_size != 0)
+		return 0;
+	r = ovi_marks_are_whiteout(dir, name, walk->are_user_marks, walk->err);
+	if (r <= 0)
+		return r;
+	r = ovi_marks_read(dir, walk->are_user_marks, &marks, walk->err);
+
+	return r < 0 ? r : marks.has_whiteouts;
+}
+
 /* Is there a `name` in this directory of the layers below? */
 static int exists_below(struct walk *walk, struct level *level, const char *name)
 {
 	struct stat st;
+	int dir;
 	int r;
 
-	r = find(walk, level, BELOW);
-	if (r < 0 || level->looks[BELOW].fd < 0)
+	r = find_names(walk, level, &dir);
+	if (r < 0 || dir < 0)
 		return r;
-	if (ovi_sys.fstatat(level->looks[BELOW].fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+	if (ovi_sys.fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0
+		                       : ovi_fail_errno(walk->err, "look for '/%s%s' below",
+		                                        walk->path.text, name);
+	if (walk->names_view == BELOW)
 		return 1;
-	if (errno == ENOENT)
-		return 0;
+	r = is_whiteout_in(walk, dir, name, &st);
 
-	return ovi_fail_errno(walk->err, "look for '/%s%s' below", walk->path.text, name);
+	return r < 0 ? r : !r;
+}
+
+/* Of a name that is listed there; in a mount whiteouts are not. */
+static int emit_hidden(struct walk *walk, struct level *level, const char *name)
+{
+	int exists = walk->names_view == BELOW ? 1 : exists_below(walk, level, name);
+
+	return exists > 0 ? emit_deletion(walk, name) : exists;
 }
 
 /* A whiteout over nothing deletes nothing. */
@@ -274,13 +341,14 @@ static int walk_entry(struct walk *walk, struct level *level, const char *name, 
 /* What an opaque directory hides; nothing where nobody wants to know. */
 static int begin_hidden(struct walk *walk, struct level *level, struct ovi_names *hidden)
 {
-	int r = 0;
+	int dir;
+	int r;
 
 	ovi_names_init(hidden, -1);
 	if (!level->marks.is_opaque || !walk->audience->wants_deletions)
 		return 0;
-	r = find(walk, level, BELOW);
-	ovi_names_init(hidden, level->looks[BELOW].fd);
+	r = find_names(walk, level, &dir);
+	ovi_names_init(hidden, dir);
 
 	return r;
 }
@@ -316,7 +384,8 @@ static int walk_directory(struct walk *walk, struct level *level)
 			return 0;
 
 		order = !below ? -1 : !name ? 1 : strcmp(name, below);
-		r = order > 0 ? emit_deletion(walk, below) : walk_entry(walk, level, name, type);
+		r = order > 0 ? emit_hidden(walk, level, below)
+		              : walk_entry(walk, level, name, type);
 		if (order >= 0)
 			ovi_names_next(&hidden);
 		if (order <= 0)
@@ -401,7 +470,10 @@ static int changes_of_upper(struct subject *subject, const struct ovi_audience *
 		.audience = audience,
 		.err = err,
 		.store = subject->store,
-		.views = { [BELOW] = subject->parent, [MERGED] = subject->id },
+		.views = { [BELOW] = subject->parent,
+		           [PLAIN_BELOW] = subject->parent,
+		           [MERGED] = subject->id },
+		.names_view = PLAIN_BELOW,
 		.are_user_marks = subject->are_user_marks,
 	};
 	struct level root = new_level(NULL, "");

@@ -277,7 +277,7 @@ static int added(struct compare *job, struct level *above, const char *name, con
 }
 
 static int both(struct compare *job, struct level *above, int before, const char *name,
-                const struct stat *new)
+                const struct stat *old, const struct stat *new)
 {
 	cleanup_folder struct ovi_folder *self = NULL;
 	struct level level = {
@@ -286,14 +286,10 @@ static int both(struct compare *job, struct level *above, int before, const char
 		.name = name,
 		.path_length = job->path->length,
 	};
-	struct stat old;
 	int is_different;
 	int r;
 
-	if (ovi_sys.fstatat(before, name, &old, AT_SYMLINK_NOFOLLOW) < 0)
-		return ovi_fail_errno(job->err, "look at '/%s%s'", job->path->text, name);
-
-	is_different = differs(job, before, above->self->fd, name, &old, new);
+	is_different = differs(job, before, above->self->fd, name, old, new);
 	if (is_different < 0)
 		return is_different;
 	if (!S_ISDIR(new->st_mode))
@@ -304,21 +300,41 @@ static int both(struct compare *job, struct level *above, int before, const char
 	if (r == 0 && is_different)
 		r = emit_level(job, &level);
 
-	return r == 0 ? descend(job, &level, S_ISDIR(old.st_mode) ? before : -1) : r;
+	return r == 0 ? descend(job, &level, S_ISDIR(old->st_mode) ? before : -1) : r;
+}
+
+/*
+ * Is the listed `name` there? 1 with its status, or 0: overlayfs lists the whiteouts of its
+ * lowest layer and finds nothing by these names.
+ */
+static int look(struct compare *job, int dir, const char *name, struct stat *ret_st)
+{
+	if (!name)
+		return 0;
+	if (ovi_sys.fstatat(dir, name, ret_st, AT_SYMLINK_NOFOLLOW) == 0)
+		return 1;
+
+	return errno == ENOENT ? 0
+	                       : ovi_fail_errno(job->err, "look at '/%s%s'", job->path->text, name);
 }
 
 static int compare_one(struct compare *job, struct level *level, int before, const char *was,
                        const char *is)
 {
 	struct ovi_change deletion = { .kind = OVL2_CHANGE_DELETE, .name = was };
-	struct stat st;
+	struct stat old;
+	struct stat new;
+	int had = look(job, before, was, &old);
+	int has = had < 0 ? had : look(job, level->self->fd, is, &new);
 
-	if (!is)
-		return emit(job, level, &deletion);
-	if (ovi_sys.fstatat(level->self->fd, is, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return ovi_fail_errno(job->err, "look at '/%s%s'", job->path->text, is);
+	if (has < 0)
+		return has;
+	if (had && has)
+		return both(job, level, before, is, &old, &new);
+	if (has)
+		return added(job, level, is, &new);
 
-	return was ? both(job, level, before, is, &st) : added(job, level, is, &st);
+	return had ? emit(job, level, &deletion) : 0;
 }
 
 static int compare_directories(struct compare *job, struct level *level, int before)

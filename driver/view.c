@@ -122,6 +122,25 @@ int ovi_view_open_content(struct ovl2_store *store, const char *id, int are_user
 	return open_view(store, id, options, AS_LOWERS, ret_root, err);
 }
 
+int ovi_view_open_plain(struct ovl2_store *store, const char *id, int *ret_root,
+                        struct ovl2_error *err)
+{
+	cleanup_layer struct ovi_layer layer = OVI_LAYER_NONE;
+	int r;
+
+	if (!*id)
+		return 0;
+	r = ovi_layer_open(store, id, &layer, err);
+	if (r == 0 && layer.chain.count)
+		return 0;
+	if (r == 0)
+		r = ovi_volatile_check(store, layer.dir, err);
+	if (r >= 0)
+		r = ovi_dir_open(layer.dir, "diff", ret_root, err);
+
+	return r < 0 ? ovi_fail_within(err, r, "look at layer '%s'", id) : 1;
+}
+
 int ovi_view_open_indexed(struct ovl2_store *store, const char *id, int *ret_root,
                           struct ovl2_error *err)
 {

@@ -46,6 +46,15 @@ int ovi_view_open_content(struct ovl2_store *store, const char *id, int are_user
                           int *ret_root, struct ovl2_error *err);
 
 /*
+ * Instead, where only names are to be looked up: the plain directory of a layer that
+ * stands alone, which costs no mount. There is nothing below it to show through, and
+ * of its own marks only whiteouts matter, which show as files. 0, and nothing opened,
+ * when the layer stands on others.
+ */
+int ovi_view_open_plain(struct ovl2_store *store, const char *id, int *ret_root,
+                        struct ovl2_error *err);
+
+/*
  * The same as its last mount with index=on showed it: there a file that had several
  * names below and was changed by one of them is changed by all, and only the index in
  * its work directory knows. Needs the upper to itself.

@@ -660,6 +660,80 @@ static void renamed_directory_brings_its_content(void **state)
 	assert_contains(changes, "D /dir/kept\n");
 }
 
+/* What a tar deletes there is looked for where the kernel would find it. */
+static void file_in_a_renamed_directory_is_deleted_by_a_tar(void **state)
+{
+	cleanup_store struct ovl2_store *store = open_store(*state);
+	cleanup_free char *shown = check_foreign(store, "redirect_dir=on", rename_directories);
+	const struct test_tar_entry entries[] = { { .name = "elsewhere/moved/.wh.deep" },
+		                                  { .name = "elsewhere/moved/.wh.nothing" } };
+	cleanup_free char *home = store_path(*state);
+	cleanup_free char *path = test_path("%s/next/diff", home);
+	cleanup_free char *found = NULL;
+
+	assert_contains(shown, " elsewhere/moved/deep\n");
+	create_layer(store, "next", "upper");
+	apply_entries(store, "next", entries, ARRAY_SIZE(entries));
+	found = test_tree_describe_at(path, TEST_TREE_NAMES);
+	assert_string_equal(found, "d elsewhere\nd elsewhere/moved\nc elsewhere/moved/deep\n");
+}
+
+static void make_again(int root)
+{
+	const struct test_entry entries[] = {
+		{ '-', "d", NULL, 0, 0, 0, 0, NULL },    { 'd', "d", NULL, 0, 0, 0, 0, NULL },
+		{ 'f', "d/w", "w", 0, 0, 0, 0, NULL },   { 'f', "w", "w", 0, 0, 0, 0, NULL },
+		{ 'f', "e/w", "w", 0, 0, 0, 0, NULL },   { 'f', "e/kept", "new", 0, 0, 0, 0, NULL },
+		{ 'f', "e/new", "n", 0, 0, 0, 0, NULL },
+	};
+
+	test_tree_make(root, entries, ARRAY_SIZE(entries));
+}
+
+/* No layer is below the lowest: what it deletes is not there, mounted or not. */
+static void whiteout_in_the_lowest_layer_is_no_file(void **state)
+{
+	static const struct test_entry lowest[] = {
+		{ 'd', "d", NULL, 0, 0, 0, 0, NULL },    { 'f', "d/gone", NULL, 0, 0, 0, 0, NULL },
+		{ 'c', "d/w", "0:0", 0, 0, 0, 0, NULL }, { 'c', "d/v", "0:0", 0, 0, 0, 0, NULL },
+		{ 'd', "e", NULL, 0, 0, 0, 0, NULL },    { 'f', "e/kept", "k", 0, 0, 0, 0, NULL },
+		{ 'c', "e/w", "0:0", 0, 0, 0, 0, NULL }, { 'c', "w", "0:0", 0, 0, 0, 0, NULL },
+	};
+	const struct ovl2_diff_options by_comparing = { .size = sizeof(by_comparing),
+		                                        .method = OVL2_DIFF_COMPARE };
+	cleanup_store struct ovl2_store *store = open_store(*state);
+	cleanup_free char *home = store_path(*state);
+	cleanup_free char *path = test_path("%s/base/diff", home);
+	cleanup_free char *walked = NULL;
+	cleanup_free char *compared = NULL;
+	cleanup_fd int root = -1;
+	char *mounted;
+
+	create_layer(store, "base", NULL);
+	root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_sys(root);
+	test_tree_make(root, lowest, ARRAY_SIZE(lowest));
+	ovi_close_fd(&root);
+	create_container(store, "top", "base");
+	mounted = mount_layer(store, "top");
+	root = open(mounted, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	free(mounted);
+	assert_sys(root);
+	make_again(root);
+	ovi_close_fd(&root);
+	unmount_layer(store, "top");
+
+	walked = list_changes(store, "top", NULL);
+	compared = list_changes(store, "top", &by_comparing);
+	assert_string_equal(walked, compared);
+	assert_contains(walked, "A /d/w\n");
+	assert_contains(walked, "D /d/gone\n");
+	assert_contains(walked, "C /e/kept\n");
+	assert_contains(walked, "A /e/w\n");
+	assert_contains(walked, "A /w\n");
+	assert_null(strstr(walked, "/d/v"));
+}
+
 static void change_attributes_only(int root)
 {
 	assert_sys(fchmodat(root, "data", 0600, 0));
@@ -768,6 +842,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(time_before_the_epoch_has_one_sign),
 		cmocka_unit_test(gnu_tar_reads_the_same_tree),
 		cmocka_unit_test(renamed_directory_brings_its_content),
+		cmocka_unit_test(file_in_a_renamed_directory_is_deleted_by_a_tar),
+		cmocka_unit_test(whiteout_in_the_lowest_layer_is_no_file),
 		cmocka_unit_test(data_that_stayed_below_is_in_the_diff),
 		cmocka_unit_test(other_names_of_an_indexed_file_change_too),
 		cmocka_unit_test(user_marks_are_understood_and_left_out),

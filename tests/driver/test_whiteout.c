@@ -2,6 +2,7 @@
 #include "fixture.h"
 
 #include <stdio.h>
+#include <sys/resource.h>
 
 /*
  * What whiteouts in a tar do to the layers below. Every row is applied twice, in
@@ -233,14 +234,61 @@ static void opaque_marks_and_modes_come_through(void **state)
 	assert_null(strstr(names, "d3/old"));
 }
 
+/* Applies a tar of the one entry whose name is in a pax record. */
+static int apply_named(struct ovl2_store *store, const char *id, const char *record,
+                       struct ovl2_error *err)
+{
+	const char *const pax[] = { record, NULL };
+	const struct test_tar_entry entry = { .name = "short", .pax = pax };
+	cleanup_tar struct test_tar tar = { 0 };
+	cleanup_fd int fd = -1;
+
+	test_tar_add(&tar, &entry);
+	test_tar_end(&tar);
+	fd = test_tar_open(&tar);
+
+	return ovl2_layer_apply(store, id, NULL, fd, NULL, err);
+}
+
+/* Deeper than there are descriptors for: what is deleted is found at any depth. */
+static void whiteouts_lie_as_deep_as_names_reach(void **state)
+{
+	cleanup_store struct ovl2_store *store = open_store(*state);
+	cleanup_strbuf struct ovi_strbuf directory = { 0 };
+	struct rlimit few = { .rlim_cur = 128, .rlim_max = 0 };
+	struct ovl2_error err = { 0 };
+	cleanup_free char *changes = NULL;
+	struct rlimit before;
+	int r;
+
+	for (int i = 0; i < 400; i++)
+		ovi_strbuf_add(&directory, "d/");
+	for (int i = 0; i < 2; i++) {
+		cleanup_free char *record =
+			test_path("path=%s%s", directory.text, i ? ".wh.file" : "file");
+
+		create_layer(store, i ? "top" : "base", i ? "base" : NULL);
+		assert_sys(getrlimit(RLIMIT_NOFILE, &before));
+		few.rlim_max = before.rlim_max;
+		assert_sys(setrlimit(RLIMIT_NOFILE, &few));
+		r = apply_named(store, i ? "top" : "base", record, &err);
+		assert_sys(setrlimit(RLIMIT_NOFILE, &before));
+		assert_ok(r, &err);
+	}
+	changes = list_changes(store, "top", NULL);
+	assert_contains(changes, "/d/file\n");
+	assert_contains(changes, "D /d/d/d/");
+}
+
 int main(int argc, char **argv)
 {
-	struct CMUnitTest tests[ARRAY_SIZE(rows) + 1] = {
+	struct CMUnitTest tests[ARRAY_SIZE(rows) + 2] = {
 		cmocka_unit_test(opaque_marks_and_modes_come_through),
+		cmocka_unit_test(whiteouts_lie_as_deep_as_names_reach),
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		tests[i + 1] = test_case(rows[i].title, check_row, &rows[i]);
+		tests[i + 2] = test_case(rows[i].title, check_row, &rows[i]);
 
 	test_enter_namespace();
 	return test_run_everywhere("whiteout", tests, ARRAY_SIZE(tests), argc, argv);
