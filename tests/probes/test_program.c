@@ -351,7 +351,7 @@ static void unprivileged_cannot_tell(void **state)
 
 /* ------------------------------------------------------------------- ends -- */
 
-static int end_after(const char *directory, int sig, useconds_t delay_us)
+static int end_after(const char *profile, const char *directory, int sig, useconds_t delay_us)
 {
 	int status = 0;
 	pid_t child = fork();
@@ -361,7 +361,7 @@ static int end_after(const char *directory, int sig, useconds_t delay_us)
 		int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
 		dup2(null, STDOUT_FILENO);
-		execl(OVL2_PROBE, OVL2_PROBE, directory, (char *)NULL);
+		execl(OVL2_PROBE, OVL2_PROBE, "--profile", profile, directory, (char *)NULL);
 		_exit(127);
 	}
 	usleep(delay_us);
@@ -383,7 +383,7 @@ static void signal_leaves_nothing(void **state)
 	size_t ended = 0;
 
 	for (useconds_t i = 0; i < END_COUNT; i++) {
-		int status = end_after(place->path, sig, i * END_STEP_US);
+		int status = end_after("docker", place->path, sig, i * END_STEP_US);
 
 		assert_true(status == 0 || status == 128 + sig);
 		ended += status != 0;
@@ -435,16 +435,35 @@ static void runs_do_not_disturb_each_other(void **state)
 	assert_empty(place);
 }
 
+struct kill_row {
+	const char *profile;
+	size_t count;
+	useconds_t step_us;
+};
+
+/* Every probe of the catalogue is killed at some moment of its own. */
+static const struct kill_row kill_rows[] = {
+	{ "docker", END_COUNT, END_STEP_US },
+	{ "all", 80, 5000 },
+};
+
 /* Nobody can clean up after SIGKILL but the next run; mounts are gone at once. */
 static void next_run_cleans_up_after_kill(void **state)
 {
 	struct test_place *place = *state;
+	const struct kill_row *row = place->row;
 	struct test_resources before = test_resources_count();
+	size_t killed = 0;
 
-	for (useconds_t i = 0; i < END_COUNT; i++) {
-		assert_true(end_after(place->path, SIGKILL, i * END_STEP_US) >= 0);
+	for (useconds_t i = 0; i < row->count; i++) {
+		int status = end_after(row->profile, place->path, SIGKILL, i * row->step_us);
+
+		assert_true(status >= 0);
+		killed += status == 128 + SIGKILL;
 		assert_nothing_left(before);
 	}
+	print_message("%s: killed at %zu of %zu moments\n", row->profile, killed, row->count);
+	assert_true(killed > row->count / 4);
 
 	for (int attempt = 0; attempt < 50; attempt++) {
 		cleanup_output struct test_output output = probe("--only=d_type", place->path);
@@ -490,7 +509,10 @@ static int run_programs_own(int argc, char **argv)
 		cmocka_unit_test(unprivileged_cannot_tell),
 		test_case("interrupted", signal_leaves_nothing, &sigint),
 		test_case("terminated", signal_leaves_nothing, &sigterm),
-		cmocka_unit_test(next_run_cleans_up_after_kill),
+		test_case("next_run_cleans_up_after_kill", next_run_cleans_up_after_kill,
+		          &kill_rows[0]),
+		test_case("kill_of_any_probe_leaves_nothing", next_run_cleans_up_after_kill,
+		          &kill_rows[1]),
 		cmocka_unit_test(time_limit_leaves_nothing),
 		cmocka_unit_test(runs_do_not_disturb_each_other),
 	};
