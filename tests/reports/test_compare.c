@@ -172,18 +172,54 @@ static void markdown_is_a_table(void **state)
 	assert_contains(output.out, "| equivalent | `diff, real` | ");
 }
 
+static void recipe_for_ci_says_how_to_use_it(void **state)
+{
+	const char *const none[] = { SCRIPTS "/ci/gate", NULL };
+	const char *const unknown[] = { SCRIPTS "/ci/gate", "no-such-commit", NULL };
+	cleanup_output struct test_output usage = test_spawn(none);
+	cleanup_output struct test_output output = test_spawn(unknown);
+
+	(void)state;
+	assert_int_equal(usage.status, 64);
+	assert_contains(usage.err, "gate BASE [BENCH-OPTION...]");
+	assert_int_equal(output.status, 5);
+	assert_contains(output.err, "no commit 'no-such-commit'");
+}
+
+/* What the workflow runs is there. */
+static void workflow_calls_what_there_is(void **state)
+{
+	static const char script[] =
+		"import os, sys, yaml\n"
+		"job = yaml.safe_load(open(sys.argv[1]))['jobs']['gate']\n"
+		"runs = ' '.join(step.get('run', '') for step in job['steps'])\n"
+		"for word in runs.split():\n"
+		"    if word.startswith('reports/'):\n"
+		"        assert os.path.exists(os.path.join(sys.argv[2], word)), word\n"
+		"        print(word)\n";
+	const char *const argv[] = { "python3",     "-c", script, SCRIPTS "/ci/github-actions.yml",
+		                     SCRIPTS "/..", NULL };
+	cleanup_output struct test_output output = test_spawn(argv);
+
+	(void)state;
+	assert_int_equal(output.status, 0);
+	assert_contains(output.out, "reports/ci/gate\n");
+}
+
 int main(int argc, char **argv)
 {
-	struct CMUnitTest tests[5 + ARRAY_SIZE(rows)] = {
+	struct CMUnitTest tests[7 + ARRAY_SIZE(rows)] = {
 		cmocka_unit_test(not_to_be_able_to_say_fails_when_strict),
 		cmocka_unit_test(gate_proves_that_it_can_fail),
 		cmocka_unit_test(another_machine_is_not_compared),
 		cmocka_unit_test(missing_base_is_told_from_a_broken_one),
 		cmocka_unit_test(markdown_is_a_table),
+		cmocka_unit_test(recipe_for_ci_says_how_to_use_it),
+		cmocka_unit_test(workflow_calls_what_there_is),
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		tests[5 + i] = test_case(rows[i].title, change_is_judged, &rows[i]);
+		tests[7 + i] = test_case(rows[i].title, change_is_judged, &rows[i]);
 
 	return test_run("compare", tests, ARRAY_SIZE(tests), argc, argv);
 }
