@@ -397,13 +397,10 @@ int command_diff(int argc, char **argv)
 
 	if (argc - optind != 2)
 		cli_usage_error(&diff_program, "two documents, not %d", argc - optind);
-	if (!surveys)
-		r = ovi_fail_memory(&err);
-	else
-		r = probe_survey_read(&surveys[0], argv[optind], &err);
-	if (r == 0)
+	r = surveys ? probe_survey_read(&surveys[0], argv[optind], &err) : ovi_fail_memory(&err);
+	if (surveys && r == 0)
 		r = probe_survey_read(&surveys[1], argv[optind + 1], &err);
-	if (r == 0)
+	if (surveys && r == 0)
 		r = diff(&surveys[0], &surveys[1], as_json);
 	for (int i = 0; surveys && i < 2; i++)
 		probe_survey_release(&surveys[i]);

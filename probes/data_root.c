@@ -352,9 +352,9 @@ static int uses_crio(const struct search *search, struct ovl2_error *err)
 
 		if (r < 0)
 			return r;
-		if (r && strstr(text, "crio.sock"))
+		if (text && strstr(text, "crio.sock"))
 			return 1;
-		if (r && strstr(text, "containerd.sock"))
+		if (text && strstr(text, "containerd.sock"))
 			return 0;
 	}
 

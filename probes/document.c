@@ -145,7 +145,7 @@ static int read_id(const json_t *object, const char **ret_id, struct ovl2_error 
 	int r;
 
 	r = read_text(object, "id", ret_id, err);
-	if (r < 0)
+	if (r < 0 || !*ret_id)
 		return r;
 	if (!**ret_id || strlen(*ret_id) > 60 || (*ret_id)[strspn(*ret_id, allowed)])
 		return ovi_fail(err, OVL2_E_INVALID, "id: '%.60s' is not one", *ret_id);
