@@ -122,9 +122,11 @@ static int overlay_defaults(int directory, struct ovl2_evidence *ret_evidence,
 		                     "overlayfs is not loaded: /sys/module/overlay is missing");
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		int value = modules_parameter("overlay", names[i]);
+		int value = modules_parameter("overlay", names[i], err);
 
-		found += value >= 0;
+		if (value < 0)
+			return value;
+		found += value > 0;
 		if (value == 'Y')
 			snprintf(changed + strlen(changed), sizeof(changed) - strlen(changed),
 			         " %s=Y", names[i]);
@@ -246,7 +248,13 @@ static int mount_messages(int directory, struct ovl2_evidence *ret_evidence, str
 	if (ovi_sys.fsconfig(fs, FSCONFIG_SET_STRING, "no_such_option", "1", 0) == 0)
 		return ovi_answer(0, ret_evidence, 0,
 		                  "fsconfig(2) takes an option that there is none of");
+	if (errno != EINVAL)
+		return ovi_fail_errno(err, "fsconfig");
+
+	/* ENODATA: there is no message. */
 	length = ovi_sys.read(fs, words, sizeof(words) - 1);
+	if (length < 0 && errno != ENODATA)
+		return ovi_fail_errno(err, "read a mount context");
 	words[length > 0 ? length : 0] = '\0';
 	words[strcspn(words, "\n")] = '\0';
 	if (strlen(words) <= 2)

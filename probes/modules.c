@@ -22,16 +22,20 @@ int modules_is_built_in(const char *module)
 	return access(path, F_OK) < 0;
 }
 
-int modules_parameter(const char *module, const char *name)
+int modules_parameter(const char *module, const char *name, struct ovl2_error *err)
 {
 	cleanup_fd int fd = -1;
 	char path[96];
-	char letter;
+	char letter = '\0';
 
 	snprintf(path, sizeof(path), "/sys/module/%s/parameters/%s", module, name);
 	fd = ovi_sys.openat(AT_FDCWD, path, O_RDONLY, 0);
-	if (fd < 0 || ovi_sys.read(fd, &letter, 1) != 1)
-		return -1;
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if (fd < 0)
+		return ovi_fail_errno(err, "open '%s'", path);
+	if (ovi_sys.read(fd, &letter, 1) < 0)
+		return ovi_fail_errno(err, "read '%s'", path);
 
 	return letter;
 }

@@ -1,6 +1,7 @@
 #include "privilege.h"
 
 #include "cleanup.h"
+#include "fail.h"
 #include "sys.h"
 
 #include <fcntl.h>
@@ -9,7 +10,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-int privilege_is_initial_userns(void)
+int privilege_is_initial_userns(struct ovl2_error *err)
 {
 	cleanup_fd int fd = ovi_sys.openat(AT_FDCWD, "/proc/self/uid_map", O_RDONLY, 0);
 	unsigned int inside = 1;
@@ -19,16 +20,20 @@ int privilege_is_initial_userns(void)
 	ssize_t length;
 
 	/* Without user namespaces in the kernel there is only the first. */
+	if (fd < 0 && errno == ENOENT)
+		return 1;
 	if (fd < 0)
-		return errno == ENOENT;
+		return ovi_fail_errno(err, "open /proc/self/uid_map");
 	length = ovi_sys.read(fd, text, sizeof(text) - 1);
-	text[length > 0 ? length : 0] = '\0';
+	if (length < 0)
+		return ovi_fail_errno(err, "read /proc/self/uid_map");
+	text[length] = '\0';
 
 	return sscanf(text, "%u %u %u", &inside, &outside, &count) == 3 && inside == 0 &&
 	       outside == 0 && count == 4294967295u;
 }
 
-int privilege_has(enum privilege privilege)
+int privilege_ask(enum privilege privilege, struct ovl2_error *err)
 {
 	static const unsigned int numbers[] = {
 		[PRIVILEGE_CHOWN] = CAP_CHOWN,
@@ -42,7 +47,9 @@ int privilege_has(enum privilege privilege)
 	unsigned int number = numbers[privilege];
 
 	if (syscall(SYS_capget, &header, data) < 0)
+		return ovi_fail_errno(err, "capget");
+	if (!(data[number / 32].effective >> number % 32 & 1))
 		return 0;
 
-	return (data[number / 32].effective >> number % 32 & 1) && privilege_is_initial_userns();
+	return privilege_is_initial_userns(err);
 }

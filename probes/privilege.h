@@ -5,6 +5,8 @@
  * possible". In a user namespace other than the first it may do nothing of that.
  */
 
+#include <ovl2.h>
+
 enum privilege {
 	PRIVILEGE_CHOWN,
 	PRIVILEGE_MKNOD,
@@ -13,7 +15,16 @@ enum privilege {
 	PRIVILEGE_SYSLOG
 };
 
-int privilege_has(enum privilege privilege);
+/* 1, 0, or negative when it could not be found out. */
+int privilege_ask(enum privilege privilege, struct ovl2_error *err);
 
-/* 1 in the first user namespace, where ids are what they are on the host. */
-int privilege_is_initial_userns(void);
+static inline int privilege_has(enum privilege privilege)
+{
+	return privilege_ask(privilege, NULL) > 0;
+}
+
+/*
+ * 1 in the first user namespace, where ids are what they are on the host, 0 in another,
+ * negative when it could not be found out.
+ */
+int privilege_is_initial_userns(struct ovl2_error *err);

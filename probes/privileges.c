@@ -32,11 +32,15 @@ static int privileged(int directory, struct ovl2_evidence *ret_evidence, struct 
 	};
 
 	(void)directory;
-	(void)err;
-	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
-		if (!privilege_has(needed[i].privilege))
+	for (size_t i = 0; i < ARRAY_SIZE(needed); i++) {
+		int r = privilege_ask(needed[i].privilege, err);
+
+		if (r < 0)
+			return r;
+		if (r == 0)
 			return ovi_answer(0, ret_evidence, 0, "this process lacks %s",
 			                  needed[i].name);
+	}
 
 	return ovi_answer(1, ret_evidence, 0,
 	                  "this process may mount, make devices and change owners");
@@ -45,14 +49,16 @@ static int privileged(int directory, struct ovl2_evidence *ret_evidence, struct 
 static int initial_namespace(int directory, struct ovl2_evidence *ret_evidence,
                              struct ovl2_error *err)
 {
-	(void)directory;
-	(void)err;
+	int r = privilege_is_initial_userns(err);
 
-	return ovi_answer(privilege_is_initial_userns(), ret_evidence, 0,
-	                  privilege_is_initial_userns()
-	                          ? "user ids here are the host's"
-	                          : "this is a user namespace: ids are mapped, and devices "
-	                            "cannot be made");
+	(void)directory;
+	if (r < 0)
+		return r;
+
+	return ovi_answer(r, ret_evidence, 0,
+	                  r ? "user ids here are the host's"
+	                    : "this is a user namespace: ids are mapped, and devices cannot be "
+	                      "made");
 }
 
 /* The number behind `key` in /proc/self/status, -1 when there is none. */

@@ -158,7 +158,7 @@ static int fuse_overlayfs(int directory, struct ovl2_evidence *ret_evidence, str
 }
 
 /* Rights come from the set-uid bit or from capabilities of the file. */
-static int may_map(const char *program, struct ovl2_evidence *ret_evidence)
+static int may_map(const char *program, struct ovl2_evidence *ret_evidence, struct ovl2_error *err)
 {
 	cleanup_free char *path = find_program(program);
 	char capability[32];
@@ -166,11 +166,14 @@ static int may_map(const char *program, struct ovl2_evidence *ret_evidence)
 
 	if (!path)
 		return ovi_answer(0, ret_evidence, 0, "no %s in PATH", program);
-	if (ovi_sys.fstatat(AT_FDCWD, path, &st, 0) == 0 && st.st_uid == 0 &&
-	    (st.st_mode & S_ISUID))
+	if (ovi_sys.fstatat(AT_FDCWD, path, &st, 0) < 0)
+		return ovi_fail_errno(err, "look at '%s'", path);
+	if (st.st_uid == 0 && (st.st_mode & S_ISUID))
 		return ovi_answer(1, ret_evidence, 0, "%s is set-uid root", path);
 	if (ovi_sys.lgetxattr(path, "security.capability", capability, sizeof(capability)) > 0)
 		return ovi_answer(1, ret_evidence, 0, "%s has capabilities", path);
+	if (errno != ENODATA && errno != EOPNOTSUPP)
+		return ovi_fail_errno(err, "read the capabilities of '%s'", path);
 
 	return ovi_answer(0, ret_evidence, 0, "%s is neither set-uid root nor has capabilities",
 	                  path);
@@ -181,10 +184,9 @@ static int newuidmap(int directory, struct ovl2_evidence *ret_evidence, struct o
 	int r;
 
 	(void)directory;
-	(void)err;
-	r = may_map("newuidmap", ret_evidence);
+	r = may_map("newuidmap", ret_evidence, err);
 
-	return r > 0 ? may_map("newgidmap", ret_evidence) : r;
+	return r > 0 ? may_map("newgidmap", ret_evidence, err) : r;
 }
 
 /* ---------------------------------------------------------------- sub-ids -- */

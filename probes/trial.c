@@ -231,23 +231,30 @@ int trial_tree(struct trial *t, const char *options)
 }
 
 /* What `name` is when mountinfo does not show it. */
-static int has_default(const char *name, const char *value)
+static int has_default(struct trial *t, const char *name, const char *value)
 {
-	int letter = modules_parameter("overlay", name);
+	int letter = modules_parameter("overlay", name, &t->reason);
+
+	if (letter < 0)
+		t->result = letter;
 
 	return (letter == 'Y' && strcmp(value, "on") == 0) ||
 	       (letter == 'N' && strcmp(value, "off") == 0);
 }
 
-static int is_shown(const struct mounts *mounts, const char *path, const char *name,
+static int is_shown(struct trial *t, const struct mounts *mounts, const char *name,
                     const char *value)
 {
-	const struct mounts_entry *entry = mounts_find_target(mounts, path);
+	const struct mounts_entry *entry;
+	char path[PATH_MAX + 8];
 	size_t length = 0;
-	const char *shown = entry ? mounts_option(entry->super_options, name, &length) : NULL;
+	const char *shown;
 
+	snprintf(path, sizeof(path), "%s/merged", t->scratch.path);
+	entry = mounts_find_target(mounts, path);
+	shown = entry ? mounts_option(entry->super_options, name, &length) : NULL;
 	if (!shown)
-		return has_default(name, value);
+		return has_default(t, name, value);
 
 	return !*value || (length == strlen(value) && strncmp(shown, value, length) == 0);
 }
@@ -255,7 +262,6 @@ static int is_shown(const struct mounts *mounts, const char *path, const char *n
 int trial_has_option(struct trial *t, const char *name, const char *value)
 {
 	cleanup_mounts struct mounts mounts = { 0 };
-	char path[PATH_MAX + 8];
 
 	if (!t->is_attached) {
 		trial_unknown(t, PROBE_REASON_NOPERM, "no mounts of its own for this process");
@@ -265,9 +271,8 @@ int trial_has_option(struct trial *t, const char *name, const char *value)
 		trial_failed(t, "read /proc/self/mountinfo");
 		return 0;
 	}
-	snprintf(path, sizeof(path), "%s/merged", t->scratch.path);
 
-	return is_shown(&mounts, path, name, value);
+	return is_shown(t, &mounts, name, value);
 }
 
 /* ------------------------------------------------------------------- files -- */

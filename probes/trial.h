@@ -105,11 +105,14 @@ void trial_unknown(struct trial *t, int reason, const char *format, ...)
 			trial_failed(t, __VA_ARGS__);        \
 	} while (0)
 
-/* `condition` is looked at only if nothing failed before. */
-#define trial_expect(t, condition, ...)               \
-	do {                                          \
-		if (trial_ok(t) && !(condition))      \
-			trial_refuse(t, __VA_ARGS__); \
+/*
+ * `condition` is looked at only if nothing failed before; if looking fails, that is the
+ * failure, and nothing is refused.
+ */
+#define trial_expect(t, condition, ...)                         \
+	do {                                                    \
+		if (trial_ok(t) && !(condition) && trial_ok(t)) \
+			trial_refuse(t, __VA_ARGS__);           \
 	} while (0)
 
 /* Makes a directory, or adds text to a file, which is made if missing; `at` as *at(). */
