@@ -189,7 +189,6 @@ static void restricted(void **state)
 		{ "async_writes", "yes", NULL },
 		{ "backing_fs", "yes", NULL },
 		{ "whiteout_device", "yes", NULL },
-		{ "mount_fd", "yes", NULL },
 		{ .id = NULL },
 	};
 
