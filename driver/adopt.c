@@ -13,7 +13,7 @@
 static int adopt(struct ovl2_store *store, const char *id, struct ovl2_error *err)
 {
 	cleanup_layer struct ovi_layer layer = OVI_LAYER_NONE;
-	cleanup_fd int lock = -1;
+	cleanup_lock struct ovi_lock lock = OVI_LOCK_NONE;
 	int r;
 
 	r = ovi_store_lock(store, LOCK_SH, &lock, err);

@@ -122,7 +122,7 @@ static int prepare(struct ovl2_store *store, const char *id, struct ovi_stage *s
                    struct ovi_place *place, char ret_link[OVI_LINK_SIZE], struct ovl2_error *err)
 {
 	cleanup_layer struct ovi_layer layer = OVI_LAYER_NONE;
-	cleanup_fd int lock = -1;
+	cleanup_lock struct ovi_lock lock = OVI_LOCK_NONE;
 	int r;
 
 	r = ovi_store_lock(store, LOCK_SH, &lock, err);
@@ -149,7 +149,7 @@ static int prepare(struct ovl2_store *store, const char *id, struct ovi_stage *s
 static int settle_parents(struct ovl2_store *store, const char *id, struct ovl2_error *err)
 {
 	cleanup_layer struct ovi_layer layer = OVI_LAYER_NONE;
-	cleanup_fd int lock = -1;
+	cleanup_lock struct ovi_lock lock = OVI_LOCK_NONE;
 	int r;
 
 	if (!ovi_store_is_durable(store))
@@ -169,7 +169,7 @@ static int publish(struct ovl2_store *store, const char *id, const char *link,
                    const struct ovi_stage *stage, struct ovl2_error *err)
 {
 	cleanup_layer struct ovi_layer layer = OVI_LAYER_NONE;
-	cleanup_fd int lock = -1;
+	cleanup_lock struct ovi_lock lock = OVI_LOCK_NONE;
 	int r;
 
 	r = ovi_store_lock(store, LOCK_SH, &lock, err);

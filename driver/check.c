@@ -258,7 +258,7 @@ int ovl2_store_check(struct ovl2_store *store, const struct ovl2_check_options *
 	struct report report = { .each = each, .data = data };
 	cleanup_survey struct ovi_survey survey = { .layers = NULL };
 	struct ovl2_check_options own = { .size = 0 };
-	cleanup_fd int lock = -1;
+	cleanup_lock struct ovi_lock lock = OVI_LOCK_NONE;
 	int r;
 
 	r = ovi_options_read(options, &own, sizeof(own), err);
@@ -272,7 +272,7 @@ int ovl2_store_check(struct ovl2_store *store, const struct ovl2_check_options *
 		return r < 0 ? r : report.count;
 
 	/* The rest takes long: others may go on, but nothing may be taken away. */
-	close(steal_fd(&lock));
+	ovi_lock_release(&lock);
 	r = ovi_store_lock(store, LOCK_SH, &lock, err);
 	if (r == 0)
 		r = check_layers(store, &own, &survey, &report, err);

@@ -136,7 +136,7 @@ int ovl2_store_collect(struct ovl2_store *store, const struct ovl2_collect_optio
                        struct ovl2_error *err)
 {
 	struct ovl2_collect_options own = { .size = 0 };
-	cleanup_fd int lock = -1;
+	cleanup_lock struct ovi_lock lock = OVI_LOCK_NONE;
 	size_t count = 0;
 	int r;
 

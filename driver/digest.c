@@ -55,7 +55,7 @@ static int write_digest(struct ovl2_store *store, const struct ovi_layer *read, 
                         struct ovl2_error *err)
 {
 	cleanup_layer struct ovi_layer layer = OVI_LAYER_NONE;
-	cleanup_fd int lock = -1;
+	cleanup_lock struct ovi_lock lock = OVI_LOCK_NONE;
 	int flush;
 	int r;
 

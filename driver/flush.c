@@ -83,7 +83,7 @@ static int mark(struct ovl2_store *store, const struct candidate *candidate, str
 int ovl2_store_sync(struct ovl2_store *store, struct ovl2_error *err)
 {
 	struct candidates candidates = { .rows = NULL };
-	cleanup_fd int lock = -1;
+	cleanup_lock struct ovi_lock lock = OVI_LOCK_NONE;
 	int r;
 
 	r = ovi_store_lock(store, LOCK_SH, &lock, err);

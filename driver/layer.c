@@ -167,7 +167,7 @@ static int open_unlocked(struct ovl2_store *store, const char *id, enum way way,
                          struct ovi_layer *ret_layer, struct ovl2_error *err)
 {
 	struct ovl2_error reason = { 0 };
-	cleanup_fd int lock = -1;
+	cleanup_lock struct ovi_lock lock = OVI_LOCK_NONE;
 	int r;
 
 	r = open_layer(store, id, way, ret_layer, &reason);
@@ -362,7 +362,7 @@ static int finish_parent(struct ovl2_store *store, const char *id, struct ovl2_e
 	if (r < 0 || !parent.record.wants_digest || *parent.record.digest)
 		return r;
 	if (!parent.record.is_committed) {
-		cleanup_fd int lock = -1;
+		cleanup_lock struct ovi_lock lock = OVI_LOCK_NONE;
 
 		r = ovi_store_lock(store, LOCK_SH, &lock, err);
 		if (r == 0)
@@ -411,7 +411,7 @@ static int make_layer(struct plan *plan, const char *parent, struct ovl2_error *
 {
 	cleanup_stage struct ovi_stage stage = { .dir = -1 };
 	struct ovl2_store *store = plan->store;
-	cleanup_fd int lock = -1;
+	cleanup_lock struct ovi_lock lock = OVI_LOCK_NONE;
 	struct stat st;
 	int r;
 
@@ -578,7 +578,7 @@ static int discard(struct ovl2_store *store, const char *id, struct ovi_layer *l
                    char ret_trash[TRASH_SIZE], struct ovl2_error *err)
 {
 	char random[OVI_LINK_LENGTH + 1];
-	cleanup_fd int lock = -1;
+	cleanup_lock struct ovi_lock lock = OVI_LOCK_NONE;
 	int r;
 
 	r = ovi_store_lock(store, LOCK_EX, &lock, err);

@@ -343,7 +343,7 @@ static int mount_first(struct ovi_layer *layer, const struct request *request,
 }
 
 /* Opens the layer for a change of its mounts: both are locked until they are closed. */
-static int open_held(struct ovl2_store *store, const char *id, int *ret_lock,
+static int open_held(struct ovl2_store *store, const char *id, struct ovi_lock *ret_lock,
                      struct ovi_layer *ret_layer, struct ovi_hold *ret_hold, struct ovl2_error *err)
 {
 	int r;
@@ -360,7 +360,7 @@ static int mount_layer(struct ovl2_store *store, const char *id, struct request 
 {
 	cleanup_layer struct ovi_layer layer = OVI_LAYER_NONE;
 	struct ovi_hold hold = { 0 };
-	cleanup_fd int lock = -1;
+	cleanup_lock struct ovi_lock lock = OVI_LOCK_NONE;
 	int r;
 
 	r = open_held(store, id, &lock, &layer, &hold, err);
@@ -426,7 +426,7 @@ static int unmount_layer(struct ovl2_store *store, const char *id, struct ovl2_e
 {
 	cleanup_layer struct ovi_layer layer = OVI_LAYER_NONE;
 	struct ovi_hold hold = { 0 };
-	cleanup_fd int lock = -1;
+	cleanup_lock struct ovi_lock lock = OVI_LOCK_NONE;
 	int r;
 
 	r = open_held(store, id, &lock, &layer, &hold, err);

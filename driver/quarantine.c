@@ -106,7 +106,7 @@ int ovi_quarantine_layer(struct ovl2_store *store, const char *id, const char *w
 int ovi_quarantine_unflushed(struct ovl2_store *store, struct ovl2_error *err)
 {
 	cleanup_listing struct ovi_listing listing = { 0 };
-	cleanup_fd int lock = -1;
+	cleanup_lock struct ovi_lock lock = OVI_LOCK_NONE;
 	int r;
 
 	r = ovi_store_lock(store, LOCK_EX, &lock, err);

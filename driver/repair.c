@@ -287,7 +287,7 @@ int ovl2_store_repair(struct ovl2_store *store, const struct ovl2_repair_options
                       ovl2_problem_fn *each, void *data, struct ovl2_error *err)
 {
 	struct round round = { .store = store, .each = each, .data = data };
-	cleanup_fd int lock = -1;
+	cleanup_lock struct ovi_lock lock = OVI_LOCK_NONE;
 	int r;
 
 	r = ovi_options_read(options, &round.options, sizeof(round.options), err);

@@ -265,7 +265,7 @@ int ovl2_layer_metadata(struct ovl2_store *store, const char *id, ovl2_fact_fn *
 	cleanup_strbuf struct ovi_strbuf lowers = { 0 };
 	struct teller teller = { .each = each, .data = data };
 	struct ovi_hold hold = { 0 };
-	cleanup_fd int lock = -1;
+	cleanup_lock struct ovi_lock lock = OVI_LOCK_NONE;
 	int r;
 
 	r = ovi_store_lock(store, LOCK_SH, &lock, err);
@@ -388,7 +388,7 @@ static int forget_counts(struct ovl2_store *store, struct ovl2_error *err)
 
 int ovl2_store_cleanup(struct ovl2_store *store, struct ovl2_error *err)
 {
-	cleanup_fd int lock = -1;
+	cleanup_lock struct ovi_lock lock = OVI_LOCK_NONE;
 	struct libmnt_table *table;
 	int r;
 

@@ -46,25 +46,73 @@ void ovi_store_log(const struct ovl2_store *store, enum ovl2_log_level level, co
 
 /* ------------------------------------------------------------------ locks -- */
 
-static int lock_home(int home, const char *path, int operation, int *ret_lock,
-                     struct ovl2_error *err)
+static int open_lock(int home, const char *path, int *ret_fd, struct ovl2_error *err)
 {
-	cleanup_fd int fd = -1;
+	*ret_fd = ovi_sys.openat(home, OVI_PRIVATE "/lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
 
-	fd = ovi_sys.openat(home, OVI_PRIVATE "/lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return ovi_fail_errno(err, "open the lock of store '%s'", path);
+	return *ret_fd < 0 ? ovi_fail_errno(err, "open the lock of store '%s'", path) : 0;
+}
+
+static int lock_file(int fd, const char *path, int operation, struct ovl2_error *err)
+{
 	while (ovi_sys.flock(fd, operation) < 0)
 		if (errno != EINTR)
 			return ovi_fail_errno(err, "lock store '%s'", path);
-	*ret_lock = steal_fd(&fd);
 
 	return 0;
 }
 
-int ovi_store_lock(struct ovl2_store *store, int operation, int *ret_lock, struct ovl2_error *err)
+static int take_spare(struct ovl2_store *store)
 {
-	return lock_home(store->home, store->path, operation, ret_lock, err);
+	int fd = -1;
+
+	if (getpid() != store->process)
+		return -1;
+	for (size_t i = 0; i < OVI_SPARE_LOCKS && fd < 0; i++)
+		fd = atomic_exchange(&store->spare_locks[i], -1);
+
+	return fd;
+}
+
+static int keep_spare(struct ovl2_store *store, int fd)
+{
+	if (getpid() != store->process)
+		return 0;
+	for (size_t i = 0; i < OVI_SPARE_LOCKS; i++) {
+		int none = -1;
+
+		if (atomic_compare_exchange_strong(&store->spare_locks[i], &none, fd))
+			return 1;
+	}
+
+	return 0;
+}
+
+int ovi_store_lock(struct ovl2_store *store, int operation, struct ovi_lock *ret_lock,
+                   struct ovl2_error *err)
+{
+	cleanup_fd int fd = take_spare(store);
+	int r = 0;
+
+	if (fd < 0)
+		r = open_lock(store->home, store->path, &fd, err);
+	if (r == 0)
+		r = lock_file(fd, store->path, operation, err);
+	if (r < 0)
+		return r;
+	*ret_lock = (struct ovi_lock){ .store = store, .fd = steal_fd(&fd) };
+
+	return 0;
+}
+
+void ovi_lock_release(struct ovi_lock *lock)
+{
+	cleanup_fd int fd = steal_fd(&lock->fd);
+	int saved = errno;
+
+	if (fd >= 0 && ovi_sys.flock(fd, LOCK_UN) == 0 && keep_spare(lock->store, fd))
+		steal_fd(&fd);
+	errno = saved;
 }
 
 int ovi_store_is_durable(const struct ovl2_store *store)
@@ -342,7 +390,9 @@ static int make_store(int home, const char *path, struct ovl2_error *err)
 	for (size_t i = 0; i < ARRAY_SIZE(names) && r == 0; i++)
 		r = make_directory(home, names[i], path, err);
 	if (r == 0)
-		r = lock_home(home, path, LOCK_EX, &lock, err);
+		r = open_lock(home, path, &lock, err);
+	if (r == 0)
+		r = lock_file(lock, path, LOCK_EX, err);
 	if (r == 0)
 		r = ovi_file_replace(home, OVI_PRIVATE "/format", FORMAT_TEXT, 1, err);
 	if (r < 0)
@@ -646,6 +696,9 @@ int ovl2_store_open(const char *path, const struct ovl2_store_options *options,
 		return ovi_fail_memory(err);
 	store->home = -1;
 	store->run = -1;
+	for (size_t i = 0; i < OVI_SPARE_LOCKS; i++)
+		atomic_init(&store->spare_locks[i], -1);
+	store->process = getpid();
 	store->memo = ovi_memo_new();
 	if (!store->memo) {
 		ovl2_store_close(store);
@@ -676,6 +729,9 @@ void ovl2_store_close(struct ovl2_store *store)
 		close(store->home);
 	if (store->run >= 0)
 		close(store->run);
+	for (size_t i = 0; i < OVI_SPARE_LOCKS; i++)
+		if (store->spare_locks[i] >= 0)
+			close(store->spare_locks[i]);
 	ovi_memo_free(store->memo);
 	free(store->path);
 	free(store);

@@ -9,8 +9,8 @@
  *     <run>/<device>-<inode>/<id>         mount counts, gone at reboot
  *
  * Order of locks: the store, then at most one layer. All are flock(2) on
- * descriptors opened for the call, so that threads and processes exclude each
- * other by the same means and a crash releases them.
+ * descriptors that one call has to itself, so that threads and processes exclude
+ * each other by the same means and a crash releases them.
  */
 
 #include "attributes.h"
@@ -18,6 +18,12 @@
 #include "record.h"
 
 #include <ovl2.h>
+
+#include <stdatomic.h>
+#include <sys/types.h>
+
+/* As many calls at once find one; more open their own. */
+#define OVI_SPARE_LOCKS 4
 
 #define OVI_PRIVATE ".ovl2"
 #define OVI_EMPTY OVI_PRIVATE "/empty"
@@ -39,6 +45,13 @@ struct ovl2_store {
 	/* As given; max_depth filled in. The strings in it are not kept. */
 	struct ovl2_store_options options;
 
+	/*
+	 * Descriptors of the lock file that nobody uses, -1 for none; of this process: one
+	 * that it forked has them in common with it, and so would its locks be.
+	 */
+	atomic_int spare_locks[OVI_SPARE_LOCKS];
+	pid_t process;
+
 	/* What the handle remembers of layers. */
 	struct ovi_memo *memo;
 
@@ -53,11 +66,27 @@ struct ovl2_store {
 void ovi_store_log(const struct ovl2_store *store, enum ovl2_log_level level, const char *format,
                    ...) __attribute__((format(printf, 3, 4)));
 
+struct ovi_lock {
+	struct ovl2_store *store;
+	int fd; /* -1 when there is none */
+};
+
+#define OVI_LOCK_NONE    \
+	{                \
+		.fd = -1 \
+	}
+
+#define cleanup_lock __attribute__((cleanup(ovi_lock_release)))
+
 /*
  * Locks the store: LOCK_SH for everything but taking layers away, LOCK_EX for
- * that. Closing `ret_lock` unlocks.
+ * that. ovi_lock_release() unlocks.
  */
-int ovi_store_lock(struct ovl2_store *store, int operation, int *ret_lock, struct ovl2_error *err);
+int ovi_store_lock(struct ovl2_store *store, int operation, struct ovi_lock *ret_lock,
+                   struct ovl2_error *err);
+
+/* Safe on OVI_LOCK_NONE, which it leaves. */
+void ovi_lock_release(struct ovi_lock *lock);
 
 /* Must what is published be on disk first? */
 int ovi_store_is_durable(const struct ovl2_store *store);
