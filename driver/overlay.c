@@ -364,19 +364,28 @@ static int set_options(const struct ovi_overlay *overlay, int fs, struct ovl2_er
 }
 
 /*
+ * 1 or 0. Before Linux 5.8 faccessat(2) takes no descriptor alone, and fstatfs(2) tells:
+ * the slow way, because xfs finishes all removals first to say how much is free.
+ */
+static int is_read_only(int mount)
+{
+	struct statfs fs;
+
+	if (ovi_sys.faccessat(mount, "", W_OK, AT_EMPTY_PATH | AT_EACCESS) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return errno == EROFS;
+
+	return ovi_sys.fstatfs(mount, &fs) < 0 || (fs.f_flags & ST_RDONLY);
+}
+
+/*
  * Where overlayfs cannot make the directory that it works in, for want of room, it mounts
  * read-only and tells nobody but the kernel log (ovl_get_workdir in fs/overlayfs/super.c).
  */
 static int check_writable(const struct ovi_overlay *overlay, int mount, struct ovl2_error *err)
 {
-	struct statfs fs;
-
-	if (!overlay->upper)
-		return 0;
-	if (ovi_sys.fstatfs(mount, &fs) < 0)
-		return ovi_fail_errno(err, "look at the overlay of '%s/%s'", overlay->home_path,
-		                      overlay->upper);
-	if (!(fs.f_flags & ST_RDONLY))
+	if (!overlay->upper || !is_read_only(mount))
 		return 0;
 	errno = EROFS;
 

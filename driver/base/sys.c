@@ -82,6 +82,7 @@ struct ovi_sys ovi_sys = {
 	.readlinkat = readlinkat,
 	.getdents = sys_getdents,
 	.fstatfs = fstatfs,
+	.faccessat = faccessat,
 	.fstatat = fstatat,
 	.statx = statx,
 	.mkdirat = mkdirat,

@@ -29,6 +29,7 @@ struct ovi_sys {
 	ssize_t (*readlinkat)(int dir, const char *path, char *buffer, size_t size);
 	ssize_t (*getdents)(int dir, void *buffer, size_t size);
 	int (*fstatfs)(int fd, struct statfs *ret);
+	int (*faccessat)(int dir, const char *path, int mode, int flags);
 	int (*fstatat)(int dir, const char *path, struct stat *ret, int flags);
 	int (*statx)(int dir, const char *path, int flags, unsigned int mask, struct statx *ret);
 

@@ -65,6 +65,7 @@ FAULT(ssize_t, readlinkat, (int dir, const char *path, char *buffer, size_t size
       (dir, path, buffer, size))
 FAULT(ssize_t, getdents, (int dir, void *buffer, size_t size), (dir, buffer, size))
 FAULT(int, fstatfs, (int fd, struct statfs *ret), (fd, ret))
+FAULT(int, faccessat, (int dir, const char *path, int mode, int flags), (dir, path, mode, flags))
 FAULT(int, fstatat, (int dir, const char *path, struct stat *ret, int flags),
       (dir, path, ret, flags))
 FAULT(int, statx, (int dir, const char *path, int flags, unsigned int mask, struct statx *ret),
@@ -131,7 +132,7 @@ FAULT(int, ioctl, (int fd, unsigned long request, void *argument), (fd, request,
 /* NOLINTEND(bugprone-macro-parentheses) */
 
 /* A call that is added to the table has to be added here as well. */
-_Static_assert(sizeof(struct ovi_sys) == 49 * sizeof(void (*)(void)), "every call can fail");
+_Static_assert(sizeof(struct ovi_sys) == 50 * sizeof(void (*)(void)), "every call can fail");
 
 void test_fault_install(void)
 {
@@ -144,6 +145,7 @@ void test_fault_install(void)
 	ovi_sys.readlinkat = fault_readlinkat;
 	ovi_sys.getdents = fault_getdents;
 	ovi_sys.fstatfs = fault_fstatfs;
+	ovi_sys.faccessat = fault_faccessat;
 	ovi_sys.fstatat = fault_fstatat;
 	ovi_sys.statx = fault_statx;
 	ovi_sys.mkdirat = fault_mkdirat;
