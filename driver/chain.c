@@ -8,20 +8,36 @@
 #include "sys.h"
 
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
 /* 500 links with colons between. */
 #define LOWER_MAX_BYTES ((size_t)OVI_MAX_LOWERS * OVI_LINK_SIZE)
 
+/* Read-only once more than one chain has them. */
+struct ovi_links {
+	atomic_uint users;
+	char links[][OVI_LINK_SIZE];
+};
+
 void ovi_chain_release(struct ovi_chain *chain)
 {
 	int saved = errno;
 
-	free(chain->links);
+	if (chain->owner && atomic_fetch_sub(&chain->owner->users, 1) == 1)
+		free(chain->owner);
 	free(chain->ids);
 	*chain = (struct ovi_chain){ 0 };
 	errno = saved;
+}
+
+void ovi_chain_share(const struct ovi_chain *from, struct ovi_chain *ret_to)
+{
+	*ret_to = *from;
+	ret_to->ids = NULL;
+	if (from->owner)
+		atomic_fetch_add(&from->owner->users, 1);
 }
 
 /* The content itself must be in the store, not a link to somewhere else. */
@@ -110,11 +126,14 @@ static int check_distinct(char (*ids)[OVL2_ID_SIZE], size_t count, const char *i
 
 int ovi_chain_parse(const char *text, struct ovi_chain *chain, struct ovl2_error *err)
 {
+	size_t most = strlen(text) / (OVI_LINK_SIZE - 1) + 1;
 	const char *at = text;
 
-	chain->links = calloc(strlen(text) / (OVI_LINK_SIZE - 1) + 1, sizeof(*chain->links));
-	if (!chain->links)
+	chain->owner = calloc(1, sizeof(*chain->owner) + most * OVI_LINK_SIZE);
+	if (!chain->owner)
 		return ovi_fail_memory(err);
+	atomic_store(&chain->owner->users, 1);
+	chain->links = chain->owner->links;
 
 	for (;;) {
 		size_t length = strcspn(at, ":");

@@ -9,10 +9,13 @@
 
 #include <stddef.h>
 
+struct ovi_links;
+
 /* The lowers of one layer, topmost (the parent) first. Start from all zeroes. */
 struct ovi_chain {
 	size_t count;
 	char (*links)[OVI_LINK_SIZE]; /* "l/<26 characters>" */
+	struct ovi_links *owner;      /* of these links, which chains may have in common */
 	char parent[OVL2_ID_SIZE];    /* "" for a base layer */
 
 	/* Whose links they are; NULL until ovi_chain_resolve(). */
@@ -22,6 +25,9 @@ struct ovi_chain {
 #define cleanup_chain __attribute__((cleanup(ovi_chain_release)))
 
 void ovi_chain_release(struct ovi_chain *chain);
+
+/* The same links and parent once more, without the ids, and without copying the links. */
+void ovi_chain_share(const struct ovi_chain *from, struct ovi_chain *ret_to);
 
 /* The text of a `lower` file, which is not empty. Fills in the links only. */
 int ovi_chain_parse(const char *text, struct ovi_chain *chain, struct ovl2_error *err);

@@ -129,15 +129,11 @@ static int is_in_use(int diff)
 	return ovi_sys.fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0 && errno == EBUSY;
 }
 
-int ovi_hold_check_detached(struct ovi_layer *layer, struct ovl2_error *err)
+/* With a count there may be such a mount. */
+static int check_unused(struct ovi_layer *layer, struct ovl2_error *err)
 {
 	cleanup_fd int diff = -1;
-	struct stat st;
 
-	if (ovi_sys.fstatat(layer->store->run, layer->id, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT
-		               ? 0
-		               : ovi_fail_errno(err, "look at the mount count of '%s'", layer->id);
 	diff = ovi_sys.openat(layer->dir, "diff", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 	if (diff < 0)
 		return ovi_fail_errno(err, "open '%s/diff'", layer->id);
@@ -150,9 +146,55 @@ int ovi_hold_check_detached(struct ovi_layer *layer, struct ovl2_error *err)
 	return 0;
 }
 
+int ovi_hold_check_detached(struct ovi_layer *layer, struct ovl2_error *err)
+{
+	struct stat st;
+
+	if (ovi_sys.fstatat(layer->store->run, layer->id, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT
+		               ? 0
+		               : ovi_fail_errno(err, "look at the mount count of '%s'", layer->id);
+
+	return check_unused(layer, err);
+}
+
+/* 0 when it is there now, 1 when there was another. */
+static int make_count(struct ovi_layer *layer, const char *text, struct ovl2_error *err)
+{
+	if (ovi_sys.symlinkat(text, layer->store->run, layer->id) == 0)
+		return 0;
+	if (errno == EEXIST)
+		return 1;
+
+	return ovi_fail_errno(err, "write the mount count of layer '%s'", layer->id);
+}
+
+static void word_count(const struct ovi_hold *hold, char ret_text[HOLD_SIZE])
+{
+	snprintf(ret_text, HOLD_SIZE, "%u %s %s %s", hold->count, hold->is_writable ? "rw" : "ro",
+	         *hold->flags ? hold->flags : "-", hold->label);
+}
+
+int ovi_hold_claim(struct ovi_layer *layer, const struct ovi_hold *hold, struct ovl2_error *err)
+{
+	char text[HOLD_SIZE];
+	int r;
+
+	word_count(hold, text);
+	r = make_count(layer, text, err);
+	if (r <= 0)
+		return r;
+
+	/* Not mounted, but counted: of a process that ended, or a mount that lives on. */
+	r = layer->record.is_committed ? 0 : check_unused(layer, err);
+
+	return r < 0 ? r : replace_count(layer, text, err);
+}
+
 int ovi_hold_write(struct ovi_layer *layer, const struct ovi_hold *hold, struct ovl2_error *err)
 {
 	char text[HOLD_SIZE];
+	int r;
 
 	if (!hold->count) {
 		if (ovi_sys.unlinkat(layer->store->run, layer->id, 0) < 0 && errno != ENOENT)
@@ -161,12 +203,8 @@ int ovi_hold_write(struct ovi_layer *layer, const struct ovi_hold *hold, struct 
 		return 0;
 	}
 
-	snprintf(text, sizeof(text), "%u %s %s %s", hold->count, hold->is_writable ? "rw" : "ro",
-	         *hold->flags ? hold->flags : "-", hold->label);
-	if (ovi_sys.symlinkat(text, layer->store->run, layer->id) == 0)
-		return 0;
-	if (errno != EEXIST)
-		return ovi_fail_errno(err, "write the mount count of layer '%s'", layer->id);
+	word_count(hold, text);
+	r = make_count(layer, text, err);
 
-	return replace_count(layer, text, err);
+	return r > 0 ? replace_count(layer, text, err) : r;
 }

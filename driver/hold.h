@@ -38,5 +38,12 @@ int ovi_hold_read(struct ovi_layer *layer, struct ovi_hold *ret_hold, struct ovl
  */
 int ovi_hold_check_detached(struct ovi_layer *layer, struct ovl2_error *err);
 
+/*
+ * Counts a mount that is about to be made, of a layer that is not mounted. The same
+ * errors, with the count left as it was; but where there was no such mount, and so no
+ * count, that it looks for one costs nothing.
+ */
+int ovi_hold_claim(struct ovi_layer *layer, const struct ovi_hold *hold, struct ovl2_error *err);
+
 /* Sets the count and what goes with it; 0 forgets the layer. */
 int ovi_hold_write(struct ovi_layer *layer, const struct ovi_hold *hold, struct ovl2_error *err);

@@ -19,6 +19,9 @@ struct ovi_layer {
 
 	/* Of its files when they were read. */
 	struct ovi_version version;
+
+	/* Known to have no mark of a mount without syncs? 0 when nobody has looked. */
+	int is_settled;
 };
 
 #define OVI_LAYER_NONE    \

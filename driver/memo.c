@@ -9,11 +9,16 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 
-/* Descriptors kept: what the deepest two mounts need, if the process may have them. */
+/*
+ * Descriptors kept of lowers, and as many of uppers and work directories: what the
+ * deepest two mounts need, if the process may have them.
+ */
 #define PIN_SLOTS 4096
 #define MAX_PINS 1024
 
@@ -22,12 +27,30 @@ struct ovi_pin {
 	char id[OVL2_ID_SIZE];
 	int fd;
 
-	/* Pins that hold it; closed by the last one once it is out of the table. */
+	/* Sets that hold it; closed by the last one once it is out of the table. */
 	unsigned int users;
 	int is_out;
 
 	/* The call that met it last: meeting it again means a layer that is there twice. */
 	uint64_t met;
+};
+
+/* All that one layer may be mounted on: see struct ovi_pins. */
+struct ovi_pin_set {
+	unsigned int users;
+
+	struct ovi_chain chain;
+	char link[OVI_LINK_SIZE];
+
+	/* Its upper and work directory: counted as long as the set is. */
+	int upper;
+	int work;
+
+	struct ovi_pin **pins; /* of the chain */
+	size_t pin_count;
+	const char **names; /* of all */
+	int *fds;
+	size_t count;
 };
 
 struct known {
@@ -36,6 +59,10 @@ struct known {
 	struct ovi_record record;
 	struct ovi_chain chain;
 	char link[OVI_LINK_SIZE];
+	int is_settled;
+
+	/* NULL until it is asked for; all its pins are in the table. */
+	struct ovi_pin_set *set;
 };
 
 struct ovi_memo {
@@ -44,10 +71,13 @@ struct ovi_memo {
 
 	/* All of them were checked when the directory of links was as `links`. */
 	struct ovi_pin *pins[PIN_SLOTS];
-	struct ovi_stamp links;
+	struct ovi_sighting links;
 	size_t pin_count;
 	size_t max_pins;
 	uint64_t call;
+
+	/* Descriptors of sets for themselves. */
+	size_t own_count;
 };
 
 /* FNV-1a */
@@ -77,35 +107,49 @@ struct ovi_memo *ovi_memo_new(void)
 
 	/* The process needs descriptors as well. */
 	memo->max_pins = MAX_PINS;
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur / 4 < MAX_PINS)
-		memo->max_pins = (size_t)limit.rlim_cur / 4;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur / 8 < MAX_PINS)
+		memo->max_pins = (size_t)limit.rlim_cur / 8;
 
 	return memo;
 }
 
 /* ------------------------------------------------------------------- layers -- */
 
-static void free_known(struct known *known)
+/*
+ * Before Linux 6.13 the time of a change is that of the last clock tick, 10 ms at most:
+ * two changes within one look like one.
+ */
+#define TICK_NS 20000000LL
+
+static uint64_t tell_fresh(const struct timespec *changed)
 {
-	if (!known)
-		return;
-	ovi_chain_release(&known->chain);
-	free(known);
+	static atomic_ullong number;
+	struct timespec now;
+	int64_t age_s;
+
+	/* The clock that stamps files. */
+	clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	age_s = now.tv_sec - changed->tv_sec;
+	if (age_s > 1 || age_s * 1000000000 + now.tv_nsec - changed->tv_nsec > TICK_NS)
+		return 0;
+
+	return atomic_fetch_add(&number, 1) + 1;
 }
 
-static int read_stamp(int dir, const char *name, struct ovi_stamp *ret_stamp,
-                      struct ovl2_error *err)
+static int look_at(int dir, const char *name, struct ovi_sighting *ret_sighting,
+                   struct ovl2_error *err)
 {
 	struct stat st;
 
-	memset(ret_stamp, 0, sizeof(*ret_stamp));
-	if (ovi_sys.fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	memset(ret_sighting, 0, sizeof(*ret_sighting));
+	if (ovi_sys.fstatat(dir, name, &st, *name ? AT_SYMLINK_NOFOLLOW : AT_EMPTY_PATH) < 0)
 		return errno == ENOENT ? 0 : ovi_fail_errno(err, "look at '%s'", name);
 
-	ret_stamp->inode = st.st_ino;
-	ret_stamp->size = (uint64_t)st.st_size;
-	ret_stamp->changed_s = st.st_ctim.tv_sec;
-	ret_stamp->changed_ns = (uint32_t)st.st_ctim.tv_nsec;
+	ret_sighting->inode = st.st_ino;
+	ret_sighting->size = (uint64_t)st.st_size;
+	ret_sighting->changed_s = st.st_ctim.tv_sec;
+	ret_sighting->changed_ns = (uint32_t)st.st_ctim.tv_nsec;
+	ret_sighting->fresh = tell_fresh(&st.st_ctim);
 
 	return 0;
 }
@@ -116,31 +160,29 @@ static int read_version(struct ovi_layer *layer, struct ovl2_error *err)
 	int r;
 
 	memset(version, 0, sizeof(*version));
-	r = read_stamp(layer->store->home, "l", &version->links, err);
+	r = look_at(layer->store->home, "l", &version->links, err);
 	if (r == 0)
-		r = read_stamp(layer->dir, "ovl2.json", &version->record, err);
+		r = look_at(layer->dir, "", &version->own, err);
 	if (r == 0)
-		r = read_stamp(layer->dir, "link", &version->link, err);
+		r = look_at(layer->dir, "ovl2.json", &version->record, err);
 	if (r == 0)
-		r = read_stamp(layer->dir, "lower", &version->lower, err);
+		r = look_at(layer->dir, "link", &version->link, err);
+	if (r == 0)
+		r = look_at(layer->dir, "lower", &version->lower, err);
 
 	return r;
 }
 
-/* Links only; ids are for those who need them. -1 when out of memory. */
-static int copy_chain(const struct ovi_chain *from, struct ovi_chain *to)
+/* What is known of this version of the layer, or NULL. With the lock held. */
+static struct known *find_known(struct ovi_memo *memo, const struct ovi_layer *layer)
 {
-	*to = (struct ovi_chain){ .count = from->count };
-	memcpy(to->parent, from->parent, sizeof(to->parent));
-	if (!from->count)
-		return 0;
+	struct known *known = memo->layers[hash(layer->id) % OVI_MEMO_LAYERS];
 
-	to->links = calloc(from->count, sizeof(*to->links));
-	if (!to->links)
-		return -1;
-	memcpy(to->links, from->links, from->count * sizeof(*to->links));
+	if (!known || strcmp(known->id, layer->id) != 0 ||
+	    !is_same(&known->version, &layer->version, sizeof(known->version)))
+		return NULL;
 
-	return 0;
+	return known;
 }
 
 int ovi_memo_recall(struct ovi_layer *layer, struct ovl2_error *err)
@@ -155,12 +197,12 @@ int ovi_memo_recall(struct ovi_layer *layer, struct ovl2_error *err)
 		return r;
 
 	pthread_mutex_lock(&memo->lock);
-	known = memo->layers[hash(layer->id) % OVI_MEMO_LAYERS];
-	if (known && strcmp(known->id, layer->id) == 0 &&
-	    is_same(&known->version, &layer->version, sizeof(known->version)) &&
-	    copy_chain(&known->chain, &layer->chain) == 0) {
+	known = find_known(memo, layer);
+	if (known) {
 		layer->record = known->record;
 		memcpy(layer->link, known->link, sizeof(layer->link));
+		ovi_chain_share(&known->chain, &layer->chain);
+		layer->is_settled = known->is_settled;
 		r = 1;
 	}
 	pthread_mutex_unlock(&memo->lock);
@@ -168,28 +210,17 @@ int ovi_memo_recall(struct ovi_layer *layer, struct ovl2_error *err)
 	return r;
 }
 
-void ovi_memo_keep(const struct ovi_layer *layer)
+void ovi_memo_settle(struct ovi_layer *layer)
 {
 	struct ovi_memo *memo = layer->store->memo;
-	struct known *known = calloc(1, sizeof(*known));
-	struct known *old;
-	struct known **slot;
+	struct known *known;
 
-	if (!known || copy_chain(&layer->chain, &known->chain) < 0) {
-		free(known);
-		return;
-	}
-	memcpy(known->id, layer->id, sizeof(known->id));
-	memcpy(known->link, layer->link, sizeof(known->link));
-	known->version = layer->version;
-	known->record = layer->record;
-
+	layer->is_settled = 1;
 	pthread_mutex_lock(&memo->lock);
-	slot = &memo->layers[hash(layer->id) % OVI_MEMO_LAYERS];
-	old = *slot;
-	*slot = known;
+	known = find_known(memo, layer);
+	if (known)
+		known->is_settled = 1;
 	pthread_mutex_unlock(&memo->lock);
-	free_known(old);
 }
 
 /* --------------------------------------------------------------------- pins -- */
@@ -198,6 +229,61 @@ static void free_pin(struct ovi_pin *pin)
 {
 	close(pin->fd);
 	free(pin);
+}
+
+static void close_own(struct ovi_memo *memo, int fd)
+{
+	if (fd < 0)
+		return;
+	close(fd);
+	memo->own_count--;
+}
+
+static void release_set(struct ovi_memo *memo, struct ovi_pin_set *set)
+{
+	if (!set || --set->users > 0)
+		return;
+
+	close_own(memo, set->upper);
+	close_own(memo, set->work);
+	for (size_t i = 0; i < set->pin_count; i++)
+		if (--set->pins[i]->users == 0 && set->pins[i]->is_out)
+			free_pin(set->pins[i]);
+	ovi_chain_release(&set->chain);
+	free(set->pins);
+	free(set->names);
+	free(set->fds);
+	free(set);
+}
+
+static void free_known(struct ovi_memo *memo, struct known *known)
+{
+	if (!known)
+		return;
+	release_set(memo, known->set);
+	ovi_chain_release(&known->chain);
+	free(known);
+}
+
+void ovi_memo_keep(const struct ovi_layer *layer)
+{
+	struct ovi_memo *memo = layer->store->memo;
+	struct known *known = calloc(1, sizeof(*known));
+	struct known **slot;
+
+	if (!known)
+		return;
+	ovi_chain_share(&layer->chain, &known->chain);
+	memcpy(known->id, layer->id, sizeof(known->id));
+	memcpy(known->link, layer->link, sizeof(known->link));
+	known->version = layer->version;
+	known->record = layer->record;
+
+	pthread_mutex_lock(&memo->lock);
+	slot = &memo->layers[hash(layer->id) % OVI_MEMO_LAYERS];
+	free_known(memo, *slot);
+	*slot = known;
+	pthread_mutex_unlock(&memo->lock);
 }
 
 /* The slot of this link, or the free one where it belongs. Never full. */
@@ -211,8 +297,21 @@ static struct ovi_pin **find_pin(struct ovi_memo *memo, const char *link)
 	return &memo->pins[at];
 }
 
+static void forget_sets(struct ovi_memo *memo)
+{
+	for (size_t i = 0; i < OVI_MEMO_LAYERS; i++) {
+		struct known *known = memo->layers[i];
+
+		if (!known)
+			continue;
+		release_set(memo, known->set);
+		known->set = NULL;
+	}
+}
+
 static void forget_pins(struct ovi_memo *memo)
 {
+	forget_sets(memo);
 	for (size_t i = 0; i < PIN_SLOTS && memo->pin_count > 0; i++) {
 		struct ovi_pin *pin = memo->pins[i];
 
@@ -288,25 +387,103 @@ static int pin_link(struct ovi_memo *memo, const struct ovi_layer *layer, const 
 	return 0;
 }
 
-static int pin_all(struct ovi_memo *memo, const struct ovi_layer *layer, struct ovi_pins *pins,
+static int pin_all(struct ovi_memo *memo, const struct ovi_layer *layer, struct ovi_pin_set *set,
                    struct ovl2_error *err)
 {
-	const struct ovi_chain *chain = &layer->chain;
-	int r = 0;
+	const struct ovi_chain *chain = &set->chain;
+
+	memo->call++;
+	set->names[set->count] = set->link;
+	set->fds[set->count++] = -1;
+	while (set->pin_count < chain->count) {
+		size_t i = set->pin_count;
+		int r = pin_link(memo, layer, chain->links[i], &set->pins[i], err);
+
+		if (r < 0)
+			return r;
+		set->pin_count++;
+		set->names[set->count] = chain->links[i];
+		set->fds[set->count++] = set->pins[i]->fd;
+	}
+	if (!chain->count) {
+		set->names[set->count] = OVI_EMPTY;
+		set->fds[set->count++] = -1;
+	}
+
+	return 0;
+}
+
+/* -1 for what is not there: who needs it finds out by its name, and says so. */
+static int open_own(struct ovi_memo *memo, const struct ovi_layer *layer, const char *name)
+{
+	int fd = ovi_sys.openat(layer->dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+
+	memo->own_count += fd >= 0;
+
+	return fd;
+}
+
+static int make_set(struct ovi_memo *memo, const struct ovi_layer *layer,
+                    struct ovi_pin_set **ret_set, struct ovl2_error *err)
+{
+	struct ovi_pin_set *set = calloc(1, sizeof(*set));
+	size_t most = layer->chain.count + 2;
+	int r;
+
+	if (!set)
+		return ovi_fail_memory(err);
+	set->users = 1;
+	ovi_chain_share(&layer->chain, &set->chain);
+	memcpy(set->link, layer->link, sizeof(set->link));
+	set->upper = open_own(memo, layer, "diff");
+	set->work = open_own(memo, layer, "work");
+	set->pins = calloc(most, sizeof(struct ovi_pin *));
+	set->names = calloc(most, sizeof(*set->names));
+	set->fds = calloc(most, sizeof(*set->fds));
+
+	r = set->pins && set->names && set->fds ? pin_all(memo, layer, set, err)
+	                                        : ovi_fail_memory(err);
+	if (r < 0)
+		release_set(memo, set);
+	else
+		*ret_set = set;
+
+	return r;
+}
+
+static int are_all_in(const struct ovi_pin_set *set)
+{
+	for (size_t i = 0; i < set->pin_count; i++)
+		if (set->pins[i]->is_out)
+			return 0;
+
+	return 1;
+}
+
+static int find_set(struct ovi_memo *memo, const struct ovi_layer *layer,
+                    struct ovi_pin_set **ret_set, struct ovl2_error *err)
+{
+	struct known *known = find_known(memo, layer);
+	int r;
 
 	/* Whatever it was that changed: what was checked before may be wrong now. */
-	if (!is_same(&memo->links, &layer->version.links, sizeof(memo->links)) ||
-	    memo->pin_count + chain->count > memo->max_pins)
+	if (!is_same(&memo->links, &layer->version.links, sizeof(memo->links)))
 		forget_pins(memo);
 	memo->links = layer->version.links;
-	memo->call++;
+	if (known && known->set) {
+		known->set->users++;
+		*ret_set = known->set;
+		return 0;
+	}
 
-	while (pins->count < chain->count && r == 0) {
-		size_t i = pins->count;
-
-		r = pin_link(memo, layer, chain->links[i], &pins->pins[i], err);
-		if (r == 0)
-			pins->fds[pins->count++] = pins->pins[i]->fd;
+	if (memo->own_count + 2 > memo->max_pins)
+		forget_sets(memo);
+	if (memo->pin_count + layer->chain.count > memo->max_pins)
+		forget_pins(memo);
+	r = make_set(memo, layer, ret_set, err);
+	if (r == 0 && known && are_all_in(*ret_set)) {
+		known->set = *ret_set;
+		known->set->users++;
 	}
 
 	return r;
@@ -315,44 +492,39 @@ static int pin_all(struct ovi_memo *memo, const struct ovi_layer *layer, struct 
 int ovi_pins_open(const struct ovi_layer *layer, struct ovi_pins *pins, struct ovl2_error *err)
 {
 	struct ovi_memo *memo = layer->store->memo;
+	struct ovi_pin_set *set = NULL;
 	int r;
 
-	*pins = (struct ovi_pins){ .memo = memo };
-	if (!layer->chain.count)
-		return 0;
-	pins->pins = calloc(layer->chain.count, sizeof(struct ovi_pin *));
-	pins->fds = calloc(layer->chain.count, sizeof(int));
-	if (!pins->pins || !pins->fds) {
-		ovi_pins_release(pins);
-		return ovi_fail_memory(err);
-	}
-
 	pthread_mutex_lock(&memo->lock);
-	r = pin_all(memo, layer, pins, err);
+	r = find_set(memo, layer, &set, err);
 	pthread_mutex_unlock(&memo->lock);
 	if (r < 0)
-		ovi_pins_release(pins);
+		return r;
 
-	return r;
+	*pins = (struct ovi_pins){
+		.memo = memo,
+		.set = set,
+		.names = set->names,
+		.fds = set->fds,
+		.count = set->count,
+		.upper = set->upper,
+		.work = set->work,
+	};
+
+	return 0;
 }
 
 void ovi_pins_release(struct ovi_pins *pins)
 {
 	int saved = errno;
 
-	if (pins->count > 0)
-		pthread_mutex_lock(&pins->memo->lock);
-	for (size_t i = 0; pins->pins && i < pins->count; i++) {
-		struct ovi_pin *pin = pins->pins[i];
+	if (!pins->set)
+		return;
 
-		if (pin && --pin->users == 0 && pin->is_out)
-			free_pin(pin);
-	}
-	if (pins->count > 0)
-		pthread_mutex_unlock(&pins->memo->lock);
-	free(pins->pins);
-	free(pins->fds);
-	*pins = (struct ovi_pins){ .memo = pins->memo };
+	pthread_mutex_lock(&pins->memo->lock);
+	release_set(pins->memo, pins->set);
+	pthread_mutex_unlock(&pins->memo->lock);
+	*pins = (struct ovi_pins){ .set = NULL };
 	errno = saved;
 }
 
@@ -361,9 +533,9 @@ void ovi_memo_free(struct ovi_memo *memo)
 	if (!memo)
 		return;
 
-	for (size_t i = 0; i < OVI_MEMO_LAYERS; i++)
-		free_known(memo->layers[i]);
 	forget_pins(memo);
+	for (size_t i = 0; i < OVI_MEMO_LAYERS; i++)
+		free_known(memo, memo->layers[i]);
 	pthread_mutex_destroy(&memo->lock);
 	free(memo);
 }

@@ -20,19 +20,23 @@ struct ovi_layer;
 struct ovi_memo;
 
 /* One file as it was: all zeroes for none. */
-struct ovi_stamp {
+struct ovi_sighting {
 	uint64_t inode;
 	uint64_t size;
 	int64_t changed_s;
 	uint32_t changed_ns;
+
+	/* 0, or what no other sighting has: it may change once more within the same time. */
+	uint64_t fresh;
 };
 
 /* All that what is known of a layer depends on. */
 struct ovi_version {
-	struct ovi_stamp links; /* the directory l/ */
-	struct ovi_stamp record;
-	struct ovi_stamp link;
-	struct ovi_stamp lower;
+	struct ovi_sighting links; /* the directory l/ */
+	struct ovi_sighting own;   /* the layer's own directory: what is in it, and is what */
+	struct ovi_sighting record;
+	struct ovi_sighting link;
+	struct ovi_sighting lower;
 };
 
 /* NULL when out of memory. */
@@ -42,23 +46,37 @@ struct ovi_memo *ovi_memo_new(void);
 void ovi_memo_free(struct ovi_memo *memo);
 
 /*
- * Sets layer->version to what is on disk, and fills in record, link and chain from
- * memory where it is about that version. 1 when it did, 0 when they must be read.
+ * Sets layer->version to what is on disk, and fills in record, link, chain and is_settled
+ * from memory where it is about that version. 1 when it did, 0 when they must be read.
  */
 int ovi_memo_recall(struct ovi_layer *layer, struct ovl2_error *err);
 
 /* Remembers `layer` as of layer->version, in place of another if need be. */
 void ovi_memo_keep(const struct ovi_layer *layer);
 
+/* Sets layer->is_settled, and remembers that too. */
+void ovi_memo_settle(struct ovi_layer *layer);
+
+struct ovi_pin_set;
+
 /*
- * The content of a layer's lowers as O_PATH descriptors in the order of its chain,
- * which cannot come to mean something else. Start from all zeroes.
+ * What may be a lower in a view of a layer, as overlayfs wants to be told: the layer
+ * itself, by its link; what is below it, or the empty directory where nothing is. The
+ * descriptors are O_PATH and cannot come to mean something else; -1 for the two that
+ * are not its chain. Start from all zeroes.
  */
 struct ovi_pins {
 	struct ovi_memo *memo;
-	struct ovi_pin **pins;
-	int *fds; /* borrowed from the pins */
+	struct ovi_pin_set *set;
+
+	/* Borrowed from the set. */
+	const char *const *names;
+	const int *fds;
 	size_t count;
+
+	/* Its diff and work directory, which a writable view has on top; -1 when missing. */
+	int upper;
+	int work;
 };
 
 /*

@@ -131,7 +131,13 @@ static int unmount(const struct ovi_layer *layer, struct ovl2_error *err)
 /* Left by a mount without syncs that was not unmounted by us? */
 static int settle_leftover(struct ovi_layer *layer, struct ovl2_error *err)
 {
-	int r = ovi_volatile_check(layer->store, layer->dir, err);
+	int r;
+
+	if (layer->is_settled)
+		return 0;
+	r = ovi_volatile_check(layer->store, layer->dir, err);
+	if (r == 0)
+		ovi_memo_settle(layer);
 
 	return r > 0 ? ovi_volatile_settle(layer->store, layer->dir, err) : r;
 }
@@ -223,7 +229,7 @@ static int make_view(struct ovi_view *view, struct ovi_layer *layer, const struc
 static int attach(struct ovi_layer *layer, const struct request *request, struct ovl2_error *err)
 {
 	cleanup_strbuf struct ovi_strbuf options = { 0 };
-	cleanup_view struct ovi_view view = { .lower = NULL };
+	cleanup_view struct ovi_view view = { .upper = "" };
 	enum ovl2_mount_method method = request->method;
 	char target[OVL2_ID_SIZE + 8];
 	cleanup_fd int tree = -1;
@@ -313,31 +319,39 @@ static int attach_within_quota(struct ovi_layer *layer, const struct request *re
 	return r;
 }
 
+/* Of a mount that did not come to be. */
+static void forget(struct ovi_layer *layer)
+{
+	const struct ovi_hold none = { .count = 0 };
+	struct ovl2_error reason = { 0 };
+
+	if (ovi_hold_write(layer, &none, &reason) < 0)
+		ovi_store_log(layer->store, OVL2_LOG_WARNING, "left behind: %s", reason.message);
+}
+
 static int mount_first(struct ovi_layer *layer, const struct request *request,
                        struct ovl2_error *err)
 {
 	struct ovi_hold hold = { .count = 1 };
-	struct ovl2_error reason = { 0 };
-	int r = 0;
+	int r;
 
 	hold.is_writable = !request->read_only && !layer->record.is_committed;
 	memcpy(hold.flags, request->flags, sizeof(hold.flags));
 	snprintf(hold.label, sizeof(hold.label), "%s", request->label ? request->label : "");
 
-	if (hold.is_writable)
-		r = ovi_hold_check_detached(layer, err);
-	if (r == 0 && !layer->record.is_committed)
+	/* Counted first: a count without a mount is none, a mount without a count is lost.
+	 */
+	r = ovi_hold_claim(layer, &hold, err);
+	if (r < 0)
+		return r;
+	if (!layer->record.is_committed)
 		r = settle_leftover(layer, err);
 	if (r == 0 && request->skip_sync)
 		r = ovi_volatile_mark(layer->store, layer->dir, layer->id, err);
 	if (r == 0)
 		r = attach_within_quota(layer, request, err);
 	if (r < 0)
-		return r;
-
-	r = ovi_hold_write(layer, &hold, err);
-	if (r < 0 && unmount(layer, &reason) < 0)
-		ovi_store_log(layer->store, OVL2_LOG_WARNING, "left mounted: %s", reason.message);
+		forget(layer);
 
 	return r;
 }
@@ -592,7 +606,7 @@ int ovl2_layer_mount_spec(struct ovl2_store *store, const char *id,
 {
 	cleanup_layer struct ovi_layer layer = OVI_LAYER_NONE;
 	cleanup_strbuf struct ovi_strbuf more = { 0 };
-	cleanup_view struct ovi_view view = { .lower = NULL };
+	cleanup_view struct ovi_view view = { .upper = "" };
 	struct request request = { 0 };
 	enum ovl2_mount_method method = OVL2_MOUNT_AUTO;
 	struct spec *spec;

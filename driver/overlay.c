@@ -9,10 +9,12 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/single_threaded.h>
 #include <sys/statvfs.h>
 
 /* One fsconfig(2) string: 256 bytes with its NUL (fs/fsopen.c, strndup_user). */
@@ -272,58 +274,72 @@ static int set_descriptor(int fs, const char *key, int fd, const char *name, str
 	return fail_context(err, fs, key, name);
 }
 
-/* `dir`: where `name` is opened; -1 has the kernel walk the path. */
-static int set_directory(const struct ovi_overlay *overlay, int fs, int dir, const char *key,
-                         const char *name, struct ovl2_error *err)
+/* One directory of an overlay; fd is of it, or no descriptor (0, -1). */
+struct directory {
+	const char *key;
+	const char *name;
+	int fd;
+};
+
+static int set_path(const struct ovi_overlay *overlay, int fs, const struct directory *directory,
+                    struct ovl2_error *err)
 {
 	cleanup_strbuf struct ovi_strbuf path = { 0 };
-	cleanup_fd int fd = -1;
-
-	if (dir >= 0) {
-		fd = ovi_sys.openat(dir, name, O_PATH | O_DIRECTORY, 0);
-		if (fd < 0)
-			return ovi_fail_errno(err, "open '%s/%s'", overlay->home_path, name);
-		return set_descriptor(fs, key, fd, name, err);
-	}
 
 	/* The kernel takes backslashes out of upperdir and workdir, not of lowerdir+. */
-	if (strcmp(key, "lowerdir+") == 0)
+	if (strcmp(directory->key, "lowerdir+") == 0)
 		ovi_strbuf_addf(&path, "%s/", overlay->home_path);
 	else
 		add_escaped(&path, "\\", overlay->home_path);
-	ovi_strbuf_add(&path, name);
+	ovi_strbuf_add(&path, directory->name);
 	if (path.failed)
 		return ovi_fail_memory(err);
-	if (ovi_sys.fsconfig(fs, FSCONFIG_SET_STRING, key, path.text, 0) < 0)
-		return fail_context(err, fs, key, name);
+	if (ovi_sys.fsconfig(fs, FSCONFIG_SET_STRING, directory->key, path.text, 0) < 0)
+		return fail_context(err, fs, directory->key, directory->name);
 
 	return 0;
 }
 
-static int set_lower(const struct ovi_overlay *overlay, int fs, int dir, size_t i,
-                     struct ovl2_error *err)
+/* `parent`: where the name is opened; -1 has the kernel walk the path. */
+static int set_directory(const struct ovi_overlay *overlay, int fs, int parent,
+                         const struct directory *directory, struct ovl2_error *err)
 {
-	int fd = overlay->lower_fds ? overlay->lower_fds[i] : -1;
+	cleanup_fd int fd = -1;
 
-	if (dir < 0 || fd < 0)
-		return set_directory(overlay, fs, dir, "lowerdir+", overlay->lower[i], err);
+	if (parent < 0)
+		return set_path(overlay, fs, directory, err);
+	if (directory->fd > 0)
+		return set_descriptor(fs, directory->key, directory->fd, directory->name, err);
 
-	return set_descriptor(fs, "lowerdir+", fd, overlay->lower[i], err);
+	fd = ovi_sys.openat(parent, directory->name, O_PATH | O_DIRECTORY, 0);
+	if (fd < 0)
+		return ovi_fail_errno(err, "open '%s/%s'", overlay->home_path, directory->name);
+
+	return set_descriptor(fs, directory->key, fd, directory->name, err);
 }
 
 static int set_layers(const struct ovi_overlay *overlay, int fs, int by_descriptor,
                       struct ovl2_error *err)
 {
+	const struct directory upper = { "upperdir", overlay->upper, overlay->upper_fd };
+	const struct directory work = { "workdir", overlay->work, overlay->work_fd };
 	int home = by_descriptor ? overlay->home : -1;
 	int below = by_descriptor && overlay->tree > 0 ? overlay->tree : home;
 	int r = 0;
 
-	for (size_t i = 0; i < overlay->lower_count && r == 0; i++)
-		r = set_lower(overlay, fs, below, i, err);
+	for (size_t i = 0; i < overlay->lower_count && r == 0; i++) {
+		const struct directory lower = {
+			.key = "lowerdir+",
+			.name = overlay->lower[i],
+			.fd = overlay->lower_fds ? overlay->lower_fds[i] : -1,
+		};
+
+		r = set_directory(overlay, fs, below, &lower, err);
+	}
 	if (r == 0 && overlay->upper)
-		r = set_directory(overlay, fs, home, "upperdir", overlay->upper, err);
+		r = set_directory(overlay, fs, home, &upper, err);
 	if (r == 0 && overlay->upper)
-		r = set_directory(overlay, fs, home, "workdir", overlay->work, err);
+		r = set_directory(overlay, fs, home, &work, err);
 
 	return r;
 }
@@ -475,7 +491,7 @@ static int mount_data(const struct ovi_overlay *overlay, const char *data, const
 	return r;
 }
 
-/* A mount made by a thread that has a working directory, or mounts, of its own. */
+/* A mount made by who has a working directory, or mounts as well, to himself. */
 struct aside {
 	const struct ovi_overlay *overlay;
 	int in_namespace; /* of its own */
@@ -503,14 +519,12 @@ static int keep_to_thread(struct ovl2_error *err)
 	return ovi_fail_errno(err, "make the thread's mounts private");
 }
 
-static int mount_aside(const struct aside *job)
+static int mount_inside(const struct aside *job)
 {
 	const struct ovi_overlay *overlay = job->overlay;
 	int root;
 	int r;
 
-	if (ovi_sys.unshare(CLONE_FS) < 0)
-		return ovi_fail_errno(job->err, "unshare a thread");
 	if (ovi_sys.fchdir(overlay->home) < 0)
 		return ovi_fail_errno(job->err, "change directory to '%s'", overlay->home_path);
 
@@ -547,7 +561,8 @@ static void *run_aside(void *data)
 {
 	struct aside *job = data;
 
-	job->result = mount_aside(job);
+	job->result = ovi_sys.unshare(CLONE_FS) < 0 ? ovi_fail_errno(job->err, "unshare a thread")
+	                                            : mount_inside(job);
 
 	return NULL;
 }
@@ -568,6 +583,27 @@ static void stay_on_processor(pthread_attr_t *attributes)
 	pthread_attr_setaffinity_np(attributes, sizeof(set), &set);
 }
 
+enum { ANYWHERE, ON_THIS_PROCESSOR };
+
+/* Signals are the program's: none is to be handled in a thread that it does not know. */
+static int start_aside(struct aside *job, int where, pthread_t *ret_thread)
+{
+	pthread_attr_t attributes;
+	sigset_t all;
+	int sys;
+
+	sigfillset(&all);
+	pthread_attr_init(&attributes);
+	sys = pthread_attr_setsigmask_np(&attributes, &all);
+	if (where == ON_THIS_PROCESSOR)
+		stay_on_processor(&attributes);
+	if (!sys)
+		sys = pthread_create(ret_thread, &attributes, run_aside, job);
+	pthread_attr_destroy(&attributes);
+
+	return sys;
+}
+
 /*
  * Threads share one working directory until one of them unshares it, so the
  * caller's is never touched. A thread costs some 30 us, the seed's fork and exec
@@ -575,17 +611,12 @@ static void stay_on_processor(pthread_attr_t *attributes)
  */
 static int wait_aside(struct aside *job)
 {
-	pthread_attr_t attributes;
 	pthread_t thread;
-	int sys;
+	int sys = start_aside(job, ON_THIS_PROCESSOR, &thread);
 
-	pthread_attr_init(&attributes);
-	stay_on_processor(&attributes);
-	sys = pthread_create(&thread, &attributes, run_aside, job);
 	/* The processor was taken away from us meanwhile, or we are not told which it is. */
 	if (sys == EINVAL)
-		sys = pthread_create(&thread, NULL, run_aside, job);
-	pthread_attr_destroy(&attributes);
+		sys = start_aside(job, ANYWHERE, &thread);
 	if (sys) {
 		errno = sys;
 		return ovi_fail_errno(job->err, "start a thread to mount in");
@@ -593,6 +624,34 @@ static int wait_aside(struct aside *job)
 	pthread_join(thread, NULL);
 
 	return job->result;
+}
+
+/*
+ * Where there is one thread, nobody else has its working directory, and with signals held
+ * back nobody sees that it is another for a moment: that takes 2 us. A directory that one
+ * cannot be sure to get back to is left to a thread.
+ */
+static int mount_here(struct aside *job)
+{
+	cleanup_fd int before = -1;
+	sigset_t signals;
+	sigset_t all;
+	int r;
+
+	before = ovi_sys.openat(AT_FDCWD, ".", O_PATH | O_DIRECTORY, 0);
+	if (before < 0 || ovi_sys.fchdir(before) < 0)
+		return wait_aside(job);
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &signals);
+	r = mount_inside(job);
+	if (ovi_sys.fchdir(before) < 0 && r == 0) {
+		r = ovi_fail_errno(job->err, "return to the working directory");
+		ovi_sys.umount2(job->target, 0);
+	}
+	pthread_sigmask(SIG_SETMASK, &signals, NULL);
+
+	return r;
 }
 
 static int attach_data(const struct ovi_overlay *overlay, enum ovl2_mount_method method,
@@ -614,7 +673,7 @@ static int attach_data(const struct ovi_overlay *overlay, enum ovl2_mount_method
 			.err = err,
 		};
 
-		return wait_aside(&job);
+		return __libc_single_threaded ? mount_here(&job) : wait_aside(&job);
 	}
 
 	return mount_data(overlay, data.text, path.text, target, err);

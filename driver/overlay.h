@@ -42,6 +42,10 @@ struct ovi_overlay {
 	const char *upper;
 	const char *work;
 
+	/* The same as O_PATH descriptors, or 0 for what is not open. */
+	int upper_fd;
+	int work_fd;
+
 	/* Further overlay options with commas between, or "" or NULL. */
 	const char *options;
 

@@ -11,57 +11,35 @@
 
 void ovi_view_release(struct ovi_view *view)
 {
-	int saved = errno;
-
 	ovi_pins_release(&view->pins);
-	free(view->lower);
-	free(view->lower_fds);
-	view->lower = NULL;
-	view->lower_fds = NULL;
-	errno = saved;
-}
-
-static void add_lower(struct ovi_view *view, const char *name, int fd)
-{
-	size_t at = view->overlay.lower_count++;
-
-	view->lower[at] = name;
-	view->lower_fds[at] = fd;
 }
 
 int ovi_view_init(struct ovi_view *view, struct ovi_layer *layer, int is_writable,
                   const char *label, struct ovl2_error *err)
 {
-	const struct ovi_chain *chain = &layer->chain;
 	struct ovl2_store *store = layer->store;
+	size_t first = is_writable ? 1 : 0;
 	int r;
 
 	r = ovi_pins_open(layer, &view->pins, err);
 	if (r < 0)
 		return r;
-	view->lower = calloc(chain->count + 2, sizeof(*view->lower));
-	view->lower_fds = calloc(chain->count + 2, sizeof(*view->lower_fds));
-	if (!view->lower || !view->lower_fds)
-		return ovi_fail_memory(err);
 
 	snprintf(view->upper, sizeof(view->upper), "%s/diff", layer->id);
 	snprintf(view->work, sizeof(view->work), "%s/work", layer->id);
 	view->overlay = (struct ovi_overlay){
 		.home = store->home,
 		.home_path = store->path,
-		.lower = view->lower,
-		.lower_fds = view->lower_fds,
+		.lower = view->pins.names + first,
+		.lower_fds = view->pins.fds + first,
+		.lower_count = view->pins.count - first,
 		.upper = is_writable ? view->upper : NULL,
 		.work = is_writable ? view->work : NULL,
+		.upper_fd = view->pins.upper,
+		.work_fd = view->pins.work,
 		.options = store->mount_options,
 		.label = label,
 	};
-	if (!is_writable)
-		add_lower(view, layer->link, -1);
-	for (size_t i = 0; i < chain->count; i++)
-		add_lower(view, chain->links[i], view->pins.fds[i]);
-	if (!chain->count)
-		add_lower(view, OVI_EMPTY, -1);
 
 	return 0;
 }
@@ -73,7 +51,7 @@ static int open_view(struct ovl2_store *store, const char *id, const char *optio
                      int *ret_root, struct ovl2_error *err)
 {
 	cleanup_layer struct ovi_layer layer = OVI_LAYER_NONE;
-	cleanup_view struct ovi_view view = { .lower = NULL };
+	cleanup_view struct ovi_view view = { .upper = "" };
 	struct ovi_hold hold;
 	int r;
 

@@ -12,8 +12,6 @@ struct ovi_view {
 	struct ovi_overlay overlay;
 
 	/* What the overlay borrows. */
-	const char **lower;
-	int *lower_fds;
 	struct ovi_pins pins;
 	char upper[OVL2_ID_SIZE + 8];
 	char work[OVL2_ID_SIZE + 8];

@@ -33,8 +33,9 @@
  *    during the call only. Returning non-zero ends the listing early and without
  *    error.
  *  - Threads. A handle may be used by many threads, a store by many handles and
- *    processes at once; calls lock what they change. No call forks, changes the
- *    working directory, the umask or the root of the process.
+ *    processes at once; calls lock what they change. No call forks, or changes the
+ *    umask or the root of the process; nor the working directory, but for some
+ *    microseconds where no other thread is there to see it (OVL2_MOUNT_RELATIVE).
  */
 
 #ifndef OVL2_H
@@ -121,7 +122,8 @@ enum ovl2_mount_method {
 	OVL2_MOUNT_ABSOLUTE,
 
 	/*
-	 * mount(2) with names relative to the store, from a thread of its own that
+	 * mount(2) with names relative to the store: in a process of one thread, from there
+	 * and back (fchdir(2), signals held back); else from a thread of its own that
 	 * changed directory (unshare(CLONE_FS)). 4095 bytes of data: 128 lowers with
 	 * ids of any length.
 	 */

@@ -2,9 +2,12 @@
 #include "fixture.h"
 
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 
 /* Mounting and unmounting layers, on every filesystem. */
@@ -302,6 +305,126 @@ static void bad_label_is_refused(void **state)
 	assert_fails(ovl2_layer_mount(store, "base", &options, NULL, &err), OVL2_E_INVALID, &err);
 }
 
+/* -------------------------------------------------------- working directory -- */
+
+static const struct ovl2_mount_options relative = {
+	.size = sizeof(relative),
+	.method = OVL2_MOUNT_RELATIVE,
+};
+
+static ino_t working_directory(void)
+{
+	struct stat st;
+
+	assert_sys(stat(".", &st));
+
+	return st.st_ino;
+}
+
+static void mount_relative_often(struct ovl2_store *store, int times)
+{
+	struct ovl2_error err = { 0 };
+
+	for (int i = 0; i < times; i++) {
+		assert_ok(ovl2_layer_mount(store, "box", &relative, NULL, &err), &err);
+		assert_int_equal(unmount_layer(store, "box"), 0);
+	}
+}
+
+/* Also one that has no name any more, and after a mount that failed. */
+static void relative_mount_leaves_the_working_directory(void **state)
+{
+	const struct ovl2_mount_options bad = {
+		.size = sizeof(bad),
+		.method = OVL2_MOUNT_RELATIVE,
+		.label = "a:b:c",
+	};
+	struct test_place *place = *state;
+	cleanup_store struct ovl2_store *store = open_store(place);
+	cleanup_free char *here = test_path("%s/here", place->path);
+	ino_t before;
+
+	create_layer(store, "base", NULL);
+	create_container(store, "box", "base");
+	assert_sys(mkdir(here, 0700));
+	assert_sys(chdir(here));
+	assert_sys(rmdir(here));
+	before = working_directory();
+
+	mount_relative_often(store, 2);
+	assert_int_equal(working_directory(), before);
+	/* Where there are labels it works. */
+	if (ovl2_layer_mount(store, "box", &bad, NULL, NULL) == 0)
+		unmount_layer(store, "box");
+	assert_int_equal(working_directory(), before);
+	assert_sys(chdir("/"));
+}
+
+static ino_t expected_directory;
+static volatile sig_atomic_t ticks;
+static volatile sig_atomic_t strayed;
+
+static void look_around(int signal)
+{
+	struct stat st;
+
+	(void)signal;
+	ticks = ticks + 1;
+	if (stat(".", &st) < 0 || st.st_ino != expected_directory)
+		strayed = 1;
+}
+
+static void signal_handler_sees_the_working_directory(void **state)
+{
+	const struct sigaction action = { .sa_handler = look_around, .sa_flags = SA_RESTART };
+	const struct itimerval often = { { 0, 100 }, { 0, 100 } };
+	const struct itimerval never = { { 0, 0 }, { 0, 0 } };
+	cleanup_store struct ovl2_store *store = open_store(*state);
+	struct sigaction before;
+
+	create_layer(store, "base", NULL);
+	create_container(store, "box", "base");
+	expected_directory = working_directory();
+	ticks = 0;
+	strayed = 0;
+
+	assert_sys(sigaction(SIGALRM, &action, &before));
+	assert_sys(setitimer(ITIMER_REAL, &often, NULL));
+	mount_relative_often(store, 200);
+	assert_sys(setitimer(ITIMER_REAL, &never, NULL));
+	assert_sys(sigaction(SIGALRM, &before, NULL));
+
+	assert_true(ticks > 0);
+	assert_false(strayed);
+}
+
+static void *wait_for_end(void *end)
+{
+	char byte;
+
+	(void)!read(*(int *)end, &byte, 1);
+
+	return NULL;
+}
+
+static void other_threads_see_the_working_directory(void **state)
+{
+	cleanup_store struct ovl2_store *store = open_store(*state);
+	ino_t before = working_directory();
+	pthread_t thread;
+	int end[2];
+
+	create_layer(store, "base", NULL);
+	create_container(store, "box", "base");
+	assert_sys(pipe2(end, O_CLOEXEC));
+	assert_int_equal(pthread_create(&thread, NULL, wait_for_end, &end[0]), 0);
+	mount_relative_often(store, 20);
+	assert_int_equal(working_directory(), before);
+	close(end[1]);
+	pthread_join(thread, NULL);
+	close(end[0]);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -321,6 +444,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(mounting_leaks_nothing),
 		cmocka_unit_test(store_can_be_moved),
 		cmocka_unit_test(bad_label_is_refused),
+		cmocka_unit_test(relative_mount_leaves_the_working_directory),
+		cmocka_unit_test(signal_handler_sees_the_working_directory),
+		cmocka_unit_test(other_threads_see_the_working_directory),
 	};
 
 	test_enter_namespace();

@@ -233,6 +233,25 @@ static void failed_mount_leaves_an_ordinary_layer(void **state)
 	assert_int_equal(has_marks(place), 0);
 }
 
+/* What a handle remembers of a layer ends with a change of it, however soon after. */
+static void mark_is_seen_by_who_just_mounted_without(void **state)
+{
+	struct test_place *place = *state;
+	cleanup_store struct ovl2_store *store = open_store(place);
+	cleanup_free char *mark = test_path("%s/store/box/volatile", place->path);
+	struct ovl2_error err = { 0 };
+
+	create_box(store);
+	for (int i = 0; i < 50; i++) {
+		free(mount_layer(store, "box"));
+		assert_int_equal(unmount_layer(store, "box"), 0);
+		lose_power(place);
+		assert_fails(ovl2_layer_mount(store, "box", NULL, NULL, &err), OVL2_E_CORRUPT,
+		             &err);
+		assert_sys(unlink(mark));
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -242,6 +261,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(unmounted_by_cleanup_leaves_no_mark),
 		cmocka_unit_test(unmounting_after_others_did_leaves_no_mark),
 		cmocka_unit_test(another_boot_makes_it_untrusted),
+		cmocka_unit_test(mark_is_seen_by_who_just_mounted_without),
 		cmocka_unit_test(read_only_mount_leaves_syncs_alone),
 		cmocka_unit_test(committed_layer_leaves_syncs_alone),
 		cmocka_unit_test(failed_mount_leaves_an_ordinary_layer),

@@ -143,8 +143,11 @@ static void detached_upper_is_not_mounted_twice(void **state)
 static void assert_lives_on(struct ovl2_store *store)
 {
 	const struct ovl2_layer_options options = { .size = sizeof(options), .parent = "box" };
+	const struct ovl2_mount_options reader = { .size = sizeof(reader), .read_only = 1 };
 	struct ovl2_error err = { 0 };
 
+	/* Read-only as well: it would show what changes below it. */
+	assert_fails(ovl2_layer_mount(store, "box", &reader, NULL, &err), OVL2_E_BUSY, &err);
 	assert_fails(ovl2_layer_mount(store, "box", NULL, NULL, &err), OVL2_E_BUSY, &err);
 	assert_contains(err.message, "mount namespace");
 	assert_int_equal(unmount_layer(store, "box"), 0);
