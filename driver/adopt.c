@@ -3,6 +3,7 @@
 #include <ovl2.h>
 
 #include "cleanup.h"
+#include "dir.h"
 #include "fail.h"
 #include "layer.h"
 #include "sys.h"
@@ -25,17 +26,16 @@ static int adopt(struct ovl2_store *store, const char *id, struct ovl2_error *er
 	r = ovi_chain_resolve(store, id, &layer.chain, err);
 	if (r < 0)
 		return r;
-	if (ovi_sys.syncfs(store->home) < 0)
-		return ovi_fail_errno(err, "flush the filesystem of '%s'", store->path);
-
-	r = ovi_layer_make_targets(layer.dir, err);
+	r = ovi_store_flush(store, err);
+	if (r == 0)
+		r = ovi_layer_make_targets(layer.dir, err);
 	if (r < 0)
 		return r;
 	layer.record.is_foreign = 0;
 	layer.record.is_read_write = !layer.record.is_committed;
 	r = ovi_record_write(layer.dir, &layer.record, 1, err);
-	if (r == 0 && ovi_sys.fsync(layer.dir) < 0)
-		r = ovi_fail_errno(err, "flush it");
+	if (r == 0)
+		r = ovi_dir_flush(layer.dir, id, err);
 
 	return r < 0 ? r : 1;
 }

@@ -185,10 +185,10 @@ static int publish(struct ovl2_store *store, const char *id, const char *link,
 
 	if (ovi_sys.renameat2(store->home, stage->name, store->home, id, RENAME_EXCHANGE) < 0)
 		return ovi_fail_errno(err, "publish its content");
-	if (ovi_store_is_durable(store) && ovi_sys.fsync(store->home) < 0) {
-		r = ovi_fail_errno(err, "flush '%s'", store->path);
+	if (ovi_store_is_durable(store))
+		r = ovi_dir_flush(store->home, store->path, err);
+	if (r < 0)
 		ovi_sys.renameat2(store->home, stage->name, store->home, id, RENAME_EXCHANGE);
-	}
 
 	return r;
 }

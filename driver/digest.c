@@ -2,6 +2,7 @@
 
 #include "cleanup.h"
 #include "diff.h"
+#include "dir.h"
 #include "fail.h"
 #include "layer.h"
 #include "sys.h"
@@ -72,8 +73,8 @@ static int write_digest(struct ovl2_store *store, const struct ovi_layer *read, 
 	memcpy(layer.record.digest, digest, sizeof(layer.record.digest));
 	flush = ovi_store_is_durable(store) || !*layer.record.boot;
 	r = ovi_record_write(layer.dir, &layer.record, flush, err);
-	if (r == 0 && flush && ovi_sys.fsync(layer.dir) < 0)
-		r = ovi_fail_errno(err, "flush its record");
+	if (r == 0 && flush)
+		r = ovi_dir_flush(layer.dir, read->id, err);
 
 	return r < 0 ? r : 1;
 }

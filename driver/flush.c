@@ -89,13 +89,13 @@ int ovl2_store_sync(struct ovl2_store *store, struct ovl2_error *err)
 	r = ovi_store_lock(store, LOCK_SH, &lock, err);
 	if (r == 0)
 		r = find_unflushed(store, &candidates, err);
-	if (r == 0 && ovi_sys.syncfs(store->home) < 0)
-		r = ovi_fail_errno(err, "flush the filesystem of '%s'", store->path);
+	if (r == 0)
+		r = ovi_store_flush(store, err);
 	for (size_t i = 0; i < candidates.count && r == 0; i++)
 		r = mark(store, &candidates.rows[i], err);
 	/* The records that now say so. */
-	if (r == 0 && candidates.count && ovi_sys.syncfs(store->home) < 0)
-		r = ovi_fail_errno(err, "flush the filesystem of '%s'", store->path);
+	if (r == 0 && candidates.count)
+		r = ovi_store_flush(store, err);
 	free(candidates.rows);
 
 	return r < 0 ? r : (int)candidates.count;

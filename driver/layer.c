@@ -272,10 +272,8 @@ int ovi_layer_settle(struct ovl2_store *store, const char *id, struct ovl2_error
 	}
 	if (r < 0)
 		return ovi_fail_within(err, r, "mark layer '%s' as flushed", id);
-	if (is_changed && ovi_sys.syncfs(store->home) < 0)
-		return ovi_fail_errno(err, "flush the filesystem of '%s'", store->path);
 
-	return 0;
+	return is_changed ? ovi_store_flush(store, err) : 0;
 }
 
 /* ----------------------------------------------------------------- create -- */
@@ -441,10 +439,8 @@ static int make_layer(struct plan *plan, const char *parent, struct ovl2_error *
 	/* It is a stage no more. */
 	close(stage.dir);
 	stage.dir = -1;
-	if (ovi_store_is_durable(store) && ovi_sys.fsync(store->home) < 0)
-		return ovi_fail_errno(err, "flush '%s'", store->path);
 
-	return 0;
+	return ovi_store_is_durable(store) ? ovi_dir_flush(store->home, store->path, err) : 0;
 }
 
 int ovl2_layer_create(struct ovl2_store *store, const char *id,
@@ -597,8 +593,8 @@ static int discard(struct ovl2_store *store, const char *id, struct ovi_layer *l
 	if (ovi_sys.unlinkat(store->home, layer->link, 0) < 0)
 		ovi_store_log(store, OVL2_LOG_WARNING, "link '%s' stayed: %s", layer->link,
 		              strerrordesc_np(errno));
-	if (store->options.durability == OVL2_DURABILITY_ALWAYS && ovi_sys.fsync(store->home) < 0)
-		return ovi_fail_errno(err, "flush '%s'", store->path);
+	if (store->options.durability == OVL2_DURABILITY_ALWAYS)
+		return ovi_dir_flush(store->home, store->path, err);
 
 	return 0;
 }

@@ -302,8 +302,8 @@ int ovl2_store_repair(struct ovl2_store *store, const struct ovl2_repair_options
 			break;
 		round.is_later = 1;
 	}
-	if (r >= 0 && !round.options.dry_run && ovi_sys.syncfs(store->home) < 0)
-		return ovi_fail_errno(err, "flush the filesystem of '%s'", store->path);
+	if (r >= 0 && !round.options.dry_run)
+		r = ovi_store_flush(store, err);
 
 	return r < 0 ? r : round.left;
 }

@@ -136,6 +136,19 @@ int ovi_store_sync(struct ovl2_store *store, struct ovl2_error *err)
 	return 0;
 }
 
+int ovi_store_flush(const struct ovl2_store *store, struct ovl2_error *err)
+{
+	if (ovi_sys.syncfs(store->home) < 0)
+		return ovi_fail_errno(err, "flush the filesystem of '%s'", store->path);
+
+	/*
+	 * syncfs(2) did nothing and said 0 if an error had made the filesystem read-only
+	 * (sync_filesystem() in fs/sync.c), or ext4 was shut down, before the commit "ext4:
+	 * return error on syncfs after shutdown" of 2024.
+	 */
+	return ovi_dir_flush(store->home, store->path, err);
+}
+
 /* ---------------------------------------------------------------- staging -- */
 
 /*
@@ -397,10 +410,8 @@ static int make_store(int home, const char *path, struct ovl2_error *err)
 		r = ovi_file_replace(home, OVI_PRIVATE "/format", FORMAT_TEXT, 1, err);
 	if (r < 0)
 		return r;
-	if (ovi_sys.fsync(home) < 0)
-		return ovi_fail_errno(err, "flush '%s'", path);
 
-	return 0;
+	return ovi_dir_flush(home, path, err);
 }
 
 /* The store's own directory under the run directory: by identity, not by path. */

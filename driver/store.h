@@ -94,8 +94,14 @@ int ovi_store_is_durable(const struct ovl2_store *store);
 /* Has a new layer's record say whether it will be on disk when it is published. */
 void ovi_store_mark(const struct ovl2_store *store, struct ovi_record *record);
 
-/* Flushes the filesystem, unless the store's durability is none. */
+/*
+ * Flushes the filesystem, unless the store's durability is none. For what is published
+ * afterwards: only the fsync(2) that follows tells whether the filesystem still writes.
+ */
 int ovi_store_sync(struct ovl2_store *store, struct ovl2_error *err);
+
+/* Flushes the filesystem whatever the durability: success means that all is on disk. */
+int ovi_store_flush(const struct ovl2_store *store, struct ovl2_error *err);
 
 /* A directory in which to build something before it is published by a rename. */
 struct ovi_stage {

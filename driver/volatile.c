@@ -1,6 +1,7 @@
 #include "volatile.h"
 
 #include "cleanup.h"
+#include "dir.h"
 #include "fail.h"
 #include "file.h"
 #include "sys.h"
@@ -18,10 +19,7 @@ int ovi_volatile_mark(const struct ovl2_store *store, int layer, const char *id,
 	int r;
 
 	r = ovi_file_replace(layer, VOLATILE_NAME, store->boot, 1, err);
-	if (r == 0 && ovi_sys.fsync(layer) < 0)
-		r = ovi_fail_errno(err, "flush '%s'", id);
-
-	return r;
+	return r < 0 ? r : ovi_dir_flush(layer, id, err);
 }
 
 int ovi_volatile_check(const struct ovl2_store *store, int layer, struct ovl2_error *err)
@@ -51,9 +49,9 @@ int ovi_volatile_settle(const struct ovl2_store *store, int layer, struct ovl2_e
 {
 	int r;
 
-	if (ovi_sys.syncfs(store->home) < 0)
-		return ovi_fail_errno(err, "flush the filesystem of '%s'", store->path);
-	r = ovi_tree_remove(layer, KERNEL_MARK, err);
+	r = ovi_store_flush(store, err);
+	if (r == 0)
+		r = ovi_tree_remove(layer, KERNEL_MARK, err);
 	if (r == 0)
 		r = ovi_tree_remove(layer, VOLATILE_NAME, err);
 

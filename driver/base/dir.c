@@ -121,6 +121,30 @@ int ovi_dir_is_empty(int dir, const char *what, struct ovl2_error *err)
 	return 1;
 }
 
+/*
+ * Would a change be taken? That there is no such attribute is found out in a transaction
+ * of the filesystem's journal, which none begins once it has given up for good.
+ */
+static int takes_changes(int dir)
+{
+	return ovi_sys.fremovexattr(dir, "user.ovl2.none") == 0 || errno == ENODATA ||
+	       errno == EOPNOTSUPP || errno == EPERM || errno == EACCES;
+}
+
+int ovi_dir_flush(int dir, const char *what, struct ovl2_error *err)
+{
+	/*
+	 * Linux 6.1.170 returns 0 when ext4 found an error in itself after the change and
+	 * before the call: the journal is dead, there is nothing to wait for, and what was
+	 * not written never will be. A change after the call that is taken proves that the
+	 * journal was alive during it.
+	 */
+	if (ovi_sys.fsync(dir) < 0 || !takes_changes(dir))
+		return ovi_fail_errno(err, "flush '%s'", what);
+
+	return 0;
+}
+
 int ovi_dir_open(int dir, const char *name, int *ret_fd, struct ovl2_error *err)
 {
 	int fd = ovi_sys.openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);

@@ -36,5 +36,11 @@ int ovi_dir_list(int dir, const char *what, struct ovi_listing *ret_listing,
 /* 1 when `dir` has no entries, 0 when it has, without reading all of it. */
 int ovi_dir_is_empty(int dir, const char *what, struct ovl2_error *err);
 
+/*
+ * Puts on disk what was made, renamed or deleted in `dir`, an open directory. Success means
+ * that it is there, also where fsync(2) says so of a filesystem that gave up before.
+ */
+int ovi_dir_flush(int dir, const char *what, struct ovl2_error *err);
+
 /* Opens directory `name` under `dir` for listing, never through a link. */
 int ovi_dir_open(int dir, const char *name, int *ret_fd, struct ovl2_error *err);

@@ -100,6 +100,7 @@ struct ovi_sys ovi_sys = {
 	.futimens = futimens,
 	.lsetxattr = lsetxattr,
 	.lremovexattr = lremovexattr,
+	.fremovexattr = fremovexattr,
 	.lgetxattr = lgetxattr,
 	.llistxattr = llistxattr,
 	.fgetxattr = fgetxattr,

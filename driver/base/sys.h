@@ -51,6 +51,7 @@ struct ovi_sys {
 	int (*lsetxattr)(const char *path, const char *name, const void *value, size_t size,
 	                 int flags);
 	int (*lremovexattr)(const char *path, const char *name);
+	int (*fremovexattr)(int fd, const char *name);
 	ssize_t (*lgetxattr)(const char *path, const char *name, void *value, size_t size);
 	ssize_t (*llistxattr)(const char *path, char *list, size_t size);
 	ssize_t (*fgetxattr)(int fd, const char *name, void *value, size_t size);

@@ -5,6 +5,7 @@
 #include "support/filesystem.h"
 
 #include "image.h"
+#include "sys.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -253,9 +254,10 @@ static char *describe_disk(struct ovl2_store *store, const struct disk *disk)
 
 /*
  * What is found by who comes next: nothing wrong that is not put right, and nothing at all
- * when the call is done; content as it was written.
+ * when the call is done; content as it was written. `where` is for the message.
  */
-static char *find_state(const struct test_place *place, const struct disk *disk, int is_done)
+static char *find_state(const struct test_place *place, const struct disk *disk, const char *where,
+                        int is_done)
 {
 	const struct ovl2_check_options all = { .size = sizeof(all), .deep = 1, .content = 1 };
 	cleanup_store struct ovl2_store *store = open_disk(place, disk);
@@ -263,8 +265,9 @@ static char *find_state(const struct test_place *place, const struct disk *disk,
 	int left;
 
 	/* What a call has done is on the disk: there is nothing to put right. */
-	if (is_done)
-		assert_int_equal(ovl2_store_check(store, &all, NULL, NULL, &err), 0);
+	left = is_done ? ovl2_store_check(store, &all, NULL, NULL, &err) : 0;
+	if (left != 0)
+		fail_msg("done, %s; then %d problems found %s", where, left, err.message);
 	assert_ok(ovl2_store_collect(store, NULL, &err), &err);
 	left = ovl2_store_repair(store, NULL, NULL, NULL, &err);
 	assert_ok(left, &err);
@@ -342,7 +345,7 @@ static size_t learn(struct sweep *sweep)
 
 	if (!sweep->operation->damage) {
 		start(sweep);
-		sweep->before = find_state(sweep->place, &sweep->disk, 0);
+		sweep->before = find_state(sweep->place, &sweep->disk, "undisturbed", 0);
 	}
 	start(sweep);
 	store = open_disk(sweep->place, &sweep->disk);
@@ -354,7 +357,7 @@ static size_t learn(struct sweep *sweep)
 	ovl2_store_close(store);
 	test_unmount_below(sweep->disk.path);
 	mount_disk(&sweep->disk);
-	sweep->after = find_state(sweep->place, &sweep->disk, 0);
+	sweep->after = find_state(sweep->place, &sweep->disk, "undisturbed", 0);
 	if (!sweep->before)
 		sweep->before = test_path("%s", sweep->after);
 	sweep->is_ready = 0;
@@ -365,7 +368,7 @@ static size_t learn(struct sweep *sweep)
 /* `where` is for the message. */
 static void check_state(struct sweep *sweep, const char *where, int result)
 {
-	cleanup_free char *now = find_state(sweep->place, &sweep->disk, result >= 0);
+	cleanup_free char *now = find_state(sweep->place, &sweep->disk, where, result >= 0);
 	int is_before = strcmp(now, sweep->before) == 0;
 	int is_after = strcmp(now, sweep->after) == 0;
 
@@ -413,23 +416,78 @@ struct event {
 
 	/* Before each how many calls it happens, unless all are asked for. */
 	size_t stride;
+
+	/* The kernel does not tell: see be_silent(). */
+	int is_silent;
 };
 
+#define SMALL_EXT4                                                                   \
+	{                                                                            \
+		.type = "ext4", .bytes = 16ULL << 20, .options = "errors=remount-ro" \
+	}
+
 static const struct event events[] = {
-	{ "ext4 loses its device",
-	  lose_device,
-	  { .type = "ext4", .bytes = 16ULL << 20, .options = "errors=remount-ro" },
-	  5 },
-	{ "ext4 loses its device after the log",
-	  lose_device_after_the_log,
-	  { .type = "ext4", .bytes = 16ULL << 20, .options = "errors=remount-ro" },
-	  9 },
-	{ "ext4 turns read-only",
-	  turn_read_only,
-	  { .type = "ext4", .bytes = 16ULL << 20, .options = "errors=remount-ro" },
-	  5 },
-	{ "xfs loses its device", lose_device, { .type = "xfs", .bytes = 320ULL << 20 }, 17 },
+	{
+		.name = "ext4 loses its device",
+		.happen = lose_device,
+		.filesystem = SMALL_EXT4,
+		.stride = 5,
+	},
+	{
+		.name = "ext4 loses its device after the log",
+		.happen = lose_device_after_the_log,
+		.filesystem = SMALL_EXT4,
+		.stride = 9,
+	},
+	{
+		.name = "ext4 turns read-only",
+		.happen = turn_read_only,
+		.filesystem = SMALL_EXT4,
+		.stride = 5,
+	},
+	{
+		.name = "ext4 turns read-only and does not tell",
+		.happen = turn_read_only,
+		.filesystem = SMALL_EXT4,
+		.stride = 5,
+		.is_silent = 1,
+	},
+	{
+		.name = "xfs loses its device",
+		.happen = lose_device,
+		.filesystem = { .type = "xfs", .bytes = 320ULL << 20 },
+		.stride = 17,
+	},
 };
+
+static struct ovi_sys outspoken;
+
+static int fsync_in_silence(int fd)
+{
+	return outspoken.fsync(fd) < 0 && errno != EROFS && errno != EIO ? -1 : 0;
+}
+
+static int syncfs_in_silence(int fd)
+{
+	return outspoken.syncfs(fd) < 0 && errno != EROFS && errno != EIO ? -1 : 0;
+}
+
+/*
+ * As Linux 6.1.170 is when the journal of ext4 has given up: with nothing left to wait for
+ * fsync(2) and syncfs(2) return 0, and what was changed before is lost.
+ */
+static void be_silent(void)
+{
+	outspoken = ovi_sys;
+	ovi_sys.fsync = fsync_in_silence;
+	ovi_sys.syncfs = syncfs_in_silence;
+}
+
+static void be_outspoken(void)
+{
+	ovi_sys.fsync = outspoken.fsync;
+	ovi_sys.syncfs = outspoken.syncfs;
+}
 
 struct event_row {
 	char title[80];
@@ -449,7 +507,11 @@ static void check_event_at(struct sweep *sweep, const struct event *event, size_
 	if (sweep->operation->needs_mount)
 		free(mount_layer(store, "held"));
 	test_fault_arm_event(at, event->happen, &sweep->disk);
+	if (event->is_silent)
+		be_silent();
 	r = sweep->operation->run(store, &err);
+	if (event->is_silent)
+		be_outspoken();
 	/* Or after the last one, before anything else gets to the disk. */
 	if (test_fault_disarm() < at)
 		event->happen(&sweep->disk);

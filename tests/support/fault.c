@@ -93,6 +93,7 @@ FAULT(int, lsetxattr,
       (const char *path, const char *name, const void *value, size_t size, int flags),
       (path, name, value, size, flags))
 FAULT(int, lremovexattr, (const char *path, const char *name), (path, name))
+FAULT(int, fremovexattr, (int fd, const char *name), (fd, name))
 FAULT(ssize_t, lgetxattr, (const char *path, const char *name, void *value, size_t size),
       (path, name, value, size))
 FAULT(ssize_t, llistxattr, (const char *path, char *list, size_t size), (path, list, size))
@@ -132,7 +133,7 @@ FAULT(int, ioctl, (int fd, unsigned long request, void *argument), (fd, request,
 /* NOLINTEND(bugprone-macro-parentheses) */
 
 /* A call that is added to the table has to be added here as well. */
-_Static_assert(sizeof(struct ovi_sys) == 50 * sizeof(void (*)(void)), "every call can fail");
+_Static_assert(sizeof(struct ovi_sys) == 51 * sizeof(void (*)(void)), "every call can fail");
 
 void test_fault_install(void)
 {
@@ -163,6 +164,7 @@ void test_fault_install(void)
 	ovi_sys.futimens = fault_futimens;
 	ovi_sys.lsetxattr = fault_lsetxattr;
 	ovi_sys.lremovexattr = fault_lremovexattr;
+	ovi_sys.fremovexattr = fault_fremovexattr;
 	ovi_sys.lgetxattr = fault_lgetxattr;
 	ovi_sys.llistxattr = fault_llistxattr;
 	ovi_sys.fgetxattr = fault_fgetxattr;
