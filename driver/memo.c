@@ -399,7 +399,7 @@ static int pin_all(struct ovi_memo *memo, const struct ovi_layer *layer, struct 
 		size_t i = set->pin_count;
 		int r = pin_link(memo, layer, chain->links[i], &set->pins[i], err);
 
-		if (r < 0)
+		if (r < 0 || !set->pins[i])
 			return r;
 		set->pin_count++;
 		set->names[set->count] = chain->links[i];
@@ -481,12 +481,14 @@ static int find_set(struct ovi_memo *memo, const struct ovi_layer *layer,
 	if (memo->pin_count + layer->chain.count > memo->max_pins)
 		forget_pins(memo);
 	r = make_set(memo, layer, ret_set, err);
-	if (r == 0 && known && are_all_in(*ret_set)) {
+	if (r < 0 || !*ret_set)
+		return r;
+	if (known && are_all_in(*ret_set)) {
 		known->set = *ret_set;
 		known->set->users++;
 	}
 
-	return r;
+	return 0;
 }
 
 int ovi_pins_open(const struct ovi_layer *layer, struct ovi_pins *pins, struct ovl2_error *err)
@@ -498,7 +500,7 @@ int ovi_pins_open(const struct ovi_layer *layer, struct ovi_pins *pins, struct o
 	pthread_mutex_lock(&memo->lock);
 	r = find_set(memo, layer, &set, err);
 	pthread_mutex_unlock(&memo->lock);
-	if (r < 0)
+	if (r < 0 || !set)
 		return r;
 
 	*pins = (struct ovi_pins){
