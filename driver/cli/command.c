@@ -1,7 +1,9 @@
 #include "command.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 void context_take(struct context *context, const struct cli_program *program, int key)
@@ -18,6 +20,29 @@ void context_take(struct context *context, const struct cli_program *program, in
 		context->options.mount_options = optarg;
 	else if (ovl2_store_options_parse(optarg, &context->options, &err) < 0)
 		cli_usage_error(program, "%s", err.message);
+}
+
+uint64_t parse_number(const struct command *command, const char *text, uint64_t most)
+{
+	char *end = NULL;
+	unsigned long long number;
+
+	errno = 0;
+	number = strtoull(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end || errno || number < 1 || number > most)
+		cli_usage_error(&command->program, "'%s' is not a number from 1 to %llu", text,
+		                (unsigned long long)most);
+
+	return number;
+}
+
+const char *parse_progress(const struct command *command, const char *text)
+{
+	if (strcmp(text, "always") != 0 && strcmp(text, "never") != 0 && strcmp(text, "auto") != 0)
+		cli_usage_error(&command->program,
+		                "progress is shown always, never or auto, not '%s'", text);
+
+	return text;
 }
 
 int take_option(const struct command *command, struct context *context, int argc, char **argv)

@@ -75,6 +75,15 @@ enum {
 	{ "run-dir", KEY_RUN_DIRECTORY, "DIR", "mount counts (default /run/ovl2)" }
 /* clang-format on */
 
+/* clang-format off */
+#define PROGRESS_OPTION                                                              \
+	{ "progress", KEY_PROGRESS, "WHEN", "show how far it is: always, never or auto" }
+/* clang-format on */
+
+/* Values of options; each ends the program with a message when it makes no sense. */
+uint64_t parse_number(const struct command *command, const char *text, uint64_t most);
+const char *parse_progress(const struct command *command, const char *text);
+
 /* Takes such an option; fails the program when the value makes no sense. */
 void context_take(struct context *context, const struct cli_program *program, int key);
 

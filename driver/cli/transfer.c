@@ -2,6 +2,7 @@
 
 #include "cleanup.h"
 #include "print.h"
+#include "progress.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,15 +17,18 @@
 	{ "method", KEY_DIFF_METHOD, "NAME", "auto, upper or compare" }
 /* clang-format on */
 
-enum { KEY_DIFF_METHOD = KEY_OWN, KEY_COMPRESS, KEY_THREADS, KEY_DIGEST };
+enum { KEY_DIFF_METHOD = KEY_OWN, KEY_COMPRESS, KEY_LEVEL, KEY_THREADS, KEY_DIGEST, KEY_PROGRESS };
 
 static const struct cli_option diff_options[] = {
 	DIFF_OPTIONS,
 	{ "output", 'o', "FILE", "write there instead of standard output" },
 	{ "compress", KEY_COMPRESS, "NAME", "none, gzip or zstd" },
+	{ "level", KEY_LEVEL, "NUMBER",
+	  "of compression, 1 to 9, of zstd to 22 (default: its own)" },
 	{ "threads", KEY_THREADS, "COUNT", "to read and compress with (default: as many as pay)" },
 	{ "digest", KEY_DIGEST, NULL,
 	  "print the sha256 of the tar (OCI DiffID) to standard error" },
+	PROGRESS_OPTION,
 	COMMON_OPTIONS,
 	END_OF_OPTIONS,
 };
@@ -67,21 +71,12 @@ static int parse_compression(const struct command *command, const char *text)
 	                text);
 }
 
-static uint32_t parse_threads(const struct command *command, const char *text)
-{
-	char *end = NULL;
-	unsigned long count = strtoul(text, &end, 10);
-
-	if (end == text || *end || count < 1 || count > 1024)
-		cli_usage_error(&command->program, "'%s' is not a number of threads", text);
-
-	return (uint32_t)count;
-}
-
 /* What the diff family can be asked for. */
 struct diff_request {
 	struct ovl2_diff_options options;
 	const char *output;
+	const char *when;
+	struct progress progress;
 	char digest[OVL2_DIGEST_SIZE];
 };
 
@@ -99,7 +94,11 @@ static void parse_diff(const struct command *command, struct context *context, i
 		else if (key == KEY_COMPRESS)
 			options->compression = parse_compression(command, optarg);
 		else if (key == KEY_THREADS)
-			options->threads = parse_threads(command, optarg);
+			options->threads = (uint32_t)parse_number(command, optarg, 1024);
+		else if (key == KEY_LEVEL)
+			options->compression_level = (int)parse_number(command, optarg, 22);
+		else if (key == KEY_PROGRESS)
+			request->when = parse_progress(command, optarg);
 		else if (key == KEY_DIGEST)
 			options->digest = request->digest;
 		else
@@ -140,6 +139,19 @@ static int diff_to_file(struct ovl2_store *store, const char *id,
 	return r;
 }
 
+static int tell_progress(void *data, const struct ovl2_diff_progress *so_far)
+{
+	return progress_tell(data, so_far->entries, so_far->bytes);
+}
+
+static json_t *diff_as_json(const char *id, const struct diff_request *request)
+{
+	return json_pack("{ss ss sI sI ss*}", "id", id, "output", request->output, "entries",
+	                 (json_int_t)request->progress.entries, "tar_bytes",
+	                 (json_int_t)request->progress.bytes, "sha256",
+	                 *request->digest ? request->digest : NULL);
+}
+
 static int run_diff(const struct command *command, struct context *context, int argc, char **argv)
 {
 	struct diff_request request = { .options.size = sizeof(request.options) };
@@ -156,16 +168,18 @@ static int run_diff(const struct command *command, struct context *context, int 
 			"a tar is nothing for a terminal or JSON: redirect it, or use -o FILE");
 
 	store = open_store(command, context);
+	progress_begin(&request.progress, request.when);
+	request.options.progress = tell_progress;
+	request.options.progress_data = &request.progress;
 	r = request.output ? diff_to_file(store, id, &request.options, request.output, &err)
 	                   : ovl2_layer_diff(store, id, &request.options, STDOUT_FILENO, &err);
+	progress_end(&request.progress);
 	if (r == 0 && context->as_json)
-		return finish_json(command, store,
-		                   json_pack("{ss ss ss*}", "id", id, "output", request.output,
-		                             "sha256", *request.digest ? request.digest : NULL));
+		return finish_json(command, store, diff_as_json(id, &request));
 	if (r == 0 && *request.digest)
 		fprintf(stderr, "sha256:%s\n", request.digest);
 
-	return finish(command, store, r, &err);
+	return progress_exit(r, finish(command, store, r, &err));
 }
 
 const struct command command_diff = {
@@ -174,61 +188,14 @@ const struct command command_diff = {
 	.program = {
 		.name = "ovl2 diff",
 		.usage = "[OPTION...] ID",
-		.about = "Writes what a layer changed as an uncompressed pax tar with OCI whiteouts.",
+		.about = "Writes what a layer changed as a pax tar with OCI whiteouts. An interrupt leaves no\n"
+		"file; --json has entries, tar_bytes and the sha256 asked for.",
 		.options = diff_options,
 		.examples = "  ovl2 diff web > web.tar\n"
 			    "  ovl2 diff --compress zstd --digest -o web.tar.zst web\n"
 		"  ovl2 diff --parent base -o all.tar web",
 	},
 	.run = run_diff,
-};
-
-static int run_apply(const struct command *command, struct context *context, int argc, char **argv)
-{
-	struct ovl2_error err = { 0 };
-	cleanup_fd int fd = -1;
-	struct ovl2_store *store;
-	uint64_t bytes = 0;
-	char **operands;
-	int r;
-
-	take_option(command, context, argc, argv);
-	operands = take_operands(command, argc, argv, 1, 2);
-	if (!operands[1] && isatty(STDIN_FILENO))
-		cli_usage_error(&command->program, "which tar? Name a file or redirect one");
-	if (operands[1] && strcmp(operands[1], "-") != 0) {
-		fd = open(operands[1], O_RDONLY | O_CLOEXEC);
-		if (fd < 0) {
-			snprintf(err.message, sizeof(err.message), "open '%s': %s", operands[1],
-			         strerror(errno));
-			return cli_report_error(&command->program, &err);
-		}
-	}
-
-	store = open_store(command, context);
-	r = ovl2_layer_apply(store, operands[0], NULL, fd >= 0 ? fd : STDIN_FILENO, &bytes, &err);
-	if (r == 0 && context->as_json)
-		return finish_json(
-			command, store,
-			json_pack("{ss sI}", "id", operands[0], "bytes", (json_int_t)bytes));
-	if (r == 0)
-		printf("%llu\n", (unsigned long long)bytes);
-
-	return finish(command, store, r, &err);
-}
-
-const struct command command_apply = {
-	.name = "apply",
-	.title = "fill a layer from a tar",
-	.program = {
-		.name = "ovl2 apply",
-		.usage = "[OPTION...] ID [FILE]",
-		.about = "Fills an empty layer from a tar, compressed or not, and prints its size in bytes.",
-		.options = only_common,
-		.examples = "  ovl2 apply base rootfs.tar.zst\n"
-		"  ovl2 diff web | ovl2 apply copy",
-	},
-	.run = run_apply,
 };
 
 static int run_changes(const struct command *command, struct context *context, int argc,

@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -88,6 +89,15 @@ static char *write_tar(const struct test_place *place)
 	assert_int_equal(write(fd, tar.bytes.text, tar.bytes.length), tar.bytes.length);
 
 	return path;
+}
+
+static off_t size_of(const char *path)
+{
+	struct stat st;
+
+	assert_sys(stat(path, &st));
+
+	return st.st_size;
 }
 
 /* "base" from a tar, "web" on it for a container, with a change. */
@@ -346,6 +356,8 @@ static void every_command_answers_in_json(void **state)
 
 	json = answer(ovl2(place, "diff", "--json", "--output", out, "base"));
 	assert_string_equal(text_of(json, "output"), out);
+	assert_int_equal(json_integer_value(json_object_get(json, "entries")), 4);
+	assert_int_equal(json_integer_value(json_object_get(json, "tar_bytes")), size_of(out));
 	json_decref(json);
 }
 
@@ -378,6 +390,144 @@ static void the_store_answers_in_json(void **state)
 	json_decref(json);
 }
 
+/* ------------------------------------------------------------ tars in and out -- */
+
+/* Runs a shell script: $0 is `ovl2`, $1 this place. */
+static struct test_output run_script(const struct test_place *place, const char *script)
+{
+	const char *argv[] = { "sh", "-ec", script, OVL2_PROGRAM, place->path, NULL };
+
+	return test_spawn(argv);
+}
+
+#define OVL2 "\"$0\" --home \"$1/store\" --run-dir \"$1/run\" "
+
+static void tar_beyond_a_limit_leaves_the_layer_empty(void **state)
+{
+	static const char *const limits[][3] = {
+		{ "--max-entries", "2", "2 allowed" },
+		{ "--max-bytes", "7", "7 bytes" },
+		{ "--max-depth", "1", "1 directories" },
+	};
+	struct test_place *place = *state;
+	cleanup_free char *tar = write_tar(place);
+	cleanup_output struct test_output applied = { 0 };
+
+	must(ovl2(place, "create", "base"));
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+		cleanup_output struct test_output output =
+			ovl2(place, "apply", limits[i][0], limits[i][1], "base", tar);
+
+		assert_int_equal(output.status, EXIT_FAILED);
+		assert_contains(output.err, limits[i][2]);
+	}
+	applied = ovl2(place, "apply", "--max-entries", "3", "--max-bytes", "8", "--max-depth", "2",
+	               "base", tar);
+	assert_string_equal(applied.out, "8\n");
+}
+
+static void owners_are_mapped_range_by_range(void **state)
+{
+	struct test_place *place = *state;
+	cleanup_free char *tar = test_path("%s/owned.tar", place->path);
+	cleanup_output struct test_output output = { 0 };
+
+	must(ovl2(place, "create", "base"));
+	must(run_script(place, "echo 1 >\"$1/a\" && echo 2 >\"$1/b\" && chown 7:9 \"$1/b\" &&"
+	                       "tar -C \"$1\" -cf \"$1/owned.tar\" a b"));
+	output = ovl2(place, "apply", "--uid-map", "0:1000:1", "--uid-map", "1:70000:10",
+	              "--gid-map", "0:300:10", "base", tar);
+	assert_string_equal(output.out, "4\n");
+	test_output_release(&output);
+
+	output = run_script(place, "cd \"$1/store/base/diff\" && stat -c %u:%g a b");
+	assert_string_equal(output.out, "1000:300\n70006:309\n");
+}
+
+static void attributes_left_out_are_counted(void **state)
+{
+	static const char *const pax[] = { "SCHILY.xattr.trusted.other=x",
+		                           "SCHILY.xattr.security.other=y", NULL };
+	const struct test_tar_entry entry = { .name = "file", .content = "123", .pax = pax };
+	struct test_place *place = *state;
+	cleanup_free char *path = test_path("%s/attributes.tar", place->path);
+	cleanup_tar struct test_tar tar = { 0 };
+	cleanup_output struct test_output output = { 0 };
+	cleanup_fd int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	json_t *json;
+
+	test_tar_add(&tar, &entry);
+	test_tar_end(&tar);
+	assert_int_equal(write(fd, tar.bytes.text, tar.bytes.length), tar.bytes.length);
+	must(ovl2(place, "create", "base"));
+	must(ovl2(place, "create", "other"));
+
+	output = ovl2(place, "apply", "base", path);
+	assert_int_equal(output.status, EXIT_OK);
+	assert_string_equal(output.out, "3\n");
+	assert_contains(output.err, "left out 2 extended attributes");
+	json = answer(ovl2(place, "apply", "--json", "other", path));
+	assert_int_equal(json_integer_value(json_object_get(json, "dropped_xattrs")), 2);
+	assert_int_equal(json_integer_value(json_object_get(json, "entries")), 1);
+	assert_int_equal(json_integer_value(json_object_get(json, "content_bytes")), 3);
+	json_decref(json);
+}
+
+static void progress_is_shown_when_asked_for(void **state)
+{
+	struct test_place *place = *state;
+	cleanup_free char *tar = write_tar(place);
+	cleanup_free char *out = test_path("%s/out.tar", place->path);
+	cleanup_output struct test_output applied = { 0 };
+	cleanup_output struct test_output packed = { 0 };
+
+	must(ovl2(place, "create", "base"));
+	applied = ovl2(place, "apply", "--progress", "always", "base", tar);
+	assert_string_equal(applied.out, "8\n");
+	assert_contains(applied.err, "3 entries, 0.0 MiB in ");
+	packed = ovl2(place, "diff", "--progress", "always", "-o", out, "base");
+	assert_int_equal(packed.status, EXIT_OK);
+	assert_contains(packed.err, "4 entries, 0.0 MiB in ");
+	must(ovl2(place, "diff", "-o", out, "base"));
+}
+
+static void level_of_compression_is_a_choice(void **state)
+{
+	must(run_script(*state,
+	                "cd \"$1\"; seq 20000 >numbers; tar -cf numbers.tar numbers\n" OVL2
+	                "create base\n" OVL2 "apply base numbers.tar >size\n" OVL2
+	                "diff base >0\n" OVL2 "diff --compress gzip --level 1 base >1\n" OVL2
+	                "diff --compress gzip --level 9 base >9\n"
+	                "zcat <1 | cmp - 0; zcat <9 | cmp - 0\n"
+	                "! cmp -s 9 1"));
+}
+
+/*
+ * A signal in the middle: the layer is as it was, nothing is left, and the shell is told.
+ * It is sent when most of the tar was read, which takes the first part of it.
+ */
+static void interrupted_apply_leaves_nothing(void **state)
+{
+	struct test_place *place = *state;
+	cleanup_output struct test_output output = { 0 };
+	cleanup_free char *home = test_path("%s/store", place->path);
+	cleanup_free char *before = NULL;
+	cleanup_free char *after = NULL;
+
+	must(ovl2(place, "create", "base"));
+	must(run_script(place,
+	                "cd \"$1\"; mkfifo pipe; mkdir many; seq 9 | split -l 1 - many/\n"
+	                "head -c 3M /dev/zero >many/zeroes; tar -cf many.tar many/zeroes many"));
+	before = test_tree_describe_at(home, TEST_TREE_NO_TIMES);
+	output = run_script(place, "cd \"$1\"\n" OVL2 "apply base <pipe & pid=$!; exec >pipe\n"
+	                           "head -c 2M many.tar; kill -TERM $pid\n"
+	                           "tail -c +2097153 many.tar || true; exec >&-; wait $pid");
+	after = test_tree_describe_at(home, TEST_TREE_NO_TIMES);
+	assert_int_equal(output.status, 128 + SIGTERM);
+	assert_contains(output.err, "cancelled");
+	test_text_assert_same(before, after, "stores");
+}
+
 /* ----------------------------------------------------------------- failure -- */
 
 struct row {
@@ -400,6 +550,22 @@ static const struct row rows[] = {
 	{ "unknown mount method", { "mount", "--method", "magic", "web" }, EXIT_USAGE, "'magic'" },
 	{ "unknown diff method", { "diff", "--method", "magic", "web" }, EXIT_USAGE, "'magic'" },
 	{ "size that is none", { "create", "--size", "big", "x" }, EXIT_USAGE, "big" },
+	{ "number of entries that is none",
+	  { "apply", "--max-entries", "-1", "x" },
+	  EXIT_USAGE,
+	  "'-1'" },
+	{ "size that is none, of a tar",
+	  { "apply", "--max-bytes", "big", "x" },
+	  EXIT_USAGE,
+	  "big" },
+	{ "range that is cut", { "apply", "--uid-map", "0:100000", "x" }, EXIT_USAGE, "0:100000" },
+	{ "range of nobody", { "apply", "--gid-map", "0:1:0", "x" }, EXIT_USAGE, "0:1:0" },
+	{ "range that goes on", { "apply", "--gid-map", "0:1:2:3", "x" }, EXIT_USAGE, "0:1:2:3" },
+	{ "progress that is shown whenever",
+	  { "apply", "--progress", "often", "x" },
+	  EXIT_USAGE,
+	  "often" },
+	{ "level that is none", { "diff", "--level", "0", "web" }, EXIT_USAGE, "'0'" },
 	{ "unknown storage option", { "list", "--storage-opt", "a=b" }, EXIT_USAGE, "a" },
 	{ "bad id", { "create", "../evil" }, EXIT_FAILED, "'../evil'" },
 	{ "existing id", { "create", "web" }, EXIT_FAILED, "'web'" },
@@ -621,6 +787,12 @@ int main(int argc, char **argv)
 		cmocka_unit_test(removed_layers_are_gone),
 		cmocka_unit_test(every_command_answers_in_json),
 		cmocka_unit_test(the_store_answers_in_json),
+		cmocka_unit_test(tar_beyond_a_limit_leaves_the_layer_empty),
+		cmocka_unit_test(owners_are_mapped_range_by_range),
+		cmocka_unit_test(attributes_left_out_are_counted),
+		cmocka_unit_test(progress_is_shown_when_asked_for),
+		cmocka_unit_test(level_of_compression_is_a_choice),
+		cmocka_unit_test(interrupted_apply_leaves_nothing),
 		cmocka_unit_test(unwritable_standard_output_is_an_error),
 		cmocka_unit_test(failed_diff_leaves_no_file),
 		cmocka_unit_test(home_that_is_no_store_is_named),
