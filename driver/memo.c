@@ -441,8 +441,12 @@ static int make_set(struct ovi_memo *memo, const struct ovi_layer *layer,
 	set->names = calloc(most, sizeof(*set->names));
 	set->fds = calloc(most, sizeof(*set->fds));
 
-	r = set->pins && set->names && set->fds ? pin_all(memo, layer, set, err)
-	                                        : ovi_fail_memory(err);
+	if (!set->pins || !set->names || !set->fds) {
+		release_set(memo, set);
+		return ovi_fail_memory(err);
+	}
+
+	r = pin_all(memo, layer, set, err);
 	if (r < 0)
 		release_set(memo, set);
 	else
