@@ -48,6 +48,7 @@ struct ovi_pin_set {
 
 	struct ovi_pin **pins; /* of the chain */
 	size_t pin_count;
+	int has_outsiders;  /* pins that are not in the table */
 	const char **names; /* of all */
 	int *fds;
 	size_t count;
@@ -402,6 +403,7 @@ static int pin_all(struct ovi_memo *memo, const struct ovi_layer *layer, struct 
 		if (r < 0 || !set->pins[i])
 			return r;
 		set->pin_count++;
+		set->has_outsiders |= set->pins[i]->is_out;
 		set->names[set->count] = chain->links[i];
 		set->fds[set->count++] = set->pins[i]->fd;
 	}
@@ -455,15 +457,6 @@ static int make_set(struct ovi_memo *memo, const struct ovi_layer *layer,
 	return r;
 }
 
-static int are_all_in(const struct ovi_pin_set *set)
-{
-	for (size_t i = 0; i < set->pin_count; i++)
-		if (set->pins[i]->is_out)
-			return 0;
-
-	return 1;
-}
-
 static int find_set(struct ovi_memo *memo, const struct ovi_layer *layer,
                     struct ovi_pin_set **ret_set, struct ovl2_error *err)
 {
@@ -487,7 +480,7 @@ static int find_set(struct ovi_memo *memo, const struct ovi_layer *layer,
 	r = make_set(memo, layer, ret_set, err);
 	if (r < 0 || !*ret_set)
 		return r;
-	if (known && are_all_in(*ret_set)) {
+	if (known && !(*ret_set)->has_outsiders) {
 		known->set = *ret_set;
 		known->set->users++;
 	}
