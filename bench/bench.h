@@ -89,8 +89,9 @@ struct bench_variant {
 struct bench_peer {
 	struct bench_arm arm;
 
-	/* What it needs, or NULL: where that is missing the peer is left out. */
+	/* What it needs, or NULL: where one is missing the peer is left out. */
 	const char *program;
+	const char *device;
 };
 
 /* As many as that beside the peer. */

@@ -87,3 +87,10 @@ extern const struct bench bench_graph_diff_10k_files_bottom;
 extern const struct bench bench_graph_diff_20_layers;
 extern const struct bench bench_graph_diff_apply_100;
 extern const struct bench bench_graph_read_20_layers;
+
+/* commands.c */
+extern const struct bench bench_command_start;
+extern const struct bench bench_command_diff;
+extern const struct bench bench_command_apply;
+extern const struct bench bench_command_create;
+extern const struct bench bench_command_mount;

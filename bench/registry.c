@@ -75,6 +75,12 @@ const struct bench *const bench_registry[] = {
 	&bench_graph_diff_apply_100,
 	&bench_graph_read_20_layers,
 
+	&bench_command_start,
+	&bench_command_diff,
+	&bench_command_apply,
+	&bench_command_create,
+	&bench_command_mount,
+
 	NULL,
 };
 

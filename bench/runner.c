@@ -283,9 +283,10 @@ static int skip(struct runner_result *result, const char *reason, struct ovl2_er
 }
 
 static void add_arm(struct measurement *m, const struct bench_arm *arm, const char *program,
-                    struct runner_series *series)
+                    const char *device, struct runner_series *series)
 {
-	if (!arm->run || (program && !tool_has(program)))
+	if (!arm->run || (program && !tool_has(program)) ||
+	    (device && access(device, R_OK | W_OK) < 0))
 		return;
 	m->arms[m->arm_count] = arm;
 	m->series[m->arm_count] = series;
@@ -296,12 +297,12 @@ static void choose_arms(struct measurement *m, struct runner_result *result)
 {
 	const struct bench *bench = m->bench;
 
-	add_arm(m, &bench->ours, NULL, &result->ours);
-	add_arm(m, &bench->floor, NULL, &result->floor);
-	add_arm(m, &bench->peer, bench->peer_program, &result->peer);
+	add_arm(m, &bench->ours, NULL, NULL, &result->ours);
+	add_arm(m, &bench->floor, NULL, NULL, &result->floor);
+	add_arm(m, &bench->peer, bench->peer_program, NULL, &result->peer);
 	for (size_t i = 0; i < BENCH_MORE_PEERS; i++)
 		add_arm(m, &bench->more_peers[i].arm, bench->more_peers[i].program,
-		        &result->more_peers[i]);
+		        bench->more_peers[i].device, &result->more_peers[i]);
 }
 
 /* Setup, samples, teardown. 1 when the run was stopped meanwhile. */

@@ -8,8 +8,8 @@
 OVL2_BUILD_PACKAGES="cmake ninja-build pkg-config gcc libc6-dev
 	libarchive-dev zlib1g-dev libmount-dev libjansson-dev libsmartcols-dev libssl-dev"
 
-# What the programs call when they run: filesystems for benchmarks, plots.
-OVL2_RUN_PACKAGES="e2fsprogs xfsprogs gnuplot-nox"
+# What the programs call when they run: filesystems and a clock for benchmarks, plots.
+OVL2_RUN_PACKAGES="e2fsprogs xfsprogs gnuplot-nox hyperfine"
 
 # To build and run the tests and the linters besides.
 OVL2_TEST_PACKAGES="
