@@ -10,6 +10,7 @@
 #include "record.h"
 #include "runner.h"
 #include "strbuf.h"
+#include "tool.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -261,6 +262,35 @@ static void warn(json_t *warnings, const char *format, ...)
 	fprintf(stderr, "%s: warning: %s\n", program.name, text);
 }
 
+/* Those that are not installed, each once; `list` has room. */
+static size_t add_missing(const char *peer, const char **list, size_t count)
+{
+	if (!peer || tool_has(peer))
+		return count;
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(list[i], peer) == 0)
+			return count;
+	list[count] = peer;
+
+	return count + 1;
+}
+
+static void warn_of_missing_peers(const struct request *request, json_t *warnings)
+{
+	const char *list[MAX_BENCHES * (1 + BENCH_MORE_PEERS)];
+	size_t count = 0;
+
+	for (size_t i = 0; i < request->bench_count; i++) {
+		const struct bench *bench = request->benches[i];
+
+		count = add_missing(bench->peer_program, list, count);
+		for (size_t j = 0; j < BENCH_MORE_PEERS; j++)
+			count = add_missing(bench->more_peers[j].program, list, count);
+	}
+	for (size_t i = 0; i < count; i++)
+		warn(warnings, "there is no program '%s': it is left out as a peer", list[i]);
+}
+
 static void warn_before(const struct request *request, json_t *warnings)
 {
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
@@ -278,6 +308,7 @@ static void warn_before(const struct request *request, json_t *warnings)
 	if (request->runner.rounds && request->runner.rounds < 6)
 		warn(warnings, "%zu rounds are too few for an interval of 95 %%: 6 are the least",
 		     request->runner.rounds);
+	warn_of_missing_peers(request, warnings);
 }
 
 static int is_wide(const struct runner_result *result)

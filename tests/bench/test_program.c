@@ -494,6 +494,29 @@ static void list_names_every_benchmark(void **state)
 	}
 }
 
+/* Each is said once, whatever number of benchmarks has it. */
+static void missing_peers_are_named_once(void **state)
+{
+	const char *const argv[] = {
+		"/usr/bin/env", "PATH=/nowhere", OVL2_BENCH,     "--tier", "smoke",
+		"--filesystem", "tmpfs",         "--only",       "diff",   "--only",
+		"diff_file",    "--only",        "command_diff", NULL
+	};
+	cleanup_output struct test_output output = test_spawn(argv);
+	const char *first;
+
+	(void)state;
+
+	assert_int_equal(output.status, 0);
+	first = strstr(output.err, "no program 'bsdtar'");
+	assert_non_null(first);
+	assert_null(strstr(first + 1, "no program 'bsdtar'"));
+	assert_contains(output.err, "no program 'containers-storage'");
+
+	/* Without the clock there is nothing to say at all. */
+	assert_contains(output.out, "there is no hyperfine");
+}
+
 static void output_that_cannot_be_written_fails_at_once(void **state)
 {
 	const char *const argv[] = { OVL2_BENCH, "--output", "/nowhere/bench.json", NULL };
@@ -563,6 +586,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(table_has_ours_floor_and_ratio),
 		cmocka_unit_test(kill_leaves_no_mount_no_loop_no_file),
 		cmocka_unit_test(list_names_every_benchmark),
+		cmocka_unit_test(missing_peers_are_named_once),
 		cmocka_unit_test(output_that_cannot_be_written_fails_at_once),
 		cmocka_unit_test(missing_directory_is_named),
 		cmocka_unit_test(plain_user_is_told_to_be_root),
