@@ -106,9 +106,9 @@ json_t *probe_survey_json(const struct probe_survey *survey)
 struct probe_loaded {
 	json_t *document;
 	struct probe_profile profile;
-	struct probe probes[PROBE_MAX_FINDINGS];
-	struct probe_need needs[PROBE_MAX_FINDINGS];
-	struct probe_waiver waivers[PROBE_MAX_FINDINGS];
+	struct probe *probes;
+	struct probe_need *needs;
+	struct probe_waiver *waivers;
 };
 
 void survey_free_loaded(struct probe_loaded *loaded)
@@ -117,6 +117,9 @@ void survey_free_loaded(struct probe_loaded *loaded)
 		return;
 
 	json_decref(loaded->document);
+	free(loaded->probes);
+	free(loaded->needs);
+	free(loaded->waivers);
 	free(loaded);
 }
 
@@ -310,12 +313,19 @@ static int read_findings(struct probe_survey *survey, const json_t *document,
                          struct ovl2_error *err)
 {
 	const json_t *probes = json_object_get(document, "probes");
+	size_t count = json_array_size(probes);
+	struct probe_loaded *loaded = survey->loaded;
 	json_t *object;
 	size_t i;
 
-	if (!json_is_array(probes) || json_array_size(probes) > PROBE_MAX_FINDINGS)
-		return ovi_fail(err, OVL2_E_INVALID, "probes: not a list of at most %d",
-		                PROBE_MAX_FINDINGS);
+	if (!json_is_array(probes))
+		return ovi_fail(err, OVL2_E_INVALID, "probes: not a list");
+	survey->findings = calloc(count + 1, sizeof(*survey->findings));
+	loaded->probes = calloc(count + 1, sizeof(*loaded->probes));
+	loaded->needs = calloc(count + 1, sizeof(*loaded->needs));
+	loaded->waivers = calloc(count + 1, sizeof(*loaded->waivers));
+	if (!survey->findings || !loaded->probes || !loaded->needs || !loaded->waivers)
+		return ovi_fail_memory(err);
 
 	json_array_foreach(probes, i, object)
 	{

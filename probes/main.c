@@ -25,6 +25,8 @@
 /* Files in other formats besides what is printed. */
 #define MAX_FILES 16
 
+#define MAX_PATTERNS 128
+
 enum {
 	OPTION_TIMEOUT = 256,
 	OPTION_COLOR,
@@ -102,7 +104,7 @@ static const struct cli_program program = {
 
 struct request {
 	const struct probe_profile *profile; /* NULL: not named */
-	const char *only[PROBE_MAX_FINDINGS + 1];
+	const char *only[MAX_PATTERNS + 1];
 	size_t only_count;
 	struct probe_runner runner;
 	const struct probe_format *format;
@@ -140,8 +142,9 @@ static void add_only(struct request *request, const char *pattern)
 
 	for (size_t i = 0; (probe = probe_at(i)); i++) {
 		if (fnmatch(pattern, probe->id, 0) == 0) {
-			if (request->only_count < PROBE_MAX_FINDINGS)
-				request->only[request->only_count++] = pattern;
+			if (request->only_count == MAX_PATTERNS)
+				cli_usage_error(&program, "more than %d patterns", MAX_PATTERNS);
+			request->only[request->only_count++] = pattern;
 			return;
 		}
 		ovi_strbuf_addf(&ids, " %s", probe->id);

@@ -223,8 +223,6 @@ struct probe_finding {
 	const struct probe_waiver *waiver;
 };
 
-#define PROBE_MAX_FINDINGS 128
-
 /* The program's exit codes as well. */
 enum probe_conclusion { PROBE_QUALIFIED, PROBE_NOT_QUALIFIED, PROBE_UNDETERMINED };
 
@@ -233,7 +231,8 @@ struct probe_survey {
 	const struct probe_profile *profile;
 	const char *path; /* absolute; borrowed */
 
-	struct probe_finding findings[PROBE_MAX_FINDINGS];
+	/* Of all that was asked; released by probe_survey_release(), as all below. */
+	struct probe_finding *findings;
 	size_t count;
 	size_t verdict_counts[PROBE_VERDICT_COUNT];
 	enum probe_conclusion conclusion;
@@ -241,15 +240,15 @@ struct probe_survey {
 	char started[32]; /* RFC 3339, UTC */
 	double duration_ms;
 
-	/* As FORMAT.md has them; released by probe_survey_release(). */
+	/* As FORMAT.md has them. */
 	json_t *host;
 	json_t *target;
 
-	/* The words that started the program, or NULL. Released as well. */
+	/* The words that started the program, or NULL. */
 	json_t *command;
 
 	/* What the findings point to besides the tables. */
-	struct probe_need beyond[PROBE_MAX_FINDINGS];
+	struct probe_need *beyond;
 	struct probe_loaded *loaded;
 };
 

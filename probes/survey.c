@@ -173,22 +173,34 @@ static int is_chosen(const char *id, const char *const *only)
 
 static void add_finding(struct probe_survey *survey, const struct probe_need *need)
 {
-	if (survey->count == PROBE_MAX_FINDINGS)
-		return;
-
 	survey->findings[survey->count++] = (struct probe_finding){
 		.probe = probe_find(need->id),
 		.need = need,
 	};
 }
 
+static size_t count_probes(void)
+{
+	size_t count = 0;
+
+	while (probe_at(count))
+		count++;
+
+	return count;
+}
+
 /* What the profile needs in its order; what is asked besides in the registry's. */
-static void choose(struct probe_survey *survey, const char *const *only)
+static int choose(struct probe_survey *survey, const char *const *only, struct ovl2_error *err)
 {
 	const struct probe_profile *profile = survey->profile;
 	const struct probe *probe;
 
-	survey->count = 0;
+	/* Each of them is asked once at most. */
+	survey->findings = calloc(count_probes(), sizeof(*survey->findings));
+	survey->beyond = calloc(count_probes(), sizeof(*survey->beyond));
+	if (!survey->findings || !survey->beyond)
+		return ovi_fail_memory(err);
+
 	for (const struct probe_need *need = profile->needs; need->id; need++)
 		if (is_chosen(need->id, only))
 			add_finding(survey, need);
@@ -196,13 +208,15 @@ static void choose(struct probe_survey *survey, const char *const *only)
 	for (size_t i = 0; (probe = probe_at(i)); i++) {
 		struct probe_need *need = &survey->beyond[survey->count];
 
-		if (probe_profile_need(profile, probe->id) || survey->count == PROBE_MAX_FINDINGS)
+		if (probe_profile_need(profile, probe->id))
 			continue;
 		if (!(only || profile->takes_all) || !is_chosen(probe->id, only))
 			continue;
 		*need = probe_need_beyond(probe->id);
 		add_finding(survey, need);
 	}
+
+	return 0;
 }
 
 /* -------------------------------------------------------------------- run -- */
@@ -236,12 +250,13 @@ void survey_tidy(char *text)
 static int run_probes(struct probe_survey *survey, const struct probe_runner *runner,
                       struct ovl2_error *err)
 {
-	const struct probe *probes[PROBE_MAX_FINDINGS + 1] = { NULL };
+	cleanup_free const struct probe **probes = NULL;
 	cleanup_free struct probe_outcome *outcomes = NULL;
 	int sig;
 
+	probes = calloc(survey->count + 1, sizeof(const struct probe *));
 	outcomes = calloc(survey->count + 1, sizeof(*outcomes));
-	if (!outcomes)
+	if (!probes || !outcomes)
 		return ovi_fail_memory(err);
 	for (size_t i = 0; i < survey->count; i++)
 		probes[i] = survey->findings[i].probe;
@@ -271,7 +286,9 @@ int probe_survey_run(struct probe_survey *survey, const char *const *only,
 	/* Leftovers that cannot be deleted disturb nobody but their owner. */
 	ovi_scratch_sweep(runner->target, NULL);
 
-	choose(survey, only);
+	r = choose(survey, only, err);
+	if (r < 0)
+		return r;
 	r = run_probes(survey, runner, err);
 	survey_judge(survey);
 	survey->duration_ms = elapsed_ms(&start);
@@ -287,6 +304,10 @@ void probe_survey_release(struct probe_survey *survey)
 	survey->host = NULL;
 	survey->target = NULL;
 	survey->command = NULL;
+	free(survey->findings);
+	free(survey->beyond);
+	survey->findings = NULL;
+	survey->beyond = NULL;
 	survey_free_loaded(survey->loaded);
 	survey->loaded = NULL;
 }
