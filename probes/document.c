@@ -87,16 +87,28 @@ static json_t *count_verdicts(const struct probe_survey *survey)
 	return counts;
 }
 
+static json_t *list_not_asked(const struct probe_survey *survey)
+{
+	json_t *ids = json_array();
+
+	for (size_t i = 0; i < survey->not_asked_count; i++)
+		json_array_append_new(ids, json_string(survey->not_asked[i]));
+
+	return ids;
+}
+
 json_t *probe_survey_json(const struct probe_survey *survey)
 {
 	json_t *command = survey->command ? json_incref(survey->command) : json_array();
 
-	return json_pack("{s:s, s:s, s:o, s:s, s:f, s:O, s:O, s:{s:s, s:s}, s:s, s:o, s:o}",
+	return json_pack("{s:s, s:s, s:o, s:s, s:f, s:O, s:O, s:{s:s, s:s}, s:s, s:b, s:o, s:o,"
+	                 " s:o}",
 	                 "format", "ovl2-probe/1", "version", OVL2_VERSION, "command", command,
 	                 "started", survey->started, "duration_ms", survey->duration_ms, "host",
 	                 survey->host, "target", survey->target, "profile", "id",
 	                 survey->profile->id, "title", survey->profile->title, "verdict",
-	                 probe_conclusion_name(survey->conclusion), "counts",
+	                 probe_conclusion_name(survey->conclusion), "partial",
+	                 survey->not_asked_count > 0, "not_asked", list_not_asked(survey), "counts",
 	                 count_verdicts(survey), "probes", list_findings(survey));
 }
 
@@ -141,19 +153,24 @@ static int read_text(const json_t *object, const char *key, const char **ret_tex
 	return 0;
 }
 
-/* An id, which is printed where other text would be quoted or checked. */
-static int read_id(const json_t *object, const char **ret_id, struct ovl2_error *err)
+/* It is printed where other text would be quoted or checked. */
+static int check_id(const char *id, struct ovl2_error *err)
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789_-";
+
+	if (!id || !*id || strlen(id) > 60 || id[strspn(id, allowed)])
+		return ovi_fail(err, OVL2_E_INVALID, "id: '%.60s' is not one", id ? id : "");
+
+	return 0;
+}
+
+static int read_id(const json_t *object, const char **ret_id, struct ovl2_error *err)
+{
 	int r;
 
 	r = read_text(object, "id", ret_id, err);
-	if (r < 0 || !*ret_id)
-		return r;
-	if (!**ret_id || strlen(*ret_id) > 60 || (*ret_id)[strspn(*ret_id, allowed)])
-		return ovi_fail(err, OVL2_E_INVALID, "id: '%.60s' is not one", *ret_id);
 
-	return 0;
+	return r < 0 ? r : check_id(*ret_id, err);
 }
 
 /* Which of `count` names the text at `key` is. */
@@ -309,6 +326,32 @@ static int read_head(struct probe_survey *survey, const json_t *document, struct
 	return 0;
 }
 
+/* Earlier versions did not tell. */
+static int read_not_asked(struct probe_survey *survey, const json_t *document,
+                          struct ovl2_error *err)
+{
+	const json_t *ids = json_object_get(document, "not_asked");
+	const json_t *id;
+	size_t i;
+
+	if (ids && !json_is_array(ids))
+		return ovi_fail(err, OVL2_E_INVALID, "not_asked: not a list");
+	survey->not_asked = calloc(json_array_size(ids) + 1, sizeof(*survey->not_asked));
+	if (!survey->not_asked)
+		return ovi_fail_memory(err);
+
+	json_array_foreach(ids, i, id)
+	{
+		int r = check_id(json_string_value(id), err);
+
+		if (r < 0)
+			return ovi_fail_within(err, r, "not_asked[%zu]", i);
+		survey->not_asked[survey->not_asked_count++] = json_string_value(id);
+	}
+
+	return 0;
+}
+
 static int read_findings(struct probe_survey *survey, const json_t *document,
                          struct ovl2_error *err)
 {
@@ -387,6 +430,8 @@ int probe_survey_read(struct probe_survey *survey, const char *path, struct ovl2
 		return r;
 
 	r = read_head(survey, survey->loaded->document, err);
+	if (r == 0)
+		r = read_not_asked(survey, survey->loaded->document, err);
 	if (r == 0)
 		r = read_findings(survey, survey->loaded->document, err);
 

@@ -79,6 +79,13 @@ const struct probe_finding *format_worst(const struct probe_survey *survey)
 	return NULL;
 }
 
+void format_add_partial(struct ovi_strbuf *text, const struct probe_survey *survey)
+{
+	for (size_t i = 0; i < survey->not_asked_count; i++)
+		ovi_strbuf_addf(text, "%s%s", i == 0 ? "partial, not asked: " : ", ",
+		                survey->not_asked[i]);
+}
+
 const char *format_fact(const json_t *object, const char *key)
 {
 	const char *text = json_string_value(json_object_get(object, key));
@@ -134,6 +141,7 @@ void format_add_jsonl(struct ovi_strbuf *text, const struct probe_survey *survey
 	line = line_head(survey, "verdict");
 	json_object_set_new(line, "verdict",
 	                    json_string(probe_conclusion_name(survey->conclusion)));
+	json_object_set_new(line, "partial", json_boolean(survey->not_asked_count > 0));
 	json_object_set_new(line, "duration_ms", json_real(survey->duration_ms));
 	add_value(text, line, JSON_COMPACT);
 }

@@ -64,5 +64,11 @@ int format_always_0(const struct probe_survey *survey);
  */
 const struct probe_finding *format_worst(const struct probe_survey *survey);
 
+/*
+ * Adds "partial, not asked: d_type, max_depth" when what the profile requires was not all
+ * asked, else nothing.
+ */
+void format_add_partial(struct ovi_strbuf *text, const struct probe_survey *survey);
+
 /* A text in survey's `host` or `target`; "unknown" when it has none. */
 const char *format_fact(const json_t *object, const char *key);

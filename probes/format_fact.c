@@ -73,6 +73,8 @@ void format_add_nfd(struct ovi_strbuf *text, const struct probe_survey *survey)
 	add_feature(text, survey, "qualified",
 	            survey->conclusion == PROBE_QUALIFIED ? "true" : "false");
 	add_feature(text, survey, "verdict", probe_conclusion_name(survey->conclusion));
+	if (survey->not_asked_count > 0)
+		add_feature(text, survey, "partial", "true");
 	add_feature(text, survey, "filesystem", format_fact(survey->target, "filesystem"));
 
 	/* For rules to match on; no node needs a label for each. */
@@ -118,7 +120,8 @@ void format_add_ansible(struct ovi_strbuf *text, const struct probe_survey *surv
 		                              finding->outcome.evidence));
 	}
 
-	add_json(text, json_pack("{s:b, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "qualified",
+	add_json(text, json_pack("{s:b, s:b, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "partial",
+	                         survey->not_asked_count > 0, "qualified",
 	                         survey->conclusion == PROBE_QUALIFIED, "verdict",
 	                         probe_conclusion_name(survey->conclusion), "profile",
 	                         survey->profile->id, "path", format_fact(survey->target, "path"),

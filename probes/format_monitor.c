@@ -45,7 +45,9 @@ void format_add_npd(struct ovi_strbuf *text, const struct probe_survey *survey)
 	if (survey->conclusion == PROBE_QUALIFIED)
 		ovi_strbuf_addf(&line, "qualified for %s on %s", survey->profile->id,
 		                format_fact(survey->target, "path"));
-	else if (worst)
+	else if (!worst || !probe_finding_is_culprit(worst))
+		format_add_partial(&line, survey);
+	else
 		ovi_strbuf_addf(&line, "%s%s: %s", worst->probe->id,
 		                worst->verdict == PROBE_UNDECIDED ? " unknown" : "",
 		                worst->outcome.evidence);
@@ -109,6 +111,9 @@ void format_add_nagios(struct ovi_strbuf *text, const struct probe_survey *surve
 	add_nagios_text(text, format_fact(survey->target, "path"));
 	if (worst)
 		ovi_strbuf_addf(text, ": %s", worst->probe->id);
+	if (survey->not_asked_count > 0)
+		ovi_strbuf_add(text, ", ");
+	format_add_partial(text, survey);
 
 	/* label=value;warn;crit;min: a range "0" alerts above 0. */
 	ovi_strbuf_addf(text,
@@ -165,8 +170,9 @@ static void add_verdicts(struct ovi_strbuf *text, const struct probe_survey *sur
 	add_sample(text, "ovl2_probe_qualified", survey);
 	ovi_strbuf_addf(text, "} %d\n", survey->conclusion == PROBE_QUALIFIED);
 
-	add_metric(text, "ovl2_probe_undetermined",
-	           "Whether none failed, but what is required could not be told (1) or not (0).");
+	add_metric(
+		text, "ovl2_probe_undetermined",
+		"Whether none failed, but what is required was not all told or asked (1) or not (0).");
 	add_sample(text, "ovl2_probe_undetermined", survey);
 	ovi_strbuf_addf(text, "} %d\n", survey->conclusion == PROBE_UNDETERMINED);
 
@@ -201,6 +207,8 @@ static void add_run(struct ovi_strbuf *text, const struct probe_survey *survey)
 	add_label(text, "filesystem", format_fact(survey->target, "filesystem"));
 	ovi_strbuf_add(text, ",");
 	add_label(text, "version", OVL2_VERSION);
+	if (survey->not_asked_count > 0)
+		ovi_strbuf_add(text, ",partial=\"true\"");
 	ovi_strbuf_add(text, "} 1\n");
 }
 

@@ -1,6 +1,6 @@
 /*
  * Formats of test harnesses. In both a host that does not qualify fails: what is
- * required and could not be told is as little a success as what failed.
+ * required and could not be told, or was not asked, is as little a success as what failed.
  */
 
 #include "format.h"
@@ -74,10 +74,17 @@ static void add_tap_line(struct ovi_strbuf *text, const struct probe_finding *fi
 
 void format_add_tap(struct ovi_strbuf *text, const struct probe_survey *survey)
 {
+	int is_partial = survey->not_asked_count > 0;
+
 	/* prove knows no later one. */
-	ovi_strbuf_addf(text, "TAP version 13\n1..%zu\n", survey->count);
+	ovi_strbuf_addf(text, "TAP version 13\n1..%zu\n", survey->count + is_partial);
 	for (size_t i = 0; i < survey->count; i++)
 		add_tap_line(text, &survey->findings[i], i + 1);
+	if (is_partial) {
+		ovi_strbuf_addf(text, "not ok %zu - ", survey->count + 1);
+		format_add_partial(text, survey);
+		ovi_strbuf_add(text, "\n");
+	}
 	ovi_strbuf_addf(text, "# %s for %s on ", probe_conclusion_name(survey->conclusion),
 	                survey->profile->id);
 	ovi_escape_controls(text, format_fact(survey->target, "path"));
@@ -167,6 +174,15 @@ static void add_case(struct ovi_strbuf *text, const struct probe_finding *findin
 	ovi_strbuf_add(text, "    </testcase>\n");
 }
 
+/* In place of those that were not asked. */
+static void add_partial_case(struct ovi_strbuf *text, const struct probe_survey *survey)
+{
+	ovi_strbuf_add(text, "    <testcase classname=\"ovl2.probe\" name=\"partial\">\n"
+	                     "      <error type=\"required\" message=\"");
+	format_add_partial(text, survey);
+	ovi_strbuf_add(text, "\"/>\n    </testcase>\n");
+}
+
 static void add_property(struct ovi_strbuf *text, const char *name, const char *value)
 {
 	ovi_strbuf_add(text, "      <property");
@@ -179,7 +195,8 @@ void format_add_junit(struct ovi_strbuf *text, const struct probe_survey *survey
 {
 	size_t failures = survey->verdict_counts[PROBE_FAIL];
 	size_t skipped = 0;
-	size_t errors = 0;
+	size_t is_partial = survey->not_asked_count > 0;
+	size_t errors = is_partial;
 
 	for (size_t i = 0; i < survey->count; i++) {
 		skipped += is_skipped(&survey->findings[i]);
@@ -192,7 +209,8 @@ void format_add_junit(struct ovi_strbuf *text, const struct probe_survey *survey
 	ovi_strbuf_addf(text,
 	                " tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" skipped=\"%zu\" "
 	                "time=\"%.6f\"",
-	                survey->count, failures, errors, skipped, survey->duration_ms / 1e3);
+	                survey->count + is_partial, failures, errors, skipped,
+	                survey->duration_ms / 1e3);
 	add_attribute(text, "timestamp", survey->started);
 	add_attribute(text, "hostname", format_fact(survey->host, "name"));
 	ovi_strbuf_add(text, ">\n    <properties>\n");
@@ -204,5 +222,7 @@ void format_add_junit(struct ovi_strbuf *text, const struct probe_survey *survey
 	ovi_strbuf_add(text, "    </properties>\n");
 	for (size_t i = 0; i < survey->count; i++)
 		add_case(text, &survey->findings[i]);
+	if (is_partial)
+		add_partial_case(text, survey);
 	ovi_strbuf_add(text, "  </testsuite>\n</testsuites>\n");
 }

@@ -97,7 +97,8 @@ static const struct cli_program program = {
 		    "  ovl2-probe explain d_type",
 	.exit_codes = "  0  qualified\n"
 		      "  1  not qualified: a required probe failed\n"
-		      "  2  undetermined: a required probe could not tell, or DIR is not usable\n"
+		      "  2  undetermined: a required probe could not tell or --only left it out,\n"
+		      "     or DIR is not usable\n"
 		      "  64 the command line makes no sense\n"
 		      "  --format nagios: 0 to 3 as Nagios has them; ansible: always 0",
 };

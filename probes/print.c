@@ -164,6 +164,9 @@ static void add_conclusion(const struct style *style, const struct probe_survey 
 		add_culprits(style, survey, verdict);
 	if (survey->verdict_counts[PROBE_WAIVED])
 		ovi_strbuf_addf(style->out, ", %zu waived", survey->verdict_counts[PROBE_WAIVED]);
+	if (survey->not_asked_count > 0)
+		ovi_strbuf_add(style->out, "; ");
+	format_add_partial(style->out, survey);
 	ovi_strbuf_add(style->out, "\n");
 }
 

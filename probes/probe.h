@@ -237,6 +237,13 @@ struct probe_survey {
 	size_t verdict_counts[PROBE_VERDICT_COUNT];
 	enum probe_conclusion conclusion;
 
+	/*
+	 * Ids of what the profile requires and the run did not ask. With any the survey
+	 * is partial: it can fail, never qualify.
+	 */
+	const char **not_asked;
+	size_t not_asked_count;
+
 	char started[32]; /* RFC 3339, UTC */
 	double duration_ms;
 
@@ -254,8 +261,8 @@ struct probe_survey {
 
 /*
  * Asks what `profile` needs; or only those of all probes whose id one of the fnmatch(3)
- * patterns in `only` (NULL at the end) names, weighted by the profile. First deletes
- * what killed runs left in the target.
+ * patterns in `only` (NULL at the end) names, weighted by the profile. What it requires
+ * beyond these is noted as not asked. First deletes what killed runs left in the target.
  *
  * Returns 0, the signal that ended it, or negative.
  */

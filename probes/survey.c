@@ -112,7 +112,7 @@ int probe_finding_is_culprit(const struct probe_finding *finding)
 void survey_judge(struct probe_survey *survey)
 {
 	memset(survey->verdict_counts, 0, sizeof(survey->verdict_counts));
-	survey->conclusion = PROBE_QUALIFIED;
+	survey->conclusion = survey->not_asked_count ? PROBE_UNDETERMINED : PROBE_QUALIFIED;
 
 	for (size_t i = 0; i < survey->count; i++) {
 		struct probe_finding *finding = &survey->findings[i];
@@ -198,12 +198,15 @@ static int choose(struct probe_survey *survey, const char *const *only, struct o
 	/* Each of them is asked once at most. */
 	survey->findings = calloc(count_probes(), sizeof(*survey->findings));
 	survey->beyond = calloc(count_probes(), sizeof(*survey->beyond));
-	if (!survey->findings || !survey->beyond)
+	survey->not_asked = calloc(count_probes(), sizeof(*survey->not_asked));
+	if (!survey->findings || !survey->beyond || !survey->not_asked)
 		return ovi_fail_memory(err);
 
 	for (const struct probe_need *need = profile->needs; need->id; need++)
 		if (is_chosen(need->id, only))
 			add_finding(survey, need);
+		else if (need->level == PROBE_REQUIRED)
+			survey->not_asked[survey->not_asked_count++] = need->id;
 
 	for (size_t i = 0; (probe = probe_at(i)); i++) {
 		struct probe_need *need = &survey->beyond[survey->count];
@@ -306,8 +309,10 @@ void probe_survey_release(struct probe_survey *survey)
 	survey->command = NULL;
 	free(survey->findings);
 	free(survey->beyond);
+	free(survey->not_asked);
 	survey->findings = NULL;
 	survey->beyond = NULL;
+	survey->not_asked = NULL;
 	survey_free_loaded(survey->loaded);
 	survey->loaded = NULL;
 }

@@ -88,6 +88,7 @@ static const struct report_field probe_fields[] = {
 	{ "target", REPORT_OBJECT, 0, target_fields, NULL },
 	{ "profile", REPORT_OBJECT, 0, profile_fields, NULL },
 	{ "verdict", STRING, 0, NULL, host_verdicts },
+	{ "not_asked", REPORT_ARRAY | MAYBE, STRING, NULL, NULL },
 	{ "probes", REPORT_ARRAY, REPORT_OBJECT, one_probe_fields, NULL },
 	{ 0 },
 };
@@ -175,11 +176,16 @@ size_t report_count_verdict(const json_t *probe, const char *verdict)
 	return count;
 }
 
+size_t report_count_not_asked(const json_t *probe)
+{
+	return json_array_size(json_object_get(probe, "not_asked"));
+}
+
 /* A page that says "qualified" above a table that says otherwise must not exist. */
 static int check_verdict(const json_t *probe, struct ovl2_error *err)
 {
 	const char *stated = report_string(probe, "verdict");
-	const char *follows = "qualified";
+	const char *follows = report_count_not_asked(probe) ? "undetermined" : "qualified";
 	json_t *one;
 	size_t i;
 

@@ -37,3 +37,6 @@ double report_number(const json_t *object, const char *name);
 
 /* How many probes have this verdict. */
 size_t report_count_verdict(const json_t *probe, const char *verdict);
+
+/* How many that the profile requires the run left out. */
+size_t report_count_not_asked(const json_t *probe);

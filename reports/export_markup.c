@@ -79,7 +79,11 @@ static void add_probes(struct ovi_strbuf *text, const json_t *probe)
 	size_t passed = report_count_verdict(probe, "pass");
 
 	add_verdict(text, probe);
-	ovi_strbuf_addf(text, "%zu of %zu probes passed.\n\n", passed, count);
+	ovi_strbuf_addf(text, "%zu of %zu probes passed.", passed, count);
+	if (report_count_not_asked(probe))
+		ovi_strbuf_addf(text, " Partial: %zu required ones were not asked.",
+		                report_count_not_asked(probe));
+	ovi_strbuf_add(text, "\n\n");
 	if (passed == count)
 		return;
 

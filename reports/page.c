@@ -90,6 +90,8 @@ static void add_counts(struct ovi_strbuf *page, const json_t *probe)
 		{ "info", "i", "for information" }, { "waived", "~", "waived" },
 	};
 
+	struct report_word left_out = report_whole((double)report_count_not_asked(probe));
+
 	ovi_strbuf_add(page, "<ul class=\"counts\">\n");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		size_t count = report_count_verdict(probe, rows[i].verdict);
@@ -100,6 +102,11 @@ static void add_counts(struct ovi_strbuf *page, const json_t *probe)
 			     "<li class=\"badge %\"><span aria-hidden=\"true\">%</span> % %</li>\n",
 			     rows[i].verdict, rows[i].mark, number.text, rows[i].words);
 	}
+	if (report_count_not_asked(probe))
+		html(page,
+		     "<li class=\"badge unknown\"><span aria-hidden=\"true\">?</span> partial: % "
+		     "required were not asked</li>\n",
+		     left_out.text);
 	ovi_strbuf_add(page, "</ul>\n");
 }
 

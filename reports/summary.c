@@ -46,10 +46,11 @@ static json_t *not_passed(const json_t *probe)
 
 static json_t *probe_summary(const json_t *probe)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "verdict", copy(probe, "verdict"),
-	                 "profile", copy(probe, "profile"), "started", copy(probe, "started"),
-	                 "host", copy(probe, "host"), "target", copy(probe, "target"), "counts",
-	                 counts_of(probe), "not_passed", not_passed(probe));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "verdict",
+	                 copy(probe, "verdict"), "profile", copy(probe, "profile"), "started",
+	                 copy(probe, "started"), "host", copy(probe, "host"), "target",
+	                 copy(probe, "target"), "counts", counts_of(probe), "not_asked",
+	                 copy(probe, "not_asked"), "not_passed", not_passed(probe));
 }
 
 static json_t *median_of(const struct report_time *time)

@@ -96,6 +96,9 @@ static void add_counts(struct ovi_strbuf *text, const json_t *probe)
 		ovi_strbuf_addf(text, "%s%zu %s", separator, count, verdicts[i]);
 		separator = ", ";
 	}
+	if (report_count_not_asked(probe))
+		ovi_strbuf_addf(text, "%spartial: %zu required not asked", separator,
+		                report_count_not_asked(probe));
 	ovi_strbuf_add(text, "\n");
 }
 

@@ -257,6 +257,80 @@ static void patterns_choose_probes(void **state)
 	assert_string_equal(output.out, "whiteout_device\nwhiteout_made\nwhiteout_hides\n");
 }
 
+/* In the words of every reader: nobody may take a part that passes for the whole. */
+static void partial_run_never_qualifies(void **state)
+{
+	static const struct {
+		const char *format;
+		int status;
+		const char *words;
+	} rows[] = {
+		{ "human", 2, "UNDETERMINED for docker on " },
+		{ "human", 2,
+		  "; partial, not asked: kernel_version, backing_fs, mount_absolute, " },
+		{ "json", 2, "\"verdict\": \"undetermined\"" },
+		{ "jsonl", 2, "\"partial\":true" },
+		{ "tap", 2, "\nnot ok 2 - partial, not asked: kernel_version, " },
+		{ "junit", 2, "<error type=\"required\" message=\"partial, not asked: " },
+		{ "npd", 2, "partial, not asked: kernel_version, " },
+		{ "nagios", 3, "OVL2 UNKNOWN - undetermined for docker on " },
+		{ "nagios", 3, ", partial, not asked: kernel_version, " },
+		{ "prometheus", 2, ",partial=\"true\"} 1\n" },
+		{ "nfd", 2, "docker.qualified=false\n" },
+		{ "nfd", 2, "docker.partial=true\n" },
+		{ "ansible", 0, "\"partial\": true" },
+	};
+	const struct test_place *place = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const char *argv[] = { OVL2_PROBE,     "--only",    "d_type", "--format",
+			               rows[i].format, place->path, NULL };
+		cleanup_output struct test_output output = test_spawn(argv);
+
+		assert_int_equal(output.status, rows[i].status);
+		assert_contains(output.out, rows[i].words);
+	}
+}
+
+/* Whatever else the run leaves out: it is told when a part already failed. */
+static void partial_run_can_fail(void **state)
+{
+	const struct test_place *place = *state;
+	cleanup_output struct test_output output =
+		shell(OVL2_PROBE
+	              " --only d_type --json '%s' | jq '.probes[0] += {answer: \"no\", verdict: "
+	              "\"fail\"} | .verdict = \"not_qualified\"' | " OVL2_PROBE " --from -",
+	              place->path);
+
+	assert_int_equal(output.status, 1);
+	assert_contains(output.out, "NOT QUALIFIED for docker");
+	assert_contains(output.out, ": d_type; partial, not asked: kernel_version, ");
+}
+
+static void patterns_that_leave_out_nothing_required_decide(void **state)
+{
+	const struct test_place *place = *state;
+	cleanup_output struct test_output output = shell(
+		OVL2_PROBE
+		" --only '[bdk]*' --only 'ma*' --only 'mount_*' --json '%s' | jq -c '[.verdict, .partial, .not_asked]'",
+		place->path);
+
+	assert_string_equal(output.out, "[\"qualified\",false,[]]\n");
+}
+
+/* A document that claims more than it asked is refused, here and by the report. */
+static void partial_document_cannot_claim_to_qualify(void **state)
+{
+	const struct test_place *place = *state;
+	cleanup_output struct test_output output =
+		shell("cd '%s' && jq '.not_asked = [\"d_type\"]' " SAMPLES
+	              "/probe-qualified.json >claim.json\n" OVL2_PROBE " --from claim.json",
+	              place->path);
+
+	assert_int_equal(output.status, 2);
+	assert_contains(output.err, "from which follows 'undetermined'");
+}
+
 /* An engine that asks for what cannot be told here is never told that all is well. */
 static void undetermined_is_never_qualified(void **state)
 {
@@ -274,7 +348,7 @@ static void undetermined_is_never_qualified(void **state)
 
 int main(int argc, char **argv)
 {
-	struct CMUnitTest tests[10 + ARRAY_SIZE(root_rows) + ARRAY_SIZE(waiver_rows)] = {
+	struct CMUnitTest tests[14 + ARRAY_SIZE(root_rows) + ARRAY_SIZE(waiver_rows)] = {
 		cmocka_unit_test(every_need_is_a_probe_with_a_source),
 		cmocka_unit_test(every_probe_is_explained),
 		cmocka_unit_test(broken_configuration_is_named),
@@ -285,8 +359,12 @@ int main(int argc, char **argv)
 		cmocka_unit_test(what_got_worse_is_told),
 		cmocka_unit_test(patterns_choose_probes),
 		cmocka_unit_test(undetermined_is_never_qualified),
+		cmocka_unit_test(partial_run_never_qualifies),
+		cmocka_unit_test(partial_run_can_fail),
+		cmocka_unit_test(patterns_that_leave_out_nothing_required_decide),
+		cmocka_unit_test(partial_document_cannot_claim_to_qualify),
 	};
-	size_t count = 10;
+	size_t count = 14;
 
 	for (size_t i = 0; i < ARRAY_SIZE(root_rows); i++)
 		tests[count++] =

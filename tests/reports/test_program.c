@@ -460,6 +460,11 @@ static const struct refusal refusals[] = {
 	  { NULL },
 	  1,
 	  "from which follows 'undetermined'" },
+	{ "verdict hides what was not asked",
+	  PROBE_HEAD "\"verdict\":\"qualified\",\"not_asked\":[\"d_type\"],\"probes\":[]}",
+	  { NULL },
+	  1,
+	  "from which follows 'undetermined'" },
 	{ "negative time",
 	  BENCH_HEAD "\"benchmarks\":[" ONE_BENCHMARK
 	             "],\"results\":[{\"benchmark\":\"a\",\"ours\":"
