@@ -112,20 +112,6 @@ static struct bars look_at_bars(const struct report_figures *figures,
 	return bars;
 }
 
-/* One, two or five times a power of ten, for about five marks on the axis. */
-static double choose_step(double right)
-{
-	double step = right / 5;
-	double power = pow(10, floor(log10(step)));
-
-	if (step <= 0)
-		return 1;
-	if (step > 5 * power)
-		return 10 * power;
-
-	return (step > 2 * power ? 5 : 2) * power;
-}
-
 int report_draw_bars(struct ovi_strbuf *page, const struct report_figures *figures,
                      const struct report_benchmark *benchmark, struct ovl2_error *err)
 {
@@ -154,7 +140,7 @@ int report_draw_bars(struct ovi_strbuf *page, const struct report_figures *figur
 	                "RIGHT = %.9g\nSTEP = %.9g\nUNIT = \"%s\"\n",
 	                100 + 22 * shares + bars.cases * (12 + 26 * shares), bars.cases,
 	                bars.has_floor, bars.has_peer, bars.longest * 1.38,
-	                choose_step(bars.longest * 1.38), scale.unit);
+	                report_choose_step(bars.longest * 1.38), scale.unit);
 	ovi_strbuf_addf(&drawing.caption, "Medians; thin lines are the intervals that hold them.");
 
 	return report_draw(page, &drawing, err);

@@ -3,34 +3,25 @@
 #include "cleanup.h"
 #include "document.h"
 #include "fail.h"
+#include "trend.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define BOOTSTRAP_SEED 42
 
+/*
+ * Of a history, so many runs are compared with: runs of one build differ by more than the
+ * rounds of one run tell. As many as a level has at least.
+ */
+#define BASE_RUNS STATS_CHANGE_SIDE
+
 void report_comparisons_release(struct report_comparisons *comparisons)
 {
 	free(comparisons->list);
 	*comparisons = (struct report_comparisons){ 0 };
-}
-
-static int is_same_case(const struct report_result *a, const struct report_result *b)
-{
-	return strcmp(a->benchmark->id, b->benchmark->id) == 0 &&
-	       strcmp(a->variant, b->variant) == 0 && a->has_value == b->has_value &&
-	       a->value == b->value;
-}
-
-static const struct report_result *find_case(const struct report_figures *figures,
-                                             const struct report_result *wanted)
-{
-	for (size_t i = 0; i < figures->result_count; i++)
-		if (is_same_case(&figures->results[i], wanted))
-			return &figures->results[i];
-
-	return NULL;
 }
 
 /* Ours over the floor of each round, or ours where there is no floor; free(3), or NULL. */
@@ -53,9 +44,8 @@ static double *rounds_of(const struct report_result *result, int by_floor, doubl
 	return rounds;
 }
 
-static int compare_one(const struct report_result *base, const struct report_result *fresh,
-                       double slowdown, struct report_comparison *comparison,
-                       struct ovl2_error *err)
+static int compare_two(const struct report_result *base, const struct report_result *fresh,
+                       double slowdown, struct stats_ratio *ratio, double *ret_p)
 {
 	int by_floor = base->floor.median_ns > 0 && fresh->floor.median_ns > 0;
 	size_t old_count;
@@ -63,17 +53,59 @@ static int compare_one(const struct report_result *base, const struct report_res
 	cleanup_free double *old = rounds_of(base, by_floor, 1, &old_count);
 	cleanup_free double *new = rounds_of(fresh, by_floor, slowdown, &new_count);
 
+	*ratio = (struct stats_ratio){ .value = 1 };
+	*ret_p = 1;
 	if (!old || !new)
-		return ovi_fail_memory(err);
-	comparison->result = fresh;
-	comparison->p = 1;
-	comparison->ratio.value = 1;
+		return -1;
 	if (!old_count || !new_count)
 		return 0;
-	if (stats_rank_sum(new, new_count, old, old_count, &comparison->p) < 0 ||
-	    stats_median_ratio(new, new_count, old, old_count, BOOTSTRAP_SEED, &comparison->ratio) <
-	            0)
-		return ovi_fail_memory(err);
+	if (stats_rank_sum(new, new_count, old, old_count, ret_p) < 0)
+		return -1;
+
+	return stats_median_ratio(new, new_count, old, old_count, BOOTSTRAP_SEED, ratio);
+}
+
+/* What is said of all of them: the widest interval, the least certain test. */
+static void widen(struct report_comparison *comparison, const struct stats_ratio *ratio, double p)
+{
+	if (!comparison->runs++) {
+		comparison->ratio = *ratio;
+		comparison->p = p;
+		return;
+	}
+	comparison->ratio.low = fmin(comparison->ratio.low, ratio->low);
+	comparison->ratio.high = fmax(comparison->ratio.high, ratio->high);
+	comparison->ratio.confidence = fmin(comparison->ratio.confidence, ratio->confidence);
+	comparison->p = fmax(comparison->p, p);
+}
+
+/* With the last runs of the level on which the benchmark is. */
+static int compare_one(const struct report_history *base, const struct report_result *fresh,
+                       size_t hint, double slowdown, struct report_comparison *comparison)
+{
+	cleanup_series struct report_series series = { 0 };
+	double values[BASE_RUNS];
+	size_t begin;
+
+	comparison->result = fresh;
+	if (report_series_find(base, fresh, hint, &series, NULL) < 0)
+		return -1;
+	begin = series.level_count ? series.levels[series.level_count - 1].first : 0;
+	for (size_t i = series.count; i-- > begin && comparison->runs < BASE_RUNS;) {
+		const struct report_figures *run = &base->runs[series.points[i].run].figures;
+		struct stats_ratio ratio;
+		double p;
+
+		if (compare_two(report_find_case(run, fresh, hint), fresh, slowdown, &ratio, &p) <
+		    0)
+			return -1;
+		values[comparison->runs] = ratio.value;
+		widen(comparison, &ratio, p);
+	}
+	if (comparison->runs) {
+		stats_sort(values, comparison->runs);
+		comparison->ratio.value = stats_median(values, comparison->runs);
+	}
 
 	return 0;
 }
@@ -103,33 +135,42 @@ static int judge(struct report_comparisons *comparisons, double margin, struct o
 	return 0;
 }
 
-int report_compare(const struct report_figures *base, const struct report_figures *fresh,
+/* Those of the base's newest run that the new document does not have. */
+static size_t count_gone(const struct report_history *base, const struct report_figures *fresh)
+{
+	const struct report_figures *newest = &base->runs[base->count - 1].figures;
+	size_t count = 0;
+
+	for (size_t i = 0; i < newest->result_count; i++)
+		count += newest->results[i].ours.title &&
+		         !report_find_case(fresh, &newest->results[i], i);
+
+	return count;
+}
+
+int report_compare(const struct report_history *base, const struct report_figures *fresh,
                    double margin, double slowdown, struct report_comparisons *ret_comparisons,
                    struct ovl2_error *err)
 {
-	struct report_comparisons comparisons = { 0 };
-	size_t matched = 0;
+	struct report_comparisons comparisons = { .unmatched = count_gone(base, fresh) };
 	int r = 0;
 
 	comparisons.list = calloc(fresh->result_count + 1, sizeof(*comparisons.list));
 	if (!comparisons.list)
 		return ovi_fail_memory(err);
 	for (size_t i = 0; i < fresh->result_count && r == 0; i++) {
-		const struct report_result *result = &fresh->results[i];
-		const struct report_result *before = find_case(base, result);
+		struct report_comparison *one = &comparisons.list[comparisons.count];
 
-		if (!before || !before->ours.title || !result->ours.title) {
-			comparisons.unmatched += result->ours.title != NULL;
+		if (!fresh->results[i].ours.title)
 			continue;
-		}
-		matched++;
-		r = compare_one(before, result, slowdown, &comparisons.list[comparisons.count++],
-		                err);
+		if (compare_one(base, &fresh->results[i], i, slowdown, one) < 0)
+			r = ovi_fail_memory(err);
+		else if (one->runs)
+			comparisons.count++;
+		else
+			comparisons.unmatched++;
 	}
-	for (size_t i = 0; i < base->result_count; i++)
-		comparisons.unmatched +=
-			base->results[i].ours.title && !find_case(fresh, &base->results[i]);
-	if (r == 0 && matched == 0)
+	if (r == 0 && comparisons.count == 0)
 		r = ovi_fail(err, OVL2_E_NOT_FOUND,
 		             "the two documents have no benchmark in common: nothing to compare");
 	if (r == 0)

@@ -1,13 +1,15 @@
 #pragma once
 
 /*
- * Two bench documents of one machine: what became slower, and can that be said at all?
+ * Two bench documents of one machine, or many and a new one: what became slower, and can that be
+ * said at all?
  *
  * What is compared is ours over the floor, round by round: whatever the machine did
  * meanwhile it did to both. Only where a benchmark has no floor it is the time itself.
  */
 
 #include "figures.h"
+#include "history.h"
 #include "stats.h"
 #include "strbuf.h"
 
@@ -19,7 +21,13 @@ struct report_comparison {
 	/* Of the newer document. */
 	const struct report_result *result;
 
-	/* New over base: 1.1 is a tenth slower. */
+	/* How many runs of the base it was compared with. */
+	size_t runs;
+
+	/*
+	 * New over base: 1.1 is a tenth slower. Of several runs the median, and the interval
+	 * that holds those of all of them.
+	 */
 	struct stats_ratio ratio;
 	double p; /* adjusted for the number of comparisons */
 	enum stats_verdict verdict;
@@ -39,8 +47,12 @@ struct report_comparisons {
 
 void report_comparisons_release(struct report_comparisons *comparisons);
 
-/* Compares what both have; `margin` as 0.05, `slowdown` multiplies what is new. */
-int report_compare(const struct report_figures *base, const struct report_figures *fresh,
+/*
+ * Compares what both have; `margin` as 0.05, `slowdown` multiplies what is new. Of a base
+ * of many runs with each of the last few that are on the benchmark's present level: what
+ * is said holds against every one of them. `base` has a run.
+ */
+int report_compare(const struct report_history *base, const struct report_figures *fresh,
                    double margin, double slowdown, struct report_comparisons *ret_comparisons,
                    struct ovl2_error *err);
 

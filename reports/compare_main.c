@@ -42,14 +42,16 @@ static const struct cli_option options[] = {
 
 static const struct cli_program program = {
 	.name = "ovl2-report compare",
-	.usage = "[OPTION...] BASE.json NEW.json\n       ovl2-report compare --self-test BASE.json",
+	.usage = "[OPTION...] BASE NEW.json\n       ovl2-report compare --self-test BASE",
 	.about =
 		"Says what became slower between two documents of ovl2-bench, and only what can be\n"
 		"said: the interval of the change, not its middle, has to be beyond the margin, and\n"
 		"p-values are adjusted for the number of benchmarks. What is compared is ours over\n"
 		"the floor of the same round, so that a slower machine is not a regression.\n"
 		"A change smaller than the rounds can find is inconclusive, with the rounds that\n"
-		"would be needed.",
+		"would be needed.\n"
+		"BASE is a document or a history: of a history the last five runs that are on each\n"
+		"benchmark's present level, and what is said holds against every one of them.",
 	.options = options,
 	.exit_codes = "  0   nothing regressed\n"
 		      "  1   a document was refused\n"
@@ -61,6 +63,7 @@ static const struct cli_program program = {
 	.examples = "  ovl2-report compare base.json new.json\n"
 		    "  ovl2-report compare --margin 10 --strict base.json new.json\n"
 		    "  ovl2-report compare --markdown base.json new.json >>$GITHUB_STEP_SUMMARY\n"
+		    "  ovl2-report compare history.jsonl new.json\n"
 		    "  ovl2-report compare --self-test base.json; test $? -eq 3",
 };
 
@@ -223,13 +226,14 @@ static json_t *describe(const struct report_comparison *one)
 {
 	const struct report_result *result = one->result;
 
-	return json_pack("{s:s, s:s, s:o, s:s, s:{s:f, s:f, s:f}, s:f, s:o, s:I}", "benchmark",
+	return json_pack("{s:s, s:s, s:o, s:s, s:{s:f, s:f, s:f}, s:f, s:o, s:I, s:I}", "benchmark",
 	                 result->benchmark->id, "variant", result->variant, "value",
 	                 result->has_value ? json_real(result->value) : json_null(), "verdict",
 	                 stats_verdict_name(one->verdict), "ratio", "value", one->ratio.value,
 	                 "low", one->ratio.low, "high", one->ratio.high, "p", one->p, "detectable",
 	                 isfinite(one->detectable) ? json_real(one->detectable) : json_null(),
-	                 "rounds_needed", (json_int_t)one->rounds_needed);
+	                 "rounds_needed", (json_int_t)one->rounds_needed, "runs",
+	                 (json_int_t)one->runs);
 }
 
 static json_t *describe_all(const struct report_comparisons *all, double margin, int code)
@@ -277,53 +281,68 @@ static int print(const struct settings *settings, const struct report_comparison
 	return cli_finish_output(&program) ? EXIT_TROUBLE : code;
 }
 
-static int read_bench(const char *path, struct report_documents *documents,
+static int read_fresh(const char *path, struct report_documents *documents,
                       struct report_figures *figures, struct ovl2_error *err)
 {
 	int r = report_document_read(path, documents, err);
 
 	if (r == 0 && !documents->bench)
-		return ovi_fail(err, OVL2_E_INVALID, "%s: not a document of ovl2-bench", path);
+		return ovi_fail(err, OVL2_E_INVALID, "read '%s': not a document of ovl2-bench",
+		                path);
 
 	return r < 0 ? r : report_figures_init(figures, documents->bench, err);
+}
+
+/* Returns an exit code. */
+static int compare(const struct settings *settings, const struct report_history *base,
+                   const struct report_figures *fresh)
+{
+	struct report_comparisons all = { 0 };
+	struct ovl2_error err = { 0 };
+	int code;
+
+	if (report_compare(base, fresh, settings->margin / 100,
+	                   settings->is_self_test ? SELF_TEST_SLOWDOWN : 1, &all, &err) < 0) {
+		cli_report_error(&program, &err);
+		return err.code == OVL2_E_NOT_FOUND ? EXIT_OTHER_PLACE : EXIT_TROUBLE;
+	}
+	code = print(settings, &all);
+	report_comparisons_release(&all);
+
+	return code;
 }
 
 int report_compare_main(int argc, char **argv)
 {
 	struct settings settings = { .margin = DEFAULT_MARGIN };
-	cleanup_documents struct report_documents base = { 0 };
+	cleanup_history struct report_history base = { 0 };
 	cleanup_documents struct report_documents fresh = { 0 };
-	cleanup_figures struct report_figures base_figures = { 0 };
-	cleanup_figures struct report_figures fresh_figures = { 0 };
-	struct report_comparisons all = { 0 };
+	cleanup_figures struct report_figures figures = { 0 };
 	struct ovl2_error err = { 0 };
+	const struct report_run *newest;
 	char why[256];
-	int code;
 
 	read_options(&settings, argc, argv);
-	if (access(argv[optind], R_OK) < 0) {
-		fprintf(stderr, "%s: no base '%s': measure one first\n", program.name,
-		        argv[optind]);
+	if (report_history_read(argv[optind], &base, &err) < 0) {
+		cli_report_error(&program, &err);
+		if (err.code != OVL2_E_NOT_FOUND)
+			return EXIT_TROUBLE;
+		fprintf(stderr, "%s: no base: measure one first\n", program.name);
 		return EXIT_OTHER_PLACE;
 	}
-	if (read_bench(argv[optind], &base, &base_figures, &err) < 0 ||
-	    read_bench(argv[settings.is_self_test ? optind : optind + 1], &fresh, &fresh_figures,
-	               &err) < 0)
+	newest = &base.runs[base.count - 1];
+	if (!settings.is_self_test && read_fresh(argv[optind + 1], &fresh, &figures, &err) < 0)
 		return cli_report_error(&program, &err);
-	if (!settings.is_forced &&
-	    report_is_other_place(base.bench, fresh.bench, why, sizeof(why))) {
+	if (!settings.is_forced)
+		report_history_keep_place(
+			&base, settings.is_self_test ? newest->documents.bench : fresh.bench, why,
+			sizeof(why));
+	if (!base.count) {
 		fprintf(stderr, "%s: not comparable: %s; --force compares all the same\n",
 		        program.name, why);
 		return EXIT_OTHER_PLACE;
 	}
 
-	if (report_compare(&base_figures, &fresh_figures, settings.margin / 100,
-	                   settings.is_self_test ? SELF_TEST_SLOWDOWN : 1, &all, &err) < 0) {
-		cli_report_error(&program, &err);
-		return err.code == OVL2_E_NOT_FOUND ? EXIT_OTHER_PLACE : EXIT_TROUBLE;
-	}
-	code = print(&settings, &all);
-	report_comparisons_release(&all);
-
-	return code;
+	return compare(&settings, &base,
+	               settings.is_self_test ? &base.runs[base.count - 1].figures : &figures);
 }

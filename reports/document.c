@@ -143,6 +143,7 @@ static const struct report_field bench_fields[] = {
 	{ "duration_ms", AMOUNT | MAYBE, 0, NULL, NULL },
 	{ "complete", REPORT_BOOLEAN, 0, NULL, NULL },
 	{ "tier", STRING | MAYBE, 0, NULL, NULL },
+	{ "label", STRING | MAYBE, 0, NULL, NULL },
 	{ "seed", NUMBER | STRING | MAYBE, 0, NULL, NULL },
 	{ "host", REPORT_OBJECT, 0, host_fields, NULL },
 	{ "target", REPORT_OBJECT, 0, target_fields, NULL },
@@ -261,7 +262,7 @@ static const struct kind *find_kind(const char *format)
 	return NULL;
 }
 
-static int accept(json_t *root, struct report_documents *documents, struct ovl2_error *err)
+int report_document_accept(json_t *root, struct report_documents *documents, struct ovl2_error *err)
 {
 	const char *format = json_string_value(json_object_get(root, "format"));
 	const struct kind *kind;
@@ -326,7 +327,7 @@ int report_document_read(const char *path, struct report_documents *documents,
 		return ovi_fail(err, OVL2_E_INVALID, "read '%s': not JSON: line %d: %s", path,
 		                why.line, why.text);
 
-	r = accept(root, documents, err);
+	r = report_document_accept(root, documents, err);
 	json_decref(root);
 	if (r < 0)
 		return ovi_fail_within(err, r, "read '%s'", path);

@@ -29,6 +29,10 @@ void report_documents_release(struct report_documents *documents);
 int report_document_read(const char *path, struct report_documents *documents,
                          struct ovl2_error *err);
 
+/* The same with what was parsed already; takes a reference of its own. */
+int report_document_accept(json_t *root, struct report_documents *documents,
+                           struct ovl2_error *err);
+
 /* The string called `name`, "" where it is null or missing. Borrowed. */
 const char *report_string(const json_t *object, const char *name);
 

@@ -7,6 +7,8 @@
 #include "html.h"
 #include "svg.h"
 
+#include <math.h>
+
 /* Of a table set into the page; a larger one is in the documents below it. */
 #define MAX_TABLE_BYTES ((size_t)32 * 1024)
 
@@ -69,4 +71,17 @@ int report_draw(struct ovi_strbuf *page, const struct report_drawing *drawing,
 	ovi_strbuf_add(page, "</figcaption>\n</figure>\n");
 
 	return 0;
+}
+
+double report_choose_step(double right)
+{
+	double step = right / 5;
+	double power = pow(10, floor(log10(step)));
+
+	if (step <= 0)
+		return 1;
+	if (step > 5 * power)
+		return 10 * power;
+
+	return (step > 2 * power ? 5 : 2) * power;
 }

@@ -46,6 +46,9 @@ static inline void report_range_include(struct report_range *range, double numbe
 		range->high = number;
 }
 
+/* One, two or five times a power of ten, for about five marks on an axis up to `right`. */
+double report_choose_step(double right);
+
 /* A benchmark's times against its parameter, and its mount data where it has any. */
 int report_draw_curves(struct ovi_strbuf *page, const struct report_figures *figures,
                        const struct report_benchmark *benchmark, struct ovl2_error *err);

@@ -47,6 +47,12 @@ const struct report_time *report_arm(const struct report_result *result, size_t 
  */
 void report_add_key(struct ovi_strbuf *text, const struct report_result *result, size_t arm);
 
+/*
+ * Adds a column of CSV. A spreadsheet takes a leading '=', '+', '-' or '@' for a formula:
+ * those get a quote.
+ */
+void report_add_csv_text(struct ovi_strbuf *text, const char *value);
+
 /* Adds the first line of a CSV table, then those of a result: one an arm. */
 void report_add_csv_head(struct ovi_strbuf *text);
 void report_add_csv_rows(struct ovi_strbuf *text, const struct report_result *result);

@@ -188,8 +188,7 @@ int report_add_openmetrics(struct ovi_strbuf *text, const struct report_source *
 
 /* --------------------------------------------------------------------- csv -- */
 
-/* A spreadsheet takes a leading '=', '+', '-' or '@' for a formula: those get a quote. */
-static void add_csv_text(struct ovi_strbuf *text, const char *value)
+void report_add_csv_text(struct ovi_strbuf *text, const char *value)
 {
 	ovi_strbuf_add(text, "\"");
 	if (*value && strchr("=+-@\t\r", *value))
@@ -214,14 +213,14 @@ static void add_csv_line(struct ovi_strbuf *text, const struct report_result *re
 	const struct report_time *time = report_arm(result, arm);
 	int has_ratio = arm == 0 && result->ratio > 0;
 
-	add_csv_text(text, result->benchmark->id);
+	report_add_csv_text(text, result->benchmark->id);
 	ovi_strbuf_add(text, ",");
-	add_csv_text(text, result->variant);
+	report_add_csv_text(text, result->variant);
 	ovi_strbuf_add(text, ",");
-	add_csv_text(text, result->benchmark->parameter);
+	report_add_csv_text(text, result->benchmark->parameter);
 	add_csv_number(text, result->has_value, result->value);
 	ovi_strbuf_addf(text, ",%s,", report_arm_name(arm));
-	add_csv_text(text, time->title ? time->title : "");
+	report_add_csv_text(text, time->title ? time->title : "");
 	add_csv_number(text, time->title != NULL, time->median_ns);
 	add_csv_number(text, time->title != NULL, time->low_ns);
 	add_csv_number(text, time->title != NULL, time->high_ns);
@@ -233,7 +232,7 @@ static void add_csv_line(struct ovi_strbuf *text, const struct report_result *re
 	add_csv_number(text, result->files > 0, result->files);
 	add_csv_number(text, result->data_bytes > 0, result->data_bytes);
 	ovi_strbuf_add(text, ",");
-	add_csv_text(text, result->skipped);
+	report_add_csv_text(text, result->skipped);
 	ovi_strbuf_add(text, "\r\n");
 }
 

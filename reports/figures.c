@@ -200,6 +200,25 @@ void report_figures_release(struct report_figures *figures)
 	*figures = (struct report_figures){ 0 };
 }
 
+static int is_same_case(const struct report_result *a, const struct report_result *b)
+{
+	return strcmp(a->benchmark->id, b->benchmark->id) == 0 &&
+	       strcmp(a->variant, b->variant) == 0 && a->has_value == b->has_value &&
+	       a->value == b->value;
+}
+
+const struct report_result *report_find_case(const struct report_figures *figures,
+                                             const struct report_result *wanted, size_t hint)
+{
+	if (hint < figures->result_count && is_same_case(&figures->results[hint], wanted))
+		return &figures->results[hint];
+	for (size_t i = 0; i < figures->result_count; i++)
+		if (is_same_case(&figures->results[i], wanted))
+			return &figures->results[i];
+
+	return NULL;
+}
+
 void report_add_case(struct ovi_strbuf *buf, const struct report_result *result)
 {
 	const char *parameter = result->benchmark->parameter;

@@ -81,6 +81,13 @@ int report_figures_init(struct report_figures *figures, const json_t *bench,
 
 void report_figures_release(struct report_figures *figures);
 
+/*
+ * The result of the same benchmark, variant and value in another run, or NULL. Is looked
+ * for at `hint` first: runs of one program have the same order.
+ */
+const struct report_result *report_find_case(const struct report_figures *figures,
+                                             const struct report_result *wanted, size_t hint);
+
 /* Adds which result this is within its benchmark: "auto, 128 lowers". May add "". */
 void report_add_case(struct ovi_strbuf *buf, const struct report_result *result);
 

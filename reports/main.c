@@ -10,6 +10,7 @@
 #include "fail.h"
 #include "figures.h"
 #include "fleet.h"
+#include "history.h"
 #include "matrix.h"
 #include "output.h"
 #include "page.h"
@@ -41,6 +42,7 @@ static const struct command {
 	int (*run)(int argc, char **argv);
 } commands[] = {
 	{ "compare", "says what became slower between two bench documents", report_compare_main },
+	{ "history", "keeps many runs, and tells which benchmarks changed", report_history_main },
 	{ "matrix", "lays many probe documents side by side", report_matrix_main },
 	{ "fleet", "tells which of many hosts are out, and why", report_fleet_main },
 };

@@ -2,6 +2,8 @@
 #include "support/test.h"
 #include "support/tree.h"
 
+#include "runs.h"
+
 #include <stdlib.h>
 
 /*
@@ -24,14 +26,10 @@ static void require_gnuplot(void)
 		          output.out);
 }
 
-static void drawing_is_as_recorded(void **state)
+static void assert_as_recorded(const char *page, const char *id, const char *const argv[])
 {
-	const struct test_place *place = *state;
-	const char *id = place->row;
-	cleanup_free char *page = test_path("%s/report.html", place->path);
 	cleanup_free char *golden = test_path(SAMPLES "/drawings/%s.svg", id);
 	cleanup_free char *expression = test_path("//*[@id='%s']//*[local-name()='svg']", id);
-	const char *const argv[] = { REPORT_PROGRAM, "--html", page, bench, NULL };
 	const char *const query[] = { "xmllint", "--xpath", expression, page, NULL };
 	cleanup_output struct test_output output = { 0 };
 	cleanup_output struct test_output drawing = { 0 };
@@ -48,6 +46,26 @@ static void drawing_is_as_recorded(void **state)
 	test_text_assert_same(drawing.out, expected, id);
 }
 
+static void drawing_is_as_recorded(void **state)
+{
+	const struct test_place *place = *state;
+	cleanup_free char *page = test_path("%s/report.html", place->path);
+	const char *const argv[] = { REPORT_PROGRAM, "--html", page, bench, NULL };
+
+	assert_as_recorded(page, place->row, argv);
+}
+
+static void trend_is_as_recorded(void **state)
+{
+	const struct test_place *place = *state;
+	cleanup_free char *page = test_path("%s/trend.html", place->path);
+	cleanup_free char *history = test_path("%s/h.jsonl", place->path);
+	const char *const argv[] = { REPORT_PROGRAM, "history", "--html", page, history, NULL };
+
+	runs_write(history, bench, 16, 9, 1.1);
+	assert_as_recorded(page, place->row, argv);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -55,6 +73,8 @@ int main(int argc, char **argv)
 		test_case("curves with their limits", drawing_is_as_recorded, "curve-0"),
 		test_case("bytes of mount data", drawing_is_as_recorded, "bytes-0"),
 		test_case("bars of a throughput", drawing_is_as_recorded, "bars-2"),
+		test_case("trend with a change", trend_is_as_recorded, "trend-70"),
+		test_case("trend without one", trend_is_as_recorded, "trend-0"),
 	};
 
 	return test_run("drawings", tests, ARRAY_SIZE(tests), argc, argv);
