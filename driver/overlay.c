@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/single_threaded.h>
 #include <sys/statvfs.h>
 
 /* One fsconfig(2) string: 256 bytes with its NUL (fs/fsopen.c, strndup_user). */
@@ -380,28 +379,32 @@ static int set_options(const struct ovi_overlay *overlay, int fs, struct ovl2_er
 }
 
 /*
- * 1 or 0. Before Linux 5.8 faccessat(2) takes no descriptor alone, and fstatfs(2) tells:
- * the slow way, because xfs finishes all removals first to say how much is free.
+ * Is the filesystem read-only that is mounted on `path` under `dir`, or that `dir` is of
+ * where the path is empty? Before Linux 5.8 faccessat(2) takes no descriptor alone, and
+ * fstatfs(2) tells: the slow way, because xfs finishes all removals first to say how much
+ * is free.
  */
-static int is_read_only(int mount)
+static int is_read_only(int dir, const char *path)
 {
+	int flags = AT_EACCESS | (*path ? 0 : AT_EMPTY_PATH);
 	struct statfs fs;
 
-	if (ovi_sys.faccessat(mount, "", W_OK, AT_EMPTY_PATH | AT_EACCESS) == 0)
+	if (ovi_sys.faccessat(dir, path, W_OK, flags) == 0)
 		return 0;
-	if (errno != EINVAL && errno != ENOSYS)
+	if (*path || (errno != EINVAL && errno != ENOSYS))
 		return errno == EROFS;
 
-	return ovi_sys.fstatfs(mount, &fs) < 0 || (fs.f_flags & ST_RDONLY);
+	return ovi_sys.fstatfs(dir, &fs) < 0 || (fs.f_flags & ST_RDONLY);
 }
 
 /*
  * Where overlayfs cannot make the directory that it works in, for want of room, it mounts
  * read-only and tells nobody but the kernel log (ovl_get_workdir in fs/overlayfs/super.c).
  */
-static int check_writable(const struct ovi_overlay *overlay, int mount, struct ovl2_error *err)
+static int check_writable(const struct ovi_overlay *overlay, int dir, const char *path,
+                          struct ovl2_error *err)
 {
-	if (!overlay->upper || !is_read_only(mount))
+	if (!overlay->upper || !is_read_only(dir, path))
 		return 0;
 	errno = EROFS;
 
@@ -433,7 +436,7 @@ static int create_tree(const struct ovi_overlay *overlay, int by_descriptor, int
 	if (*ret_tree < 0)
 		return fail_context(err, fs, "create mount in", overlay->home_path);
 
-	return check_writable(overlay, *ret_tree, err);
+	return check_writable(overlay, *ret_tree, "", err);
 }
 
 static int attach_tree(const struct ovi_overlay *overlay, int by_descriptor, const char *target,
@@ -470,23 +473,15 @@ static unsigned long mount_flags(const struct ovi_overlay *overlay)
 static int mount_data(const struct ovi_overlay *overlay, const char *data, const char *path,
                       const char *target, struct ovl2_error *err)
 {
-	cleanup_fd int root = -1;
 	int r;
 
 	if (ovi_sys.mount("overlay", path, "overlay", mount_flags(overlay), data) < 0)
 		return ovi_fail_errno(err, "mount %zu lowers on '%s/%s'", overlay->lower_count,
 		                      overlay->home_path, target);
-	if (!overlay->upper)
-		return 0;
 
-	/* Through a link, as mount(2) went. */
-	root = ovi_sys.openat(AT_FDCWD, path, O_PATH | O_DIRECTORY, 0);
-	r = root < 0 ? ovi_fail_errno(err, "open '%s/%s'", overlay->home_path, target)
-	             : check_writable(overlay, root, err);
-	if (r < 0) {
-		ovi_close_fd(&root);
+	r = check_writable(overlay, AT_FDCWD, path, err);
+	if (r < 0)
 		ovi_sys.umount2(path, 0);
-	}
 
 	return r;
 }
@@ -626,9 +621,17 @@ static int wait_aside(struct aside *job)
 	return job->result;
 }
 
+/* The directory has a link for each thread, and two as every directory has. */
+static int is_alone(void)
+{
+	struct stat st;
+
+	return ovi_sys.fstatat(AT_FDCWD, "/proc/self/task", &st, 0) == 0 && st.st_nlink == 3;
+}
+
 /*
  * Where there is one thread, nobody else has its working directory, and with signals held
- * back nobody sees that it is another for a moment: that takes 2 us. A directory that one
+ * back nobody sees that it is another for a moment: that takes 3 us. A directory that one
  * cannot be sure to get back to is left to a thread.
  */
 static int mount_here(struct aside *job)
@@ -673,7 +676,7 @@ static int attach_data(const struct ovi_overlay *overlay, enum ovl2_mount_method
 			.err = err,
 		};
 
-		return __libc_single_threaded ? mount_here(&job) : wait_aside(&job);
+		return is_alone() ? mount_here(&job) : wait_aside(&job);
 	}
 
 	return mount_data(overlay, data.text, path.text, target, err);
