@@ -5,12 +5,11 @@
 #include "fail.h"
 #include "inodes.h"
 #include "layer.h"
-#include "marks.h"
-#include "names.h"
 #include "options.h"
 #include "sys.h"
 #include "view.h"
 #include "volatile.h"
+#include "way.h"
 #include "whiteout.h"
 
 #include <fcntl.h>
@@ -19,32 +18,17 @@
 /* ------------------------------------------------------------ the upper walk -- */
 
 /*
- * The same directory in a view. The view is opened, and the directory found in it,
- * only when something must be looked up there: most layers add files where nothing
- * was.
+ * The views that a directory is looked for in. Each is opened, and the directory found
+ * in it, only when something must be looked up there: most layers add files where
+ * nothing was.
  */
-struct look {
-	int fd; /* -1: there is none */
-	int is_found;
-};
-
 enum {
 	/* The layers below; and the same for looking up names alone, without a mount. */
-	BELOW,
+	BELOW = OVI_SELF + 1,
 	PLAIN_BELOW,
 
 	/* The layer on top of them. */
-	MERGED,
-	VIEWS
-};
-
-/* One directory on the way down. */
-struct level {
-	struct level *above; /* NULL for the root */
-	const char *name;
-	struct ovi_folder *folder;
-	struct ovi_marks marks;
-	struct look looks[VIEWS];
+	MERGED
 };
 
 struct walk {
@@ -53,45 +37,29 @@ struct walk {
 
 	/* The layers whose views those are; "" for nothing. */
 	struct ovl2_store *store;
-	const char *views[VIEWS];
+	const char *views[OVI_SPOTS];
 	int are_user_marks;
 
 	/* Which of the views of the layers below tells what names there are. */
-	int names_view;
+	size_t names_view;
 
-	/* Path of the directory being walked, "a/b/" or "". */
-	struct ovi_strbuf path;
+	struct ovi_way way;
 };
-
-static struct level new_level(struct level *above, const char *name)
-{
-	return (struct level){
-		.above = above,
-		.name = name,
-		.looks = { { .fd = -1 }, { .fd = -1 }, { .fd = -1 } },
-	};
-}
-
-static void close_level(struct level *level)
-{
-	for (size_t i = 0; i < VIEWS; i++)
-		ovi_close_fd(&level->looks[i].fd);
-	ovi_folder_drop(level->folder);
-}
 
 /* Adds name and path to `change`, and tells it. */
 static int emit(struct walk *walk, struct ovi_change *change, const char *name)
 {
-	size_t length = walk->path.length;
+	struct ovi_strbuf *path = &walk->way.path;
+	size_t length = path->length;
 	int r;
 
-	ovi_strbuf_add(&walk->path, name);
-	if (walk->path.failed)
+	ovi_strbuf_add(path, name);
+	if (path->failed)
 		return ovi_fail_memory(walk->err);
-	change->path = walk->path.text;
+	change->path = path->text;
 	change->name = name;
 	r = walk->audience->each(walk->audience->data, change, walk->err);
-	ovi_strbuf_cut(&walk->path, length);
+	ovi_strbuf_cut(path, length);
 
 	return r;
 }
@@ -120,45 +88,47 @@ static int open_view(struct walk *walk, size_t view, int *ret_fd)
 	return r < 0 ? r : 0;
 }
 
-/* Fills in level->looks[view]. */
-static int find(struct walk *walk, struct level *level, size_t view)
+/* Has the root of the view open, if there is one. */
+static int find_root(struct walk *walk, size_t view)
 {
-	struct look *look = &level->looks[view];
+	struct ovi_spot *root = &walk->way.levels[0]->spots[view];
+	int fd = -1;
 	int r;
 
-	if (look->is_found)
+	if (root->is_known)
 		return 0;
-	look->is_found = 1;
-	if (!level->above)
-		return open_view(walk, view, &look->fd);
-
-	r = find(walk, level->above, view);
-	if (r < 0 || level->above->looks[view].fd < 0)
+	r = open_view(walk, view, &fd);
+	if (r < 0)
 		return r;
-	look->fd = ovi_sys.openat(level->above->looks[view].fd, level->name,
-	                          O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-	if (look->fd < 0 && errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
-		return ovi_fail_errno(walk->err, "open '/%s' in a view", walk->path.text);
+	root->is_known = 1;
+	if (fd < 0)
+		return 0;
+	root->folder = ovi_folder_new(fd);
 
-	return 0;
+	return root->folder ? 0 : ovi_fail_memory(walk->err);
 }
 
-/* The directory below for its names; -1 when there is none. Stays the level's. */
-static int find_names(struct walk *walk, struct level *level, int *ret_fd)
+/* The directory of this level in the view, or NULL; held for the caller. */
+static int find(struct walk *walk, const struct ovi_level *level, size_t view,
+                struct ovi_folder **ret_folder)
 {
-	int r = find(walk, level, (size_t)walk->names_view);
+	int r = find_root(walk, view);
+
+	return r < 0 ? r : ovi_way_open(&walk->way, level, view, ret_folder, walk->err);
+}
+
+/* Has the view open that tells what names there are below. */
+static int choose_names_view(struct walk *walk)
+{
+	int r = find_root(walk, walk->names_view);
 
 	/* That may have told that there is no plain one. */
-	if (r == 0)
-		r = find(walk, level, (size_t)walk->names_view);
-	*ret_fd = level->looks[walk->names_view].fd;
-
-	return r;
+	return r < 0 ? r : find_root(walk, walk->names_view);
 }
 
 static int is_whiteout_in(struct walk *walk, int dir, const char *name, const struct stat *st)
 {
-	struct ovi_marks marks;
+	struct ovi_marks marks = { 0 };
 	int r;
 
 	if (ovi_is_whiteout(st))
@@ -174,28 +144,30 @@ static int is_whiteout_in(struct walk *walk, int dir, const char *name, const st
 }
 
 /* Is there a `name` in this directory of the layers below? */
-static int exists_below(struct walk *walk, struct level *level, const char *name)
+static int exists_below(struct walk *walk, const struct ovi_level *level, const char *name)
 {
+	cleanup_folder struct ovi_folder *below = NULL;
 	struct stat st;
-	int dir;
 	int r;
 
-	r = find_names(walk, level, &dir);
-	if (r < 0 || dir < 0)
+	r = choose_names_view(walk);
+	if (r == 0)
+		r = find(walk, level, walk->names_view, &below);
+	if (r < 0 || !below)
 		return r;
-	if (ovi_sys.fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (ovi_sys.fstatat(below->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0
 		                       : ovi_fail_errno(walk->err, "look for '/%s%s' below",
-		                                        walk->path.text, name);
+		                                        walk->way.path.text, name);
 	if (walk->names_view == BELOW)
 		return 1;
-	r = is_whiteout_in(walk, dir, name, &st);
+	r = is_whiteout_in(walk, below->fd, name, &st);
 
 	return r < 0 ? r : !r;
 }
 
 /* Of a name that is listed there; in a mount whiteouts are not. */
-static int emit_hidden(struct walk *walk, struct level *level, const char *name)
+static int emit_hidden(struct walk *walk, const struct ovi_level *level, const char *name)
 {
 	int exists = walk->names_view == BELOW ? 1 : exists_below(walk, level, name);
 
@@ -203,7 +175,7 @@ static int emit_hidden(struct walk *walk, struct level *level, const char *name)
 }
 
 /* A whiteout over nothing deletes nothing. */
-static int emit_whiteout(struct walk *walk, struct level *level, const char *name)
+static int emit_whiteout(struct walk *walk, const struct ovi_level *level, const char *name)
 {
 	int existed;
 
@@ -214,79 +186,89 @@ static int emit_whiteout(struct walk *walk, struct level *level, const char *nam
 	return existed > 0 ? emit_deletion(walk, name) : existed;
 }
 
-static int walk_directory(struct walk *walk, struct level *level);
-
 /*
  * What a renamed directory shows is the layers' below, under the name it had there:
  * only the views can tell. None of what lies below under its present name shows
  * through, so all that differs between the two is a change.
  */
-static int compare_redirected(struct walk *walk, struct level *level)
+static int compare_redirected(struct walk *walk)
 {
+	const struct ovi_level *level = ovi_way_here(&walk->way);
 	cleanup_folder struct ovi_folder *merged = NULL;
+	cleanup_folder struct ovi_folder *below = NULL;
 	int r;
 
 	if (!*walk->views[MERGED])
 		return ovi_fail(walk->err, OVL2_E_CORRUPT, "'/%s' refers to a layer below",
-		                walk->path.text);
-	r = find(walk, level, MERGED);
+		                walk->way.path.text);
+	r = find(walk, level, MERGED, &merged);
 	if (r == 0)
-		r = find(walk, level, BELOW);
+		r = find(walk, level, BELOW, &below);
 	if (r < 0)
 		return r;
-	if (level->looks[MERGED].fd < 0)
-		return ovi_fail(walk->err, OVL2_E_BUSY, "'/%s' was replaced while it was read",
-		                walk->path.text);
-	merged = ovi_folder_new(steal_fd(&level->looks[MERGED].fd));
 	if (!merged)
-		return ovi_fail_memory(walk->err);
+		return ovi_fail(walk->err, OVL2_E_BUSY, "'/%s' was replaced while it was read",
+		                walk->way.path.text);
 
-	return ovi_changes_between(level->looks[BELOW].fd, merged, &walk->path, walk->audience,
-	                           walk->err);
+	return ovi_changes_between(below, merged, walk->way.path.text, walk->audience, walk->err);
 }
 
-static int enter_directory(struct walk *walk, struct level *level)
+/* What an opaque directory hides; nothing where nobody wants to know. */
+static int list_hidden(struct walk *walk, struct ovi_level *level)
 {
-	size_t length = walk->path.length;
 	int r;
 
-	ovi_strbuf_addf(&walk->path, "%s/", level->name);
-	if (walk->path.failed)
-		return ovi_fail_memory(walk->err);
-	r = level->marks.is_redirected ? compare_redirected(walk, level)
-	                               : walk_directory(walk, level);
-	ovi_strbuf_cut(&walk->path, length);
+	if (!level->marks.is_opaque || !walk->audience->wants_deletions)
+		return 0;
+	r = choose_names_view(walk);
 
-	return r;
+	return r < 0 ? r : ovi_way_list_other(&walk->way, level, walk->names_view, walk->err);
+}
+
+/* From here on the walk is in the directory, or is through with it. */
+static int enter_directory(struct walk *walk, const char *name, struct ovi_folder *folder,
+                           const struct ovi_marks *marks)
+{
+	struct ovi_level *level;
+	int r;
+
+	r = ovi_way_enter(&walk->way, name, folder, walk->err);
+	if (r < 0)
+		return r;
+	level = ovi_way_here(&walk->way);
+	level->marks = *marks;
+	level->names.is_unordered = walk->audience->is_unordered;
+	if (!marks->is_redirected)
+		return list_hidden(walk, level);
+	r = compare_redirected(walk);
+
+	return r != 0 ? r : ovi_way_leave(&walk->way, walk->err);
 }
 
 /* Of everything but a directory, `change` is emitted as it is. */
-static int walk_child(struct walk *walk, struct level *above, struct ovi_change *change,
+static int walk_child(struct walk *walk, const struct ovi_level *above, struct ovi_change *change,
                       const char *name)
 {
-	struct level level = new_level(above, name);
+	cleanup_folder struct ovi_folder *folder = NULL;
+	struct ovi_marks marks = { 0 };
 	int r;
 
 	if (change->type != DT_DIR)
 		return emit(walk, change, name);
 
-	r = ovi_folder_open(above->folder, name, &level.folder, walk->err);
+	r = ovi_folder_open(change->parent, name, &folder, walk->err);
 	if (r == 0)
-		r = ovi_marks_read(level.folder->fd, walk->are_user_marks, &level.marks, walk->err);
+		r = ovi_marks_read(folder->fd, walk->are_user_marks, &marks, walk->err);
 	if (r < 0)
-		r = ovi_fail_within(walk->err, r, "'/%s%s'", walk->path.text, name);
-	level.marks.is_opaque |= above->marks.is_opaque;
-	change->self = level.folder;
-	if (r == 0)
-		r = emit(walk, change, name);
-	if (r == 0)
-		r = enter_directory(walk, &level);
-	close_level(&level);
+		return ovi_fail_within(walk->err, r, "'/%s%s'", walk->way.path.text, name);
+	marks.is_opaque |= above->marks.is_opaque;
+	change->self = folder;
+	r = emit(walk, change, name);
 
-	return r;
+	return r != 0 ? r : enter_directory(walk, name, steal_ptr(&folder), &marks);
 }
 
-static int is_whiteout(struct walk *walk, const struct level *level, const char *name,
+static int is_whiteout(struct walk *walk, const struct ovi_level *level, const char *name,
                        const struct stat *st)
 {
 	if (ovi_is_whiteout(st))
@@ -294,11 +276,12 @@ static int is_whiteout(struct walk *walk, const struct level *level, const char 
 	if (!level->marks.has_whiteouts || !S_ISREG(st->st_mode) || st->st_size != 0)
 		return 0;
 
-	return ovi_marks_are_whiteout(level->folder->fd, name, walk->are_user_marks, walk->err);
+	return ovi_marks_are_whiteout(level->spots[OVI_SELF].folder->fd, name, walk->are_user_marks,
+	                              walk->err);
 }
 
 /* Can only a look tell what to emit of such a file? */
-static int needs_stat(const struct walk *walk, const struct level *level, unsigned char type)
+static int needs_stat(const struct walk *walk, const struct ovi_level *level, unsigned char type)
 {
 	if (type == DT_CHR || type == DT_UNKNOWN)
 		return 1;
@@ -306,19 +289,21 @@ static int needs_stat(const struct walk *walk, const struct level *level, unsign
 	return type != DT_DIR && (walk->audience->wants_stat || level->marks.has_whiteouts);
 }
 
-static int walk_entry(struct walk *walk, struct level *level, const char *name, unsigned char type)
+static int walk_entry(struct walk *walk, const struct ovi_level *level, const char *name,
+                      unsigned char type)
 {
 	struct ovi_change change = {
 		.kind = OVL2_CHANGE_MODIFY,
-		.parent = level->folder,
+		.parent = level->spots[OVI_SELF].folder,
 		.type = type,
 	};
 	struct stat st;
 	int r = 0;
 
 	if (needs_stat(walk, level, type)) {
-		if (ovi_sys.fstatat(level->folder->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			return ovi_fail_errno(walk->err, "look at '/%s%s'", walk->path.text, name);
+		if (ovi_sys.fstatat(change.parent->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			return ovi_fail_errno(walk->err, "look at '/%s%s'", walk->way.path.text,
+			                      name);
 		change.type = IFTODT(st.st_mode);
 		change.st = &st;
 		r = is_whiteout(walk, level, name, &st);
@@ -338,82 +323,63 @@ static int walk_entry(struct walk *walk, struct level *level, const char *name, 
 	return walk_child(walk, level, &change, name);
 }
 
-/* What an opaque directory hides; nothing where nobody wants to know. */
-static int begin_hidden(struct walk *walk, struct level *level, struct ovi_names *hidden)
-{
-	int dir;
-	int r;
-
-	ovi_names_init(hidden, -1);
-	if (!level->marks.is_opaque || !walk->audience->wants_deletions)
-		return 0;
-	r = find_names(walk, level, &dir);
-	ovi_names_init(hidden, dir);
-
-	return r;
-}
-
 /*
- * Walks one directory of the upper. Where it is opaque, or in one that is, what
- * lies below does not show through: then all names below that are not here are
- * deletions as well.
+ * One step of the walk of the upper, at the directory where it is. Where that is opaque,
+ * or in one that is, what lies below does not show through: then all names below that
+ * are not here are deletions as well.
  */
-static int walk_directory(struct walk *walk, struct level *level)
+static int walk_on(struct walk *walk)
 {
-	cleanup_names struct ovi_names hidden;
-	cleanup_names struct ovi_names names;
+	struct ovi_level *level = ovi_way_here(&walk->way);
+	const char *name;
+	const char *below;
+	unsigned char type;
+	unsigned char below_type;
+	int order;
 	int r;
 
-	ovi_names_init(&names, level->folder->fd);
-	names.is_unordered = walk->audience->is_unordered;
-	r = begin_hidden(walk, level, &hidden);
+	r = ovi_names_peek(&level->names, &name, &type, walk->err);
+	if (r >= 0)
+		r = ovi_names_peek(&level->other_names, &below, &below_type, walk->err);
+	if (r < 0)
+		return ovi_fail_within(walk->err, r, "'/%s'", walk->way.path.text);
+	if (!name && !below)
+		return ovi_way_leave(&walk->way, walk->err);
 
-	while (r == 0) {
-		const char *name;
-		const char *below;
-		unsigned char type;
-		unsigned char below_type;
-		int order;
-
-		r = ovi_names_peek(&names, &name, &type, walk->err);
-		if (r >= 0)
-			r = ovi_names_peek(&hidden, &below, &below_type, walk->err);
-		if (r < 0)
-			return ovi_fail_within(walk->err, r, "'/%s'", walk->path.text);
-		if (!name && !below)
-			return 0;
-
-		order = !below ? -1 : !name ? 1 : strcmp(name, below);
-		r = order > 0 ? emit_hidden(walk, level, below)
-		              : walk_entry(walk, level, name, type);
-		if (order >= 0)
-			ovi_names_next(&hidden);
-		if (order <= 0)
-			ovi_names_next(&names);
-	}
+	order = !below ? -1 : !name ? 1 : strcmp(name, below);
+	r = order > 0 ? emit_hidden(walk, level, below) : walk_entry(walk, level, name, type);
+	if (order >= 0)
+		ovi_names_next(&level->other_names);
+	if (order <= 0)
+		ovi_names_next(&level->names);
 
 	return r;
 }
 
 /* The root is an entry as well: its mode and owner are those of the mount's root. */
-static int walk_root(struct walk *walk, struct level *root)
+static int walk_root(struct walk *walk, struct ovi_folder *root)
 {
 	struct ovi_change change = {
 		.kind = *walk->views[BELOW] ? OVL2_CHANGE_MODIFY : OVL2_CHANGE_ADD,
 		.path = "",
 		.name = ".",
-		.self = root->folder,
+		.self = root,
 		.type = DT_DIR,
 	};
+	struct ovi_marks marks = { 0 };
 	int r;
 
-	r = ovi_marks_read(root->folder->fd, walk->are_user_marks, &root->marks, walk->err);
+	r = ovi_marks_read(root->fd, walk->are_user_marks, &marks, walk->err);
 	/* The roots of layers are merged whatever their marks (kernel: ovl_get_root). */
-	root->marks.is_opaque = 0;
+	marks.is_opaque = 0;
 	if (r == 0)
 		r = walk->audience->each(walk->audience->data, &change, walk->err);
+	if (r == 0)
+		r = enter_directory(walk, "", ovi_folder_hold(root), &marks);
+	while (r == 0 && walk->way.count > 0)
+		r = walk_on(walk);
 
-	return r == 0 ? walk_directory(walk, root) : r;
+	return r;
 }
 
 /* ---------------------------------------------------------------- the choice -- */
@@ -476,14 +442,10 @@ static int changes_of_upper(struct subject *subject, const struct ovi_audience *
 		.names_view = PLAIN_BELOW,
 		.are_user_marks = subject->are_user_marks,
 	};
-	struct level root = new_level(NULL, "");
-	int r;
+	cleanup_folder struct ovi_folder *root = ovi_folder_new(steal_fd(&subject->upper));
+	int r = root ? walk_root(&walk, root) : ovi_fail_memory(err);
 
-	root.folder = ovi_folder_new(steal_fd(&subject->upper));
-	ovi_strbuf_add(&walk.path, "");
-	r = root.folder && !walk.path.failed ? walk_root(&walk, &root) : ovi_fail_memory(err);
-	close_level(&root);
-	ovi_strbuf_release(&walk.path);
+	ovi_way_release(&walk.way);
 
 	return r;
 }
@@ -515,8 +477,8 @@ int ovi_changes_walk_aside(struct ovl2_store *store, const char *parent, int upp
 static int walk_by_comparing(const struct subject *subject, const struct ovi_audience *audience,
                              struct ovl2_error *err)
 {
-	cleanup_folder struct ovi_folder *merged = NULL;
-	cleanup_strbuf struct ovi_strbuf path = { 0 };
+	cleanup_folder struct ovi_folder *old = NULL;
+	cleanup_folder struct ovi_folder *new = NULL;
 	cleanup_fd int before = -1;
 	cleanup_fd int after = -1;
 	int r;
@@ -531,11 +493,10 @@ static int walk_by_comparing(const struct subject *subject, const struct ovi_aud
 	if (r < 0)
 		return r;
 
-	merged = ovi_folder_new(steal_fd(&after));
-	ovi_strbuf_add(&path, "");
+	old = ovi_folder_new(steal_fd(&before));
+	new = ovi_folder_new(steal_fd(&after));
 
-	return merged && !path.failed ? ovi_changes_between(before, merged, &path, audience, err)
-	                              : ovi_fail_memory(err);
+	return old && new ? ovi_changes_between(old, new, "", audience, err) : ovi_fail_memory(err);
 }
 
 int ovi_changes_walk(struct ovl2_store *store, const char *id,

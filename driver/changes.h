@@ -10,7 +10,6 @@
 
 #include "folder.h"
 #include "store.h"
-#include "strbuf.h"
 
 #include <ovl2.h>
 
@@ -65,11 +64,11 @@ int ovi_changes_walk(struct ovl2_store *store, const char *id,
                      struct ovl2_error *err);
 
 /*
- * The same directory of two views, compared; `before` -1 where there is none. `path`
+ * The same directory of two views, compared; `before` NULL where there is none. `path`
  * is where it is, "" for the roots, or with a slash at its end; the directory itself
  * is emitted for the roots only.
  */
-int ovi_changes_between(int before, struct ovi_folder *after, struct ovi_strbuf *path,
+int ovi_changes_between(struct ovi_folder *before, struct ovi_folder *after, const char *path,
                         const struct ovi_audience *audience, struct ovl2_error *err);
 
 /*

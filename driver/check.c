@@ -11,6 +11,7 @@
 #include "survey.h"
 #include "sys.h"
 #include "view.h"
+#include "way.h"
 #include "xattr.h"
 
 #include <fcntl.h>
@@ -116,7 +117,7 @@ static void log_unkept(const struct ovl2_store *store, const struct ovi_survey *
 struct walk {
 	const char *id;
 	struct report *report;
-	struct ovi_strbuf path;
+	struct ovi_way way;
 };
 
 /* Why this attribute would show the wrong files, or NULL. */
@@ -141,26 +142,26 @@ static const char *judge_attribute(int dir, const char *name, const char *key, i
 	return NULL;
 }
 
-static int check_entry(struct walk *walk, int dir, const struct ovi_name *entry,
+static int check_entry(struct walk *walk, int dir, const char *name, unsigned char type,
                        struct ovl2_error *err)
 {
 	struct ovi_xattr_names names = { .text = NULL };
 	cleanup_free char *text = NULL;
 	int r;
 
-	r = ovi_xattr_list(dir, entry->name, &names, err);
+	r = ovi_xattr_list(dir, name, &names, err);
 	text = names.text;
 	if (r < 0)
-		return ovi_fail_within(err, r, "layer '%s', '%s'", walk->id, walk->path.text);
+		return ovi_fail_within(err, r, "layer '%s', '/%s%s'", walk->id, walk->way.path.text,
+		                       name);
 	for (size_t at = 0; at < names.length; at += strlen(names.text + at) + 1) {
-		const char *why =
-			judge_attribute(dir, entry->name, names.text + at, entry->type == DT_DIR);
+		const char *why = judge_attribute(dir, name, names.text + at, type == DT_DIR);
 		cleanup_strbuf struct ovi_strbuf line = { 0 };
 		struct ovl2_problem problem = { .kind = "attribute", .id = walk->id };
 
 		if (!why)
 			continue;
-		ovi_strbuf_addf(&line, "'%s' %s", walk->path.text, why);
+		ovi_strbuf_addf(&line, "'/%s%s' %s", walk->way.path.text, name, why);
 		if (line.failed)
 			return ovi_fail_memory(err);
 		problem.text = line.text;
@@ -171,29 +172,36 @@ static int check_entry(struct walk *walk, int dir, const struct ovi_name *entry,
 	return 0;
 }
 
-static int check_directory(struct walk *walk, int parent, const char *name, struct ovl2_error *err)
+static int enter(struct walk *walk, struct ovi_folder *parent, const char *name,
+                 struct ovl2_error *err)
 {
-	cleanup_listing struct ovi_listing listing = { 0 };
-	size_t length = walk->path.length;
-	cleanup_fd int dir = -1;
+	struct ovi_folder *folder = NULL;
+	int r = ovi_folder_open(parent, name, &folder, err);
+
+	return r < 0 ? r : ovi_way_enter(&walk->way, name, folder, err);
+}
+
+/* One step, at the directory where the walk is. */
+static int check_next(struct walk *walk, struct ovl2_error *err)
+{
+	struct ovi_level *level = ovi_way_here(&walk->way);
+	struct ovi_folder *folder = level->spots[OVI_SELF].folder;
+	unsigned char type;
+	const char *name;
 	int r;
 
-	r = ovi_dir_open(parent, name, &dir, err);
-	if (r == 0)
-		r = ovi_dir_list(dir, name, &listing, err);
-	for (size_t i = 0; i < listing.count && r == 0; i++) {
-		const struct ovi_name *entry = &listing.names[i];
-
-		if (entry->type != DT_DIR && entry->type != DT_REG)
-			continue;
-		ovi_strbuf_addf(&walk->path, "/%s", entry->name);
-		if (walk->path.failed)
-			return ovi_fail_memory(err);
-		r = check_entry(walk, dir, entry, err);
-		if (r == 0 && entry->type == DT_DIR)
-			r = check_directory(walk, dir, entry->name, err);
-		ovi_strbuf_cut(&walk->path, length);
-	}
+	r = ovi_names_peek(&level->names, &name, &type, err);
+	if (r < 0)
+		return ovi_fail_within(err, r, "layer '%s', '/%s'", walk->id, walk->way.path.text);
+	if (!name)
+		return ovi_way_leave(&walk->way, err);
+	if (type == DT_DIR || type == DT_REG)
+		r = check_entry(walk, folder->fd, name, type, err);
+	else
+		r = 0;
+	if (r == 0 && type == DT_DIR)
+		r = enter(walk, folder, name, err);
+	ovi_names_next(&level->names);
 
 	return r;
 }
@@ -203,15 +211,19 @@ static int check_attributes(struct ovl2_store *store, const struct ovi_found_lay
 {
 	struct walk walk = { .id = layer->id, .report = report };
 	cleanup_fd int dir = -1;
+	int diff = -1;
 	int r;
 
-	ovi_strbuf_add(&walk.path, "");
 	r = ovi_dir_open(store->home, layer->id, &dir, err);
 	if (r == OVL2_E_NOT_FOUND)
 		return 0;
 	if (r == 0)
-		r = check_directory(&walk, dir, "diff", err);
-	ovi_strbuf_release(&walk.path);
+		r = ovi_dir_open(dir, "diff", &diff, err);
+	if (r == 0)
+		r = ovi_way_enter(&walk.way, "diff", ovi_folder_new(diff), err);
+	while (r == 0 && walk.way.count > 0)
+		r = check_next(&walk, err);
+	ovi_way_release(&walk.way);
 
 	return r;
 }

@@ -7,33 +7,26 @@
 #include "changes.h"
 
 #include "cleanup.h"
-#include "dir.h"
 #include "fail.h"
-#include "names.h"
 #include "strbuf.h"
 #include "sys.h"
+#include "way.h"
 #include "xattr.h"
 
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 
+/* The two views; the second is walked. */
+enum { AFTER = OVI_SELF, BEFORE };
+
 struct compare {
 	const struct ovi_audience *audience;
 	struct ovl2_error *err;
+	struct ovi_way way;
 
-	/* Path of the directory being compared, "a/b/" or "". Borrowed. */
-	struct ovi_strbuf *path;
-};
-
-/* One directory on the way down. Said to be modified when the first thing in it is. */
-struct level {
-	struct level *above;
-	struct ovi_folder *parent; /* in the view after; NULL for the root */
-	struct ovi_folder *self;
-	const char *name;
-	size_t path_length;
-	int is_emitted;
+	/* A directory is said to be modified when the first thing in it is: so many are. */
+	size_t emitted_count;
 };
 
 /* `path_length`: of the directory that it is in. */
@@ -42,7 +35,7 @@ static int call(struct compare *job, struct ovi_change *change, size_t path_leng
 	cleanup_strbuf struct ovi_strbuf path = { 0 };
 	struct stat st;
 
-	ovi_strbuf_add_bytes(&path, job->path->text, path_length);
+	ovi_strbuf_add_bytes(&path, job->way.path.text, path_length);
 	if (change->parent || change->kind == OVL2_CHANGE_DELETE)
 		ovi_strbuf_add(&path, change->name);
 	if (path.failed)
@@ -57,29 +50,41 @@ static int call(struct compare *job, struct ovi_change *change, size_t path_leng
 	return job->audience->each(job->audience->data, change, job->err);
 }
 
-static int emit_level(struct compare *job, struct level *level)
+/* The directories on the way to here that were not told of. */
+static int emit_way(struct compare *job)
 {
-	struct ovi_change change = { .kind = OVL2_CHANGE_MODIFY, .type = DT_DIR };
-	int r;
+	struct ovi_way *way = &job->way;
+	cleanup_folder struct ovi_folder *above = NULL;
+	int r = 0;
 
-	if (!level || level->is_emitted)
-		return 0;
-	r = emit_level(job, level->above);
-	if (r != 0)
-		return r;
-	level->is_emitted = 1;
-	change.parent = level->parent;
-	change.self = level->self;
-	change.name = level->name;
+	if (job->emitted_count && job->emitted_count < way->count)
+		r = ovi_way_open(way, way->levels[job->emitted_count - 1], AFTER, &above, job->err);
+	while (r == 0 && job->emitted_count < way->count) {
+		struct ovi_level *level = way->levels[job->emitted_count];
+		struct ovi_change change = {
+			.kind = OVL2_CHANGE_MODIFY,
+			.type = DT_DIR,
+			.parent = above,
+			.name = level->name,
+		};
 
-	return call(job, &change, level->path_length);
+		r = ovi_way_open_from(above, level, AFTER, &change.self, job->err);
+		if (r < 0)
+			return r;
+		job->emitted_count++;
+		r = call(job, &change, level->path_length);
+		ovi_folder_drop(above);
+		above = change.self;
+	}
+
+	return r;
 }
 
-static int emit(struct compare *job, struct level *level, struct ovi_change *change)
+static int emit(struct compare *job, struct ovi_change *change)
 {
-	int r = emit_level(job, level);
+	int r = emit_way(job);
 
-	return r != 0 ? r : call(job, change, job->path->length);
+	return r != 0 ? r : call(job, change, job->way.path.length);
 }
 
 /* --------------------------------------------------------- are two the same? -- */
@@ -149,14 +154,14 @@ static int differs_in_content(struct compare *job, int before, int after, const 
 	old = ovi_sys.openat(before, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
 	new = ovi_sys.openat(after, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
 	if (old < 0 || new < 0)
-		return ovi_fail_errno(job->err, "open '/%s%s'", job->path->text, name);
+		return ovi_fail_errno(job->err, "open '/%s%s'", job->way.path.text, name);
 
 	for (;;) {
 		int a = read_block(old, buffer, half);
 		int b = read_block(new, buffer + half, half);
 
 		if (a < 0 || b < 0)
-			return ovi_fail_errno(job->err, "read '/%s%s'", job->path->text, name);
+			return ovi_fail_errno(job->err, "read '/%s%s'", job->way.path.text, name);
 		if (a != b || memcmp(buffer, buffer + half, (size_t)a) != 0)
 			return 1;
 		if (a < (int)half)
@@ -172,7 +177,7 @@ static int differs_in_target(struct compare *job, int before, int after, const c
 	ssize_t b = ovi_sys.readlinkat(after, name, new, sizeof(new));
 
 	if (a < 0 || b < 0)
-		return ovi_fail_errno(job->err, "read link '/%s%s'", job->path->text, name);
+		return ovi_fail_errno(job->err, "read link '/%s%s'", job->way.path.text, name);
 
 	return a != b || memcmp(old, new, (size_t)a) != 0;
 }
@@ -218,89 +223,70 @@ static int differs(struct compare *job, int before, int after, const char *name,
 
 /* ------------------------------------------------------------------ the walk -- */
 
-static int compare_directories(struct compare *job, struct level *level, int before);
-
-/* `before` -1: all in it is new. */
-static int descend(struct compare *job, struct level *level, int before)
+/* From here on the walk is in that directory of the view after. */
+static int enter(struct compare *job, const char *name, struct ovi_folder *folder)
 {
-	size_t length = job->path->length;
-	cleanup_fd int old = -1;
-	int r = 0;
+	int r = ovi_way_enter(&job->way, name, folder, job->err);
 
-	if (before >= 0)
-		r = ovi_dir_open(before, level->name, &old, job->err);
-	if (r < 0)
-		return r;
+	return r < 0 ? r : ovi_way_list_other(&job->way, ovi_way_here(&job->way), BEFORE, job->err);
+}
 
-	ovi_strbuf_addf(job->path, "%s/", level->name);
-	r = job->path->failed ? ovi_fail_memory(job->err) : compare_directories(job, level, old);
-	ovi_strbuf_cut(job->path, length);
+static int leave(struct compare *job)
+{
+	int r = ovi_way_leave(&job->way, job->err);
+
+	if (job->emitted_count > job->way.count)
+		job->emitted_count = job->way.count;
 
 	return r;
 }
 
-static int emit_file(struct compare *job, struct level *above, enum ovl2_change_kind kind,
-                     const char *name, const struct stat *st)
-{
-	struct ovi_change change = {
-		.kind = kind,
-		.parent = above->self,
-		.name = name,
-		.type = IFTODT(st->st_mode),
-	};
-
-	return emit(job, above, &change);
-}
-
-static int added(struct compare *job, struct level *above, const char *name, const struct stat *st)
+/* Added, or a file that was modified. */
+static int emit_entry(struct compare *job, struct ovi_folder *parent, enum ovl2_change_kind kind,
+                      const char *name, const struct stat *st)
 {
 	cleanup_folder struct ovi_folder *self = NULL;
-	struct level level = { .above = above, .name = name, .is_emitted = 1 };
 	struct ovi_change change = {
-		.kind = OVL2_CHANGE_ADD,
-		.parent = above->self,
+		.kind = kind,
+		.parent = parent,
 		.name = name,
-		.type = DT_DIR,
+		.type = IFTODT(st->st_mode),
 	};
 	int r;
 
 	if (!S_ISDIR(st->st_mode))
-		return emit_file(job, above, OVL2_CHANGE_ADD, name, st);
+		return emit(job, &change);
 
-	r = ovi_folder_open(above->self, name, &self, job->err);
+	r = ovi_folder_open(parent, name, &self, job->err);
 	change.self = self;
-	level.self = self;
 	if (r == 0)
-		r = emit(job, above, &change);
+		r = emit(job, &change);
+	if (r == 0)
+		r = enter(job, name, steal_ptr(&self));
+	if (r == 0)
+		job->emitted_count = job->way.count;
 
-	return r == 0 ? descend(job, &level, -1) : r;
+	return r;
 }
 
-static int both(struct compare *job, struct level *above, int before, const char *name,
+static int both(struct compare *job, int before, struct ovi_folder *parent, const char *name,
                 const struct stat *old, const struct stat *new)
 {
-	cleanup_folder struct ovi_folder *self = NULL;
-	struct level level = {
-		.above = above,
-		.parent = above->self,
-		.name = name,
-		.path_length = job->path->length,
-	};
+	struct ovi_folder *self;
 	int is_different;
 	int r;
 
-	is_different = differs(job, before, above->self->fd, name, old, new);
+	is_different = differs(job, before, parent->fd, name, old, new);
 	if (is_different < 0)
 		return is_different;
 	if (!S_ISDIR(new->st_mode))
-		return is_different ? emit_file(job, above, OVL2_CHANGE_MODIFY, name, new) : 0;
+		return is_different ? emit_entry(job, parent, OVL2_CHANGE_MODIFY, name, new) : 0;
 
-	r = ovi_folder_open(above->self, name, &self, job->err);
-	level.self = self;
-	if (r == 0 && is_different)
-		r = emit_level(job, &level);
+	r = ovi_folder_open(parent, name, &self, job->err);
+	if (r == 0)
+		r = enter(job, name, self);
 
-	return r == 0 ? descend(job, &level, S_ISDIR(old->st_mode) ? before : -1) : r;
+	return r == 0 && is_different ? emit_way(job) : r;
 }
 
 /*
@@ -314,72 +300,93 @@ static int look(struct compare *job, int dir, const char *name, struct stat *ret
 	if (ovi_sys.fstatat(dir, name, ret_st, AT_SYMLINK_NOFOLLOW) == 0)
 		return 1;
 
-	return errno == ENOENT ? 0
-	                       : ovi_fail_errno(job->err, "look at '/%s%s'", job->path->text, name);
+	return errno == ENOENT
+	               ? 0
+	               : ovi_fail_errno(job->err, "look at '/%s%s'", job->way.path.text, name);
 }
 
-static int compare_one(struct compare *job, struct level *level, int before, const char *was,
+static int compare_one(struct compare *job, const struct ovi_level *level, const char *was,
                        const char *is)
 {
 	struct ovi_change deletion = { .kind = OVL2_CHANGE_DELETE, .name = was };
+	struct ovi_folder *parent = level->spots[AFTER].folder;
+	int before = level->other_names.dir;
 	struct stat old;
 	struct stat new;
 	int had = look(job, before, was, &old);
-	int has = had < 0 ? had : look(job, level->self->fd, is, &new);
+	int has = had < 0 ? had : look(job, parent->fd, is, &new);
 
 	if (has < 0)
 		return has;
 	if (had && has)
-		return both(job, level, before, is, &old, &new);
+		return both(job, before, parent, is, &old, &new);
 	if (has)
-		return added(job, level, is, &new);
+		return emit_entry(job, parent, OVL2_CHANGE_ADD, is, &new);
 
-	return had ? emit(job, level, &deletion) : 0;
+	return had ? emit(job, &deletion) : 0;
 }
 
-static int compare_directories(struct compare *job, struct level *level, int before)
+/* One step, at the directory where the walk is. */
+static int compare_on(struct compare *job)
 {
-	cleanup_names struct ovi_names old;
-	cleanup_names struct ovi_names new;
-	int r = 0;
+	struct ovi_level *level = ovi_way_here(&job->way);
+	const char *was;
+	const char *is;
+	unsigned char type;
+	int order;
+	int r;
 
-	ovi_names_init(&old, before);
-	ovi_names_init(&new, level->self->fd);
+	r = ovi_names_peek(&level->other_names, &was, &type, job->err);
+	if (r >= 0)
+		r = ovi_names_peek(&level->names, &is, &type, job->err);
+	if (r < 0)
+		return ovi_fail_within(job->err, r, "'/%s'", job->way.path.text);
+	if (!was && !is)
+		return leave(job);
 
-	while (r == 0) {
-		const char *was;
-		const char *is;
-		unsigned char type;
-		int order;
-
-		r = ovi_names_peek(&old, &was, &type, job->err);
-		if (r >= 0)
-			r = ovi_names_peek(&new, &is, &type, job->err);
-		if (r < 0)
-			return ovi_fail_within(job->err, r, "'/%s'", job->path->text);
-		if (!was && !is)
-			return 0;
-
-		order = !was ? 1 : !is ? -1 : strcmp(was, is);
-		r = compare_one(job, level, before, order <= 0 ? was : NULL,
-		                order >= 0 ? is : NULL);
-		if (order <= 0)
-			ovi_names_next(&old);
-		if (order >= 0)
-			ovi_names_next(&new);
-	}
+	order = !was ? 1 : !is ? -1 : strcmp(was, is);
+	r = compare_one(job, level, order <= 0 ? was : NULL, order >= 0 ? is : NULL);
+	if (order <= 0)
+		ovi_names_next(&level->other_names);
+	if (order >= 0)
+		ovi_names_next(&level->names);
 
 	return r;
 }
 
-int ovi_changes_between(int before, struct ovi_folder *after, struct ovi_strbuf *path,
-                        const struct ovi_audience *audience, struct ovl2_error *err)
+/* Of the roots: the names in both. Those of what lies deeper follow when it is entered. */
+static int begin(struct compare *job, struct ovi_folder *before, struct ovi_folder *after)
 {
-	struct compare job = { .audience = audience, .err = err, .path = path };
-	struct level root = { .self = after, .name = ".", .is_emitted = path->length > 0 };
+	struct ovi_level *root;
 	int r;
 
-	r = emit_level(&job, &root);
+	r = ovi_way_enter(&job->way, ".", ovi_folder_hold(after), job->err);
+	if (r < 0)
+		return r;
+	root = ovi_way_here(&job->way);
+	root->spots[BEFORE].folder = before ? ovi_folder_hold(before) : NULL;
+	root->spots[BEFORE].is_known = 1;
 
-	return r == 0 ? compare_directories(&job, &root, before) : r;
+	return ovi_way_list_other(&job->way, root, BEFORE, job->err);
+}
+
+int ovi_changes_between(struct ovi_folder *before, struct ovi_folder *after, const char *path,
+                        const struct ovi_audience *audience, struct ovl2_error *err)
+{
+	struct compare job = {
+		.audience = audience,
+		.err = err,
+		.emitted_count = *path != '\0',
+	};
+	int r;
+
+	ovi_strbuf_add(&job.way.path, path);
+	r = begin(&job, before, after);
+	if (r == 0)
+		r = emit_way(&job);
+	while (r == 0 && job.way.count > 0)
+		r = compare_on(&job);
+	ovi_way_release(&job.way);
+
+	return r;
 }

@@ -37,6 +37,21 @@ void ovi_names_release(struct ovi_names *names)
 	errno = saved;
 }
 
+/* Where it was matters to who lists a few at a time. */
+void ovi_names_leave(struct ovi_names *names)
+{
+	names->position = names->is_unordered ? lseek(names->dir, 0, SEEK_CUR) : 0;
+}
+
+int ovi_names_return(struct ovi_names *names, int dir, struct ovl2_error *err)
+{
+	names->dir = dir;
+	if (names->position > 0 && lseek(dir, names->position, SEEK_SET) < 0)
+		return ovi_fail_errno(err, "go on in a directory");
+
+	return 0;
+}
+
 static int compare(const void *a, const void *b, void *text)
 {
 	const char *one = (const char *)text + *(const uint32_t *)a + 1;
@@ -59,7 +74,7 @@ static void sort(struct ovi_names *names)
 static int grow(struct ovi_names *names, size_t length)
 {
 	if (names->length + length > names->room) {
-		size_t room = names->room + (names->room < 4096 ? 4096 : names->room / 2);
+		size_t room = names->room + (names->room < 512 ? 512 : names->room / 2);
 		char *text = realloc(names->text, room);
 
 		if (!text)
@@ -68,7 +83,7 @@ static int grow(struct ovi_names *names, size_t length)
 		names->room = room;
 	}
 	if (names->count == names->order_room) {
-		size_t room = names->order_room ? names->order_room * 2 : 128;
+		size_t room = names->order_room ? names->order_room * 2 : 32;
 		uint32_t *order = realloc(names->order, room * sizeof(*order));
 
 		if (!order)
@@ -208,4 +223,8 @@ void ovi_names_next(struct ovi_names *names)
 	if (names->at + 1 == names->count && names->has_ceiling)
 		keep_name(names->after, names->text + names->order[names->at] + 1);
 	names->at++;
+
+	/* Whoever goes down into the last one has nothing more to do here. */
+	if (names->at == names->count && names->is_at_end && !names->has_ceiling)
+		ovi_names_release(names);
 }

@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* Some 600,000 names of 12 characters: larger directories are listed more than once. */
 #define OVI_NAMES_BYTES (8u << 20)
@@ -36,12 +37,20 @@ struct ovi_names {
 
 	/* Set by those who do not care: names come as they are listed, a few at a time. */
 	int is_unordered;
+	off_t position;
 };
 
 #define cleanup_names __attribute__((cleanup(ovi_names_release)))
 
 /* Begins; reads nothing yet. `dir` -1 is a directory without names. */
 void ovi_names_init(struct ovi_names *names, int dir);
+
+/*
+ * Before `dir` is closed with names still to come, and when the same directory is open
+ * again, as `dir`.
+ */
+void ovi_names_leave(struct ovi_names *names);
+int ovi_names_return(struct ovi_names *names, int dir, struct ovl2_error *err);
 
 void ovi_names_release(struct ovi_names *names);
 
