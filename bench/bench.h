@@ -121,6 +121,9 @@ struct bench {
 	 */
 	unsigned int weight;
 
+	/* Goes first: what it does takes longer, the more layers others have left. */
+	int is_first;
+
 	/* Left out of the quick tier, which has a minute, unless it is asked for by id. */
 	int is_full_only;
 

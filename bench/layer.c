@@ -251,6 +251,8 @@ const struct bench bench_create_remove = {
 	.parameter = "lowers",
 	.variants = variants,
 	.weight = 2,
+	/* Removing looks at every layer of the store. */
+	.is_first = 1,
 	.setup = setup,
 	.teardown = teardown,
 	.ours = { "ovl2_layer_create, ovl2_layer_remove", settle, run_ours, NULL },

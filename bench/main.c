@@ -8,7 +8,9 @@
 #include "output.h"
 #include "place.h"
 #include "record.h"
+#include "rounds.h"
 #include "runner.h"
+#include "site.h"
 #include "strbuf.h"
 #include "tool.h"
 
@@ -42,7 +44,8 @@ static const struct cli_option options[] = {
 	{ "tier", 't', "NAME", "quick (default, a minute) or full (many minutes)" },
 	{ "only", 'b', "ID", "only this benchmark; may be repeated" },
 	{ "list", KEY_LIST, NULL, "list the benchmarks, what their floors are, and do nothing" },
-	{ "rounds", KEY_ROUNDS, "N", "samples of each case, 1 to 1000, instead of the tier's" },
+	{ "rounds", KEY_ROUNDS, "N",
+	  "processes that measure it all, 1 to 1000, instead of the tier's" },
 	{ "seed", KEY_SEED, "N", "draws the same order of samples again" },
 	{ "json", KEY_JSON, NULL, "print the document ovl2-bench/1 instead of tables" },
 	{ "output", 'o', "FILE", "write the document to FILE as well" },
@@ -56,6 +59,8 @@ static const struct cli_program program = {
 		"Measures what layers cost: creating, mounting, reading as a tar, filling from a tar.\n"
 		"Beside each figure stands its floor, the same work by bare system calls taken in the\n"
 		"same minute, and the ratio of the two; that ratio carries over to other machines.\n"
+		"Everything is measured in rounds, each a fresh process: a figure is the median of\n"
+		"rounds and its interval is over rounds.\n"
 		"\n"
 		"Works on an image of its own in TMPDIR (default /var/tmp), with mounts that nobody\n"
 		"else sees, and leaves nothing behind. Needs root.",
@@ -72,9 +77,10 @@ static const struct cli_program program = {
 };
 
 struct request {
-	struct place_options place;
+	struct site_options site;
 	const char *tier;
-	struct runner_options runner;
+	size_t rounds;
+	uint64_t seed;
 	const struct bench *benches[MAX_BENCHES + 1];
 	size_t bench_count;
 	int is_list;
@@ -89,6 +95,7 @@ static void on_signal(int number)
 	static const char notice[] = "\novl2-bench: ends after this operation, then cleans up\n";
 
 	stop = number;
+	rounds_forward(number);
 	if (write(STDERR_FILENO, notice, sizeof(notice) - 1) < 0)
 		return;
 }
@@ -148,7 +155,7 @@ static void add_only(struct request *request, const char *id)
 /* What a tier has when none was asked for by its id. */
 static void add_tier(struct request *request)
 {
-	int is_quick = request->place.tier == BENCH_TIER_QUICK;
+	int is_quick = request->site.tier == BENCH_TIER_QUICK;
 
 	for (const struct bench *const *b = bench_registry; *b; b++)
 		if (!is_quick || !(*b)->is_full_only)
@@ -159,13 +166,13 @@ static void parse_option(struct request *request, int key, const char *value)
 {
 	switch (key) {
 	case 'd':
-		request->place.directory = value;
+		request->site.directory = value;
 		break;
 	case 'f':
-		request->place.filesystem = parse_filesystem(value);
+		request->site.filesystem = parse_filesystem(value);
 		break;
 	case 't':
-		request->place.tier = request->runner.tier = parse_tier(value);
+		request->site.tier = parse_tier(value);
 		request->tier = value;
 		break;
 	case 'b':
@@ -181,10 +188,10 @@ static void parse_option(struct request *request, int key, const char *value)
 		request->is_json = 1;
 		break;
 	case KEY_ROUNDS:
-		request->runner.rounds = parse_number("rounds", value, 1, 1000);
+		request->rounds = parse_number("rounds", value, 1, 1000);
 		break;
 	default:
-		request->runner.seed = parse_number("seed", value, 0, INT64_MAX);
+		request->seed = parse_number("seed", value, 0, INT64_MAX);
 		break;
 	}
 }
@@ -197,15 +204,14 @@ static void parse(struct request *request, int argc, char **argv)
 	/* Any number will do that differs from run to run. */
 	if (getrandom(&random, sizeof(random), 0) < 0)
 		random = (uint32_t)getpid();
-	request->runner.seed = random;
+	request->seed = random;
 	request->tier = "quick";
-	request->runner.stop = &stop;
 
 	while ((key = cli_next_option(&program, argc, argv)) != -1)
 		parse_option(request, key, optarg);
 	if (optind < argc)
 		cli_usage_error(&program, "unexpected '%s'", argv[optind]);
-	if (request->place.directory && request->place.filesystem)
+	if (request->site.directory && request->site.filesystem)
 		cli_usage_error(&program, "--filesystem is for an image and --dir means none");
 	if (!request->bench_count)
 		add_tier(request);
@@ -305,9 +311,9 @@ static void warn_before(const struct request *request, json_t *warnings)
 	if (getloadavg(&load, 1) == 1 && load > BUSY_SHARE * (double)processors)
 		warn(warnings, "load average is %.1f on %ld processors: others are at work", load,
 		     processors);
-	if (request->runner.rounds && request->runner.rounds < 6)
+	if (request->rounds && request->rounds < 6)
 		warn(warnings, "%zu rounds are too few for an interval of 95 %%: 6 are the least",
-		     request->runner.rounds);
+		     request->rounds);
 	warn_of_missing_peers(request, warnings);
 }
 
@@ -340,28 +346,15 @@ static void warn_after(const struct runner_results *results, json_t *warnings)
 
 /* ------------------------------------------------------------------ a run -- */
 
-static void print_progress(const struct bench *bench, const struct bench_case *c, double left_ns)
-{
-	char left[48] = "";
-
-	if (left_ns >= 0)
-		snprintf(left, sizeof(left), ", %.0f s left", left_ns / 1e9);
-	if (c->value)
-		fprintf(stderr, "\r\033[K%s %s %llu%s", bench->id, c->variant,
-		        (unsigned long long)c->value, left);
-	else
-		fprintf(stderr, "\r\033[K%s %s%s", bench->id, c->variant, left);
-}
-
 static void choose_filesystem(struct request *request, json_t *warnings)
 {
-	if (request->place.filesystem || request->place.directory)
+	if (request->site.filesystem || request->site.directory)
 		return;
 
-	request->place.filesystem = "xfs";
+	request->site.filesystem = "xfs";
 	if (image_can_make("xfs"))
 		return;
-	request->place.filesystem = "ext4";
+	request->site.filesystem = "ext4";
 	warn(warnings, "there is no mkfs.xfs: the image is ext4 (apt install xfsprogs)");
 }
 
@@ -381,51 +374,75 @@ static int describe_directory(const char *directory, struct record *record, stru
 	return record->target ? 0 : ovi_fail_memory(err);
 }
 
-static int describe_image(const struct place *place, struct record *record, struct ovl2_error *err)
+static int describe_image(const struct site *site, struct record *record, struct ovl2_error *err)
 {
-	json_t *bytes = json_integer((json_int_t)place->image_bytes);
+	json_t *bytes = json_integer((json_int_t)site->image_bytes);
 
-	record->target = environment_target(place->home, PLACE_HOME);
+	record->target = environment_target(site->root, PLACE_HOME);
 	if (json_object_set_new(record->target, "image_bytes", bytes) < 0)
 		return ovi_fail_memory(err);
 
 	return 0;
 }
 
-static int open_place(const struct request *request, struct record *record,
-                      struct place **ret_place, struct ovl2_error *err)
+static int open_site(const struct request *request, struct record *record, struct site *site,
+                     struct ovl2_error *err)
 {
 	int r;
 
 	record->host = environment_host();
 	if (!record->host)
 		return ovi_fail_memory(err);
-	if (request->place.directory) {
-		r = describe_directory(request->place.directory, record, err);
-		return r < 0 ? r : place_open(&request->place, ret_place, err);
+	if (request->site.directory) {
+		r = describe_directory(request->site.directory, record, err);
+		return r < 0 ? r : site_open(&request->site, site, err);
 	}
 
-	r = place_open(&request->place, ret_place, err);
+	r = site_open(&request->site, site, err);
 
-	return r < 0 ? r : describe_image(*ret_place, record, err);
+	return r < 0 ? r : describe_image(site, record, err);
+}
+
+/* How this program becomes one of its rounds; free(3), or NULL. */
+static char **round_arguments(const struct record *record)
+{
+	static char argument[] = ROUNDS_ARGUMENT;
+	char **argv = calloc((size_t)record->argc + 2, sizeof(*argv));
+
+	if (!argv)
+		return NULL;
+	argv[0] = record->argv[0];
+	argv[1] = argument;
+	for (int i = 1; i < record->argc; i++)
+		argv[i + 1] = record->argv[i];
+
+	return argv;
 }
 
 static int run(struct request *request, struct record *record, struct runner_results *results,
                struct ovl2_error *err)
 {
-	struct place *place = NULL;
+	cleanup_free char **argv = round_arguments(record);
+	const struct rounds_options rounds = {
+		.count = request->rounds,
+		.seed = request->seed,
+		.tier = request->site.tier,
+		.stop = &stop,
+		.argv = argv,
+	};
+	struct site site = SITE_NONE;
 	int r;
 
+	if (!argv)
+		return ovi_fail_memory(err);
 	choose_filesystem(request, record->warnings);
 	warn_before(request, record->warnings);
-	if (isatty(STDERR_FILENO))
-		request->runner.progress = print_progress;
 
-	r = open_place(request, record, &place, err);
+	r = open_site(request, record, &site, err);
 	if (r == 0)
-		r = runner_run(record->benches, place, &request->runner, results, err);
-	place_close(place);
-	if (request->runner.progress)
+		r = rounds_run(record->benches, &site, &rounds, results, err);
+	site_close(&site);
+	if (isatty(STDERR_FILENO))
 		fprintf(stderr, "\r\033[K");
 	if (r == 0)
 		warn_after(results, record->warnings);
@@ -487,9 +504,9 @@ static int bench(struct request *request, struct record *record, struct runner_r
 	return stop ? 128 + stop : r;
 }
 
-static void catch_signals(void)
+static void catch_signals(void (*handler)(int number))
 {
-	const struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+	const struct sigaction action = { .sa_handler = handler, .sa_flags = SA_RESTART };
 
 	/* What is measured must not be cut short: operations end, then the run does. */
 	sigaction(SIGINT, &action, NULL);
@@ -497,15 +514,36 @@ static void catch_signals(void)
 	sigaction(SIGHUP, &action, NULL);
 }
 
+/* The run says that it ends; its round just does. */
+static void on_forwarded_signal(int number)
+{
+	stop = number;
+}
+
+static int serve(const struct request *request)
+{
+	const struct runner_options runner = { .tier = request->site.tier, .stop = &stop };
+	struct ovl2_error err = { 0 };
+
+	catch_signals(on_forwarded_signal);
+	if (rounds_serve(request->benches, &runner, isatty(STDERR_FILENO), &err) < 0)
+		return cli_report_error(&program, &err);
+
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
+	int is_round = argc > 1 && strcmp(argv[1], ROUNDS_ARGUMENT) == 0;
 	struct runner_results results = { 0 };
 	struct request request = { 0 };
 	struct record record;
 	char started[32];
 	int r;
 
-	parse(&request, argc, argv);
+	parse(&request, argc - is_round, argv + is_round);
+	if (is_round)
+		return serve(&request);
 	if (request.is_list)
 		return list_benchmarks();
 	if (geteuid() != 0) {
@@ -514,14 +552,14 @@ int main(int argc, char **argv)
 		return 1;
 	}
 
-	catch_signals();
+	catch_signals(on_signal);
 	environment_time(started);
 	record = (struct record){
 		.argc = argc,
 		.argv = argv,
 		.started = started,
 		.tier = request.tier,
-		.seed = request.runner.seed,
+		.seed = request.seed,
 		.warnings = json_array(),
 		.benches = request.benches,
 		.results = &results,

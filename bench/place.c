@@ -90,68 +90,6 @@ int place_create_layer(struct place *place, uint64_t lowers, char ret_id[PLACE_I
 
 /* ---------------------------------------------------------------- opening -- */
 
-/* The most that each tier writes, with room for what a filesystem keeps to itself. */
-static uint64_t needed_bytes(enum bench_tier tier)
-{
-	switch (tier) {
-	case BENCH_TIER_FULL:
-		return 12ull << 30;
-	case BENCH_TIER_SMOKE:
-		return 512ull << 20;
-	default:
-		return 2ull << 30;
-	}
-}
-
-static int open_directory(struct place *place, const char *directory, struct ovl2_error *err)
-{
-	int r;
-
-	r = image_check_room(directory, needed_bytes(place->tier), err);
-	if (r < 0)
-		return r;
-
-	place->parent = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (place->parent < 0)
-		return ovi_fail_errno(err, "open the directory '%s'", directory);
-
-	/* What a run left that was killed. */
-	r = ovi_scratch_sweep(place->parent, err);
-	if (r >= 0)
-		r = ovi_scratch_create(place->parent, &place->scratch, err);
-	if (r < 0)
-		return ovi_fail_within(err, r, "work in '%s'", directory);
-
-	if (mount(place->scratch.path, PLACE_MOUNT_POINT, NULL, MS_BIND, NULL) < 0)
-		return ovi_fail_errno(err, "bind '%s' to '%s'", place->scratch.path,
-		                      PLACE_MOUNT_POINT);
-
-	return 0;
-}
-
-static int open_filesystem(struct place *place, const struct place_options *options,
-                           struct ovl2_error *err)
-{
-	const struct image_options image = {
-		.filesystem = options->filesystem,
-		.bytes = needed_bytes(options->tier),
-		.mount_point = PLACE_MOUNT_POINT,
-	};
-	int r;
-
-	r = image_enter_namespace(err);
-	if (r < 0)
-		return r;
-	if (options->directory)
-		return open_directory(place, options->directory, err);
-
-	r = image_open(&image, &place->image, err);
-	if (r == 0)
-		place->image_bytes = image.bytes;
-
-	return r;
-}
-
 static int open_stores(struct place *place, struct ovl2_error *err)
 {
 	struct ovl2_store_options options = {
@@ -180,21 +118,18 @@ static int open_stores(struct place *place, struct ovl2_error *err)
 	return ovl2_store_open(PLACE_HOME, &options, &place->hasty, err);
 }
 
-int place_open(const struct place_options *options, struct place **ret_place,
-               struct ovl2_error *err)
+int place_open(enum bench_tier tier, struct place **ret_place, struct ovl2_error *err)
 {
 	struct place *place = calloc(1, sizeof(*place));
 	int r;
 
 	if (!place)
 		return ovi_fail_memory(err);
-	place->tier = options->tier;
+	place->tier = tier;
 	place->root = -1;
 	place->home = -1;
-	place->parent = -1;
-	place->scratch = (struct ovi_scratch)OVI_SCRATCH_INIT;
 
-	r = open_filesystem(place, options, err);
+	r = image_enter_namespace(err);
 	if (r == 0)
 		r = open_stores(place, err);
 	if (r < 0) {
@@ -220,11 +155,6 @@ void place_close(struct place *place)
 	ovi_close_fd(&place->root);
 
 	umount2(PLACE_ROOT "/run", MNT_DETACH);
-	image_close(place->image);
-	if (place->scratch.dir >= 0)
-		umount2(PLACE_MOUNT_POINT, MNT_DETACH);
-	ovi_scratch_release(&place->scratch);
-	ovi_close_fd(&place->parent);
 	free(place->chain);
 	free(place);
 }

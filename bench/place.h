@@ -1,8 +1,8 @@
 #pragma once
 
 /*
- * Where benchmarks work: a store of their own, on an image or in a directory that
- * the user named, and beside it room for the floors on the same filesystem.
+ * Where the benchmarks of a round work: a store of their own on the run's site, and
+ * beside it room for the floors on the same filesystem.
  *
  * The store is always at PLACE_HOME, in a mount namespace that only this process
  * sees: a path as long as "/var/lib/docker/overlay2", for the length of the path
@@ -12,30 +12,18 @@
 
 #include "bench.h"
 
-#include "scratch.h"
-
 /* 64 hexadecimal digits and a NUL. */
 #define PLACE_ID_SIZE 65
 
 #define PLACE_MOUNT_POINT "/mnt"
-#define PLACE_ROOT PLACE_MOUNT_POINT "/ovl2-bench"
+#define PLACE_NAME "ovl2-bench"
+#define PLACE_ROOT PLACE_MOUNT_POINT "/" PLACE_NAME
 #define PLACE_HOME PLACE_ROOT "/overlay2"
 
 /* As many as overlayfs takes. */
 #define PLACE_MAX_DEPTH 500
 
 struct dataset;
-struct image;
-
-struct place_options {
-	enum bench_tier tier;
-
-	/* Work in here instead of an image; NULL for an image. */
-	const char *directory;
-
-	/* Of the image. */
-	const char *filesystem;
-};
 
 struct place {
 	enum bench_tier tier;
@@ -55,21 +43,15 @@ struct place {
 	char (*chain)[PLACE_ID_SIZE];
 	size_t chain_length;
 
-	/* Bytes of the image, or 0. */
-	uint64_t image_bytes;
-
-	/* What has to go at the end. */
-	struct image *image;
-	int parent; /* of the scratch directory */
-	struct ovi_scratch scratch;
 	uint64_t last_id;
 };
 
-/* Needs root. Gives this process mounts of its own. Release with place_close(). */
-int place_open(const struct place_options *options, struct place **ret_place,
-               struct ovl2_error *err);
+/*
+ * On an open site. Gives this process mounts of its own. Release with place_close().
+ */
+int place_open(enum bench_tier tier, struct place **ret_place, struct ovl2_error *err);
 
-/* Removes everything. NULL and half-opened are fine. */
+/* Unmounts everything; site_clear() removes it. NULL and half-opened are fine. */
 void place_close(struct place *place);
 
 /* An id that no layer has. */

@@ -48,11 +48,17 @@ static json_t *series_json(const struct runner_series *series, size_t rounds)
 
 static json_t *ratio_json(const struct runner_result *result)
 {
+	json_t *values;
+
 	if (result->skipped)
 		return json_null();
 
-	return json_pack("{s:f, s:f, s:f}", "median", result->ratio.median, "low",
-	                 result->ratio.low, "high", result->ratio.high);
+	values = json_array();
+	for (size_t i = 0; i < result->count; i++)
+		json_array_append_new(values, json_real(result->ratios[i]));
+
+	return json_pack("{s:f, s:f, s:f, s:o}", "median", result->ratio.median, "low",
+	                 result->ratio.low, "high", result->ratio.high, "values", values);
 }
 
 static json_t *more_peers_json(const struct runner_result *result)
@@ -62,24 +68,24 @@ static json_t *more_peers_json(const struct runner_result *result)
 	for (size_t i = 0; i < BENCH_MORE_PEERS; i++)
 		if (result->more_peers[i].title)
 			json_array_append_new(list,
-			                      series_json(&result->more_peers[i], result->rounds));
+			                      series_json(&result->more_peers[i], result->count));
 
 	return list;
 }
 
 static json_t *result_json(const struct runner_result *result)
 {
-	return json_pack("{s:s, s:s, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-	                 "benchmark", result->bench->id, "variant", result->variant, "value",
-	                 number_or_null(result->value), "rounds", (json_int_t)result->rounds,
-	                 "ours", series_json(&result->ours, result->rounds), "floor",
-	                 series_json(&result->floor, result->rounds), "peer",
-	                 series_json(&result->peer, result->rounds), "more_peers",
-	                 more_peers_json(result), "ratio", ratio_json(result), "bytes",
-	                 number_or_null(result->bytes), "files", number_or_null(result->files),
-	                 "data_bytes", number_or_null(result->data_bytes), "data_limit_bytes",
-	                 number_or_null(result->data_limit_bytes), "skipped",
-	                 text_or_null(result->skipped));
+	return json_pack(
+		"{s:s, s:s, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"benchmark", result->bench->id, "variant", result->variant, "value",
+		number_or_null(result->value), "rounds", (json_int_t)result->count, "blocks",
+		(json_int_t)result->blocks, "ours", series_json(&result->ours, result->count),
+		"floor", series_json(&result->floor, result->count), "peer",
+		series_json(&result->peer, result->count), "more_peers", more_peers_json(result),
+		"ratio", ratio_json(result), "bytes", number_or_null(result->bytes), "files",
+		number_or_null(result->files), "data_bytes", number_or_null(result->data_bytes),
+		"data_limit_bytes", number_or_null(result->data_limit_bytes), "skipped",
+		text_or_null(result->skipped));
 }
 
 static json_t *bench_json(const struct bench *bench)

@@ -5,9 +5,7 @@
 #include <string.h>
 
 const struct bench *const bench_registry[] = {
-	/* First: removing looks at every layer of the store, and the others add many. */
 	&bench_create_remove,
-
 	&bench_mount_depth,
 	&bench_unmount_depth,
 	&bench_many_mounts,

@@ -14,10 +14,8 @@
 /* Each operation of a batch has its own before and after: no use in more. */
 #define MAX_BATCH 64
 
+/* For single calls, which depend on what is cached more than whole trees do. */
 #define WARM_UP_COUNT 2
-
-/* Ours, the floor, the peer and more of those. */
-#define MAX_ARMS (3 + BENCH_MORE_PEERS)
 
 struct run {
 	const struct runner_options *options;
@@ -25,9 +23,6 @@ struct run {
 	struct runner_results *results;
 	double resolution_ns;
 	uint64_t random;
-	double start_ns;
-	uint64_t done_weight;
-	uint64_t total_weight;
 };
 
 struct measurement {
@@ -35,8 +30,8 @@ struct measurement {
 	struct bench_case *c;
 
 	/* What is measured, and where its samples go. */
-	const struct bench_arm *arms[MAX_ARMS];
-	struct runner_series *series[MAX_ARMS];
+	const struct bench_arm *arms[RUNNER_ARMS];
+	struct runner_series *series[RUNNER_ARMS];
 	size_t arm_count;
 	size_t batch;
 };
@@ -150,12 +145,14 @@ static int take_sample(const struct run *run, const struct measurement *m, size_
 /* Fills caches and finds out how many operations make one sample. */
 static int warm_up(const struct run *run, struct measurement *m, struct ovl2_error *err)
 {
+	int is_short = m->bench->is_throughput || run->options->tier == BENCH_TIER_SMOKE;
+	int count = is_short ? 1 : WARM_UP_COUNT;
 	double fastest = 1e18;
 	double once;
 	double batch;
 
 	m->batch = 1;
-	for (int i = 0; i < WARM_UP_COUNT; i++) {
+	for (int i = 0; i < count; i++) {
 		for (size_t arm = 0; arm < m->arm_count; arm++) {
 			int r = take_sample(run, m, arm, &once, err);
 
@@ -164,8 +161,6 @@ static int warm_up(const struct run *run, struct measurement *m, struct ovl2_err
 			if (once < fastest)
 				fastest = once;
 		}
-		if (run->options->tier == BENCH_TIER_SMOKE)
-			break;
 	}
 
 	batch = MIN_SAMPLE_RESOLUTIONS * run->resolution_ns / fastest;
@@ -175,36 +170,33 @@ static int warm_up(const struct run *run, struct measurement *m, struct ovl2_err
 	return 0;
 }
 
-/*
- * Single mounts vary by tens of percents, whole trees by a few, and take longer:
- * so many that the interval becomes narrow enough in the time that there is.
- */
-static size_t count_rounds(const struct run *run, const struct bench *bench)
+/* Single mounts vary by tens of percents, whole trees by a few, and take longer. */
+static size_t count_blocks(const struct run *run, const struct bench *bench)
 {
-	if (run->options->rounds)
-		return run->options->rounds;
+	if (run->options->blocks)
+		return run->options->blocks;
 
 	switch (run->options->tier) {
 	case BENCH_TIER_FULL:
-		return bench->is_throughput ? 20 : 100;
+		return bench->is_throughput ? 2 : 10;
 	case BENCH_TIER_SMOKE:
 		return 1;
 	default:
-		return bench->is_throughput ? 10 : 30;
+		return bench->is_throughput ? 1 : 3;
 	}
 }
 
-static int take_rounds(struct run *run, const struct measurement *m, size_t rounds,
+static int take_blocks(struct run *run, const struct measurement *m, size_t blocks,
                        struct ovl2_error *err)
 {
-	size_t order[MAX_ARMS];
+	size_t order[RUNNER_ARMS];
 
 	for (size_t i = 0; i < m->arm_count; i++)
 		order[i] = i;
-	for (size_t round = 0; round < rounds; round++) {
+	for (size_t block = 0; block < blocks; block++) {
 		stats_shuffle(order, m->arm_count, &run->random);
 		for (size_t i = 0; i < m->arm_count; i++) {
-			double *value = &m->series[order[i]]->values_ns[round];
+			double *value = &m->series[order[i]]->values_ns[block];
 			int r = take_sample(run, m, order[i], value, err);
 
 			if (r != 0)
@@ -215,21 +207,50 @@ static int take_rounds(struct run *run, const struct measurement *m, size_t roun
 	return 0;
 }
 
-static int summarise(const struct measurement *m, struct runner_result *result,
-                     struct ovl2_error *err)
+struct runner_series *runner_series(struct runner_result *result, size_t arm)
 {
-	cleanup_free double *scratch = calloc(result->rounds, sizeof(*scratch));
+	struct runner_series *const first[] = { &result->ours, &result->floor, &result->peer };
+
+	return arm < ARRAY_SIZE(first) ? first[arm] : &result->more_peers[arm - ARRAY_SIZE(first)];
+}
+
+int runner_make_room(struct runner_result *result, size_t count, struct ovl2_error *err)
+{
+	int r = 0;
+
+	for (size_t arm = 0; arm < RUNNER_ARMS; arm++) {
+		struct runner_series *series = runner_series(result, arm);
+
+		if (!series->title)
+			continue;
+		series->values_ns = calloc(count, sizeof(*series->values_ns));
+		if (!series->values_ns)
+			r = -1;
+	}
+	result->ratios = calloc(count, sizeof(*result->ratios));
+
+	return r < 0 || !result->ratios ? ovi_fail_memory(err) : 0;
+}
+
+int runner_summarise(struct runner_result *result, struct ovl2_error *err)
+{
+	size_t size = result->count * sizeof(double);
+	cleanup_free double *scratch = malloc(size);
 
 	if (!scratch)
 		return ovi_fail_memory(err);
 
-	for (size_t i = 0; i < m->arm_count; i++) {
-		memcpy(scratch, m->series[i]->values_ns, result->rounds * sizeof(*scratch));
-		stats_summarise(scratch, result->rounds, &m->series[i]->summary);
+	for (size_t arm = 0; arm < RUNNER_ARMS; arm++) {
+		struct runner_series *series = runner_series(result, arm);
+
+		if (!series->title)
+			continue;
+		memcpy(scratch, series->values_ns, size);
+		stats_summarise(scratch, result->count, &series->summary);
+		stats_find_tail(series->calls.values_ns, series->calls.count, &series->latency);
 	}
-	for (size_t i = 0; i < result->rounds; i++)
-		scratch[i] = result->ours.values_ns[i] / result->floor.values_ns[i];
-	stats_summarise(scratch, result->rounds, &result->ratio);
+	memcpy(scratch, result->ratios, size);
+	stats_summarise(scratch, result->count, &result->ratio);
 
 	return 0;
 }
@@ -239,42 +260,41 @@ static int measure(struct run *run, struct measurement *m, struct runner_result 
 {
 	int r;
 
-	result->rounds = count_rounds(run, m->bench);
-	for (size_t i = 0; i < m->arm_count; i++) {
-		m->series[i]->values_ns = calloc(result->rounds, sizeof(double));
-		if (!m->series[i]->values_ns)
-			return ovi_fail_memory(err);
+	for (size_t i = 0; i < m->arm_count; i++)
 		m->series[i]->title = m->arms[i]->title;
-	}
+	result->count = count_blocks(run, m->bench);
+	r = runner_make_room(result, result->count, err);
+	if (r < 0)
+		return r;
 
 	r = warm_up(run, m, err);
 	m->c->ours_latency.count = 0;
 	m->c->floor_latency.count = 0;
 	if (r == 0)
-		r = take_rounds(run, m, result->rounds, err);
-	if (r != 0)
-		return r;
+		r = take_blocks(run, m, result->count, err);
+	for (size_t i = 0; i < result->count && r == 0; i++)
+		result->ratios[i] = result->ours.values_ns[i] / result->floor.values_ns[i];
 
-	return summarise(m, result, err);
+	return r;
 }
 
 static void release_series(struct runner_series *series)
 {
 	free(series->values_ns);
+	free(series->calls.values_ns);
 	*series = (struct runner_series){ 0 };
 }
 
 static void drop_samples(struct runner_result *result)
 {
-	release_series(&result->ours);
-	release_series(&result->floor);
-	release_series(&result->peer);
-	for (size_t i = 0; i < BENCH_MORE_PEERS; i++)
-		release_series(&result->more_peers[i]);
-	result->rounds = 0;
+	for (size_t arm = 0; arm < RUNNER_ARMS; arm++)
+		release_series(runner_series(result, arm));
+	free(result->ratios);
+	result->ratios = NULL;
+	result->count = 0;
 }
 
-static int skip(struct runner_result *result, const char *reason, struct ovl2_error *err)
+int runner_skip(struct runner_result *result, const char *reason, struct ovl2_error *err)
 {
 	drop_samples(result);
 	result->skipped = strdup(reason);
@@ -326,10 +346,8 @@ static int do_case(struct run *run, struct bench_case *c, struct runner_result *
 			*err = end;
 	}
 
-	stats_find_tail(c->ours_latency.values_ns, c->ours_latency.count, &result->ours.latency);
-	stats_find_tail(c->floor_latency.values_ns, c->floor_latency.count, &result->floor.latency);
-	free(c->ours_latency.values_ns);
-	free(c->floor_latency.values_ns);
+	result->ours.calls = c->ours_latency;
+	result->floor.calls = c->floor_latency;
 	result->bytes = c->bytes;
 	result->files = c->files;
 	result->data_bytes = c->data_bytes;
@@ -338,7 +356,7 @@ static int do_case(struct run *run, struct bench_case *c, struct runner_result *
 	return r;
 }
 
-static struct runner_result *add_result(struct runner_results *results)
+struct runner_result *runner_add_result(struct runner_results *results)
 {
 	size_t size = (results->count + 1) * sizeof(*results->list);
 	struct runner_result *list = realloc(results->list, size);
@@ -372,17 +390,10 @@ static int run_case(struct run *run, const struct bench *bench, const struct ben
 	struct ovl2_error failure = { 0 };
 	int r;
 
-	if (run->options->progress) {
-		double spent = runner_clock_ns() - run->start_ns;
-		double left = run->done_weight
-		                      ? spent / (double)run->done_weight *
-		                                (double)(run->total_weight - run->done_weight)
-		                      : -1;
+	if (run->options->progress)
+		run->options->progress(bench, &c);
 
-		run->options->progress(bench, &c, left);
-	}
-
-	result = add_result(run->results);
+	result = runner_add_result(run->results);
 	if (!result)
 		return ovi_fail_memory(err);
 	result->bench = bench;
@@ -390,7 +401,6 @@ static int run_case(struct run *run, const struct bench *bench, const struct ben
 	result->value = value;
 
 	r = do_case(run, &c, result, &failure);
-	run->done_weight += bench->weight;
 	if (is_stopped(run) && r != 0) {
 		release_result(result);
 		run->results->count--;
@@ -398,12 +408,13 @@ static int run_case(struct run *run, const struct bench *bench, const struct ben
 	}
 	if (r < 0) {
 		result->is_failed = 1;
-		return skip(result, failure.message, err);
+		return runner_skip(result, failure.message, err);
 	}
 	if (*c.skipped)
-		return skip(result, c.skipped, err);
+		return runner_skip(result, c.skipped, err);
+	r = runner_summarise(result, err);
 
-	return is_stopped(run);
+	return r < 0 ? r : is_stopped(run);
 }
 
 static int run_bench(struct run *run, const struct bench *bench, struct ovl2_error *err)
@@ -422,21 +433,6 @@ static int run_bench(struct run *run, const struct bench *bench, struct ovl2_err
 	return r;
 }
 
-static uint64_t weigh(const struct bench *bench)
-{
-	uint64_t weight = 0;
-
-	for (const struct bench_variant *v = bench->variants; v->name; v++) {
-		size_t count = 0;
-
-		while (v->values && v->values[count])
-			count++;
-		weight += bench->weight * (count ? count : 1);
-	}
-
-	return weight;
-}
-
 int runner_run(const struct bench *const *benches, struct place *place,
                const struct runner_options *options, struct runner_results *results,
                struct ovl2_error *err)
@@ -447,12 +443,9 @@ int runner_run(const struct bench *const *benches, struct place *place,
 		.results = results,
 		.resolution_ns = measure_resolution(),
 		.random = options->seed,
-		.start_ns = runner_clock_ns(),
 	};
 	int r = 0;
 
-	for (size_t i = 0; benches[i]; i++)
-		run.total_weight += weigh(benches[i]);
 	for (size_t i = 0; benches[i] && r == 0; i++)
 		r = run_bench(&run, benches[i], err);
 	results->is_complete = r == 0;

@@ -24,10 +24,14 @@ void report_comparisons_release(struct report_comparisons *comparisons)
 	*comparisons = (struct report_comparisons){ 0 };
 }
 
-/* Ours over the floor of each round, or ours where there is no floor; free(3), or NULL. */
+/*
+ * Ours over the floor of each round, or ours where there is no floor; free(3), or NULL. A
+ * round of several blocks says itself what the ratio was: the median within its blocks.
+ */
 static double *rounds_of(const struct report_result *result, int by_floor, double factor,
                          size_t *ret_count)
 {
+	const json_t *ratios = by_floor ? result->ratios : NULL;
 	size_t count = json_array_size(result->ours.values_ns);
 	double *rounds = calloc(count + 1, sizeof(*rounds));
 	size_t kept = 0;
@@ -35,8 +39,11 @@ static double *rounds_of(const struct report_result *result, int by_floor, doubl
 	for (size_t i = 0; i < count && rounds; i++) {
 		double ours = json_number_value(json_array_get(result->ours.values_ns, i));
 		double floor = json_number_value(json_array_get(result->floor.values_ns, i));
+		double ratio = json_number_value(json_array_get(ratios, i));
 
-		if (ours > 0 && (!by_floor || floor > 0))
+		if (ratio > 0)
+			rounds[kept++] = ratio * factor;
+		else if (ours > 0 && (!by_floor || floor > 0))
 			rounds[kept++] = ours * factor / (by_floor ? floor : 1);
 	}
 	*ret_count = kept;

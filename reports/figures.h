@@ -53,6 +53,9 @@ struct report_result {
 	double ratio;
 	double ratio_low;
 	double ratio_high;
+
+	/* Of each round; borrowed, NULL where the document has none. */
+	const json_t *ratios;
 	double bytes;
 	double files;
 	double data_bytes;

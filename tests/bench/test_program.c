@@ -46,21 +46,14 @@ static const struct field benchmark_fields[] = {
 };
 
 static const struct field result_fields[] = {
-	{ "benchmark", JSON_STRING, 0 },
-	{ "variant", JSON_STRING, 0 },
-	{ "value", JSON_INTEGER, 1 },
-	{ "rounds", JSON_INTEGER, 0 },
-	{ "ours", JSON_OBJECT, 1 },
-	{ "floor", JSON_OBJECT, 1 },
-	{ "peer", JSON_OBJECT, 1 },
-	{ "more_peers", JSON_ARRAY, 0 },
-	{ "ratio", JSON_OBJECT, 1 },
-	{ "bytes", JSON_INTEGER, 1 },
-	{ "files", JSON_INTEGER, 1 },
-	{ "data_bytes", JSON_INTEGER, 1 },
-	{ "data_limit_bytes", JSON_INTEGER, 1 },
-	{ "skipped", JSON_STRING, 1 },
-	{ 0 },
+	{ "benchmark", JSON_STRING, 0 },   { "variant", JSON_STRING, 0 },
+	{ "value", JSON_INTEGER, 1 },      { "rounds", JSON_INTEGER, 0 },
+	{ "blocks", JSON_INTEGER, 0 },     { "ours", JSON_OBJECT, 1 },
+	{ "floor", JSON_OBJECT, 1 },       { "peer", JSON_OBJECT, 1 },
+	{ "more_peers", JSON_ARRAY, 0 },   { "ratio", JSON_OBJECT, 1 },
+	{ "bytes", JSON_INTEGER, 1 },      { "files", JSON_INTEGER, 1 },
+	{ "data_bytes", JSON_INTEGER, 1 }, { "data_limit_bytes", JSON_INTEGER, 1 },
+	{ "skipped", JSON_STRING, 1 },     { 0 },
 };
 
 static const struct field series_fields[] = {
@@ -74,6 +67,7 @@ static const struct field ratio_fields[] = {
 	{ "median", JSON_REAL, 0 },
 	{ "low", JSON_REAL, 0 },
 	{ "high", JSON_REAL, 0 },
+	{ "values", JSON_ARRAY, 0 },
 	{ 0 },
 };
 
@@ -125,6 +119,11 @@ static void check_result(const json_t *result)
 	check_series(json_object_get(result, "ours"), rounds);
 	check_series(json_object_get(result, "floor"), rounds);
 	check_fields(json_object_get(result, "ratio"), ratio_fields);
+	assert_true(json_real_value(json_object_get(json_object_get(result, "ratio"), "low")) > 0);
+	assert_int_equal(
+		json_array_size(json_object_get(json_object_get(result, "ratio"), "values")),
+		rounds);
+	assert_true(json_integer_value(json_object_get(result, "blocks")) > 0);
 	if (!json_is_null(peer))
 		check_series(peer, rounds);
 	json_array_foreach(json_object_get(result, "more_peers"), i, each)
@@ -351,16 +350,72 @@ static void table_has_ours_floor_and_ratio(void **state)
 	assert_contains(output.out, "commit");
 }
 
+/* One value a round, whatever the number of blocks behind it. */
+static void rounds_are_what_is_counted(void **state)
+{
+	const char *const argv[] = { OVL2_BENCH, "--tier",        "smoke",  "--rounds", "7",
+		                     "--only",   "create_remove", "--json", NULL };
+	cleanup_output struct test_output output = test_spawn(argv);
+	json_t *document;
+	json_t *each;
+	size_t i;
+
+	(void)state;
+
+	assert_int_equal(output.status, 0);
+	document = parse_document(output.out);
+	assert_true(is_complete(document));
+	json_array_foreach(json_object_get(document, "results"), i, each)
+	{
+		assert_int_equal(json_integer_value(json_object_get(each, "rounds")), 7);
+		assert_int_equal(json_integer_value(json_object_get(each, "blocks")), 1);
+	}
+	json_decref(document);
+}
+
 /* ----------------------------------------------------------- interruption -- */
 
-/* Started, and so far that it has an image mounted. */
-static pid_t start_run(const char *output)
+/* All of a file of /proc, which gives no more than a page at once; free(3), or NULL. */
+static char *read_whole(const char *path)
 {
-	const struct timespec moment = { .tv_nsec = 10000000 };
-	const char *const argv[] = { OVL2_BENCH, "--only",   "mount_depth", "--rounds",
-		                     "1000",     "--output", output,        NULL };
+	cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char *text = NULL;
+	size_t length = 0;
+	ssize_t got = 1;
+
+	while (fd >= 0 && got > 0) {
+		text = realloc(text, length + 65536);
+		assert_non_null(text);
+		got = read(fd, text + length, 65535);
+		length += got > 0 ? (size_t)got : 0;
+		text[length] = '\0';
+	}
+
+	return text;
+}
+
+/* Does a process that `run` started see a layer mounted? */
+static int has_mounted(pid_t run)
+{
+	cleanup_free char *path = test_path("/proc/%d/task/%d/children", run, run);
+	cleanup_free char *children = read_whole(path);
+	char *rest = children;
+	const char *child;
+
+	while (rest && (child = strsep(&rest, " ")) && *child) {
+		cleanup_free char *mounts = test_path("/proc/%s/mounts", child);
+		cleanup_free char *text = read_whole(mounts);
+
+		if (text && strstr(text, PLACE_HOME "/"))
+			return 1;
+	}
+
+	return 0;
+}
+
+static pid_t start(const char *const *argv)
+{
 	pid_t child = fork();
-	char *mounts;
 
 	assert_sys(child);
 	if (child == 0) {
@@ -372,18 +427,20 @@ static pid_t start_run(const char *output)
 		_exit(127);
 	}
 
-	mounts = test_path("/proc/%d/mounts", child);
-	for (int i = 0; i < 1000; i++) {
-		char text[65536] = "";
-		int fd = open(mounts, O_RDONLY | O_CLOEXEC);
+	return child;
+}
 
-		if (fd >= 0 && read(fd, text, sizeof(text) - 1) > 0 &&
-		    strstr(text, PLACE_HOME "/")) {
-			close(fd);
-			free(mounts);
+/* Started, and so far that a round has a layer mounted. */
+static pid_t start_run(const char *output)
+{
+	const struct timespec moment = { .tv_nsec = 10000000 };
+	const char *const argv[] = { OVL2_BENCH, "--only",   "mount_depth", "--rounds",
+		                     "1000",     "--output", output,        NULL };
+	pid_t child = start(argv);
+
+	for (int i = 0; i < 3000; i++) {
+		if (has_mounted(child))
 			return child;
-		}
-		close(fd);
 		nanosleep(&moment, NULL);
 	}
 	kill(child, SIGKILL);
@@ -584,6 +641,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(directory_is_left_as_it_was),
 		cmocka_unit_test(leftovers_of_a_killed_run_are_collected),
 		cmocka_unit_test(table_has_ours_floor_and_ratio),
+		cmocka_unit_test(rounds_are_what_is_counted),
 		cmocka_unit_test(kill_leaves_no_mount_no_loop_no_file),
 		cmocka_unit_test(list_names_every_benchmark),
 		cmocka_unit_test(missing_peers_are_named_once),

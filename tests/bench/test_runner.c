@@ -73,12 +73,12 @@ static struct bench make_bench(const struct bench_variant *variants)
 	};
 }
 
-static void run(const struct bench *bench, size_t rounds, uint64_t seed,
+static void run(const struct bench *bench, size_t blocks, uint64_t seed,
                 struct runner_results *results)
 {
 	const struct bench *const benches[] = { bench, NULL };
 	const struct runner_options options = {
-		.rounds = rounds,
+		.blocks = blocks,
 		.seed = seed,
 		.tier = BENCH_TIER_SMOKE,
 		.stop = &stop,
@@ -114,7 +114,7 @@ static void every_value_is_a_case(void **state)
 	assert_int_equal(results.list[0].value, 7);
 	assert_int_equal(results.list[1].value, 9);
 	for (size_t i = 0; i < 2; i++) {
-		assert_int_equal(results.list[i].rounds, 3);
+		assert_int_equal(results.list[i].count, 3);
 		assert_string_equal(results.list[i].ours.title, "ours");
 		assert_string_equal(results.list[i].floor.title, "floor");
 		assert_null(results.list[i].peer.title);
