@@ -1,22 +1,20 @@
 #include "data_root.h"
 
 #include "cleanup.h"
+#include "daemon.h"
 #include "fail.h"
-#include "file.h"
+#include "host_file.h"
 #include "strbuf.h"
-#include "sys.h"
 #include "toml.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <glob.h>
 #include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Configurations have comments, but not that many. */
-#define MAX_CONFIG_BYTES (1 << 20)
+/* containerd passes over a file that it has read before; nobody needs more levels. */
+#define MAX_IMPORTS 3
 
 /* What a search knows. */
 struct search {
@@ -29,63 +27,6 @@ struct search {
 	/* Where layers are in it. */
 	const char *below;
 };
-
-/* -------------------------------------------------------------- the host -- */
-
-/* Opens `path` as the host sees it, for its path only. */
-static int open_inside(const char *root, const char *path)
-{
-	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
-	cleanup_fd int base = -1;
-	char joined[PATH_MAX];
-	int fd;
-
-	if (!*root)
-		return open(path, O_PATH | O_CLOEXEC);
-	base = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (base < 0)
-		return -1;
-
-	fd = ovi_sys.openat2(base, path, &how);
-	if (fd >= 0 || (errno != ENOSYS && errno != EPERM))
-		return fd;
-
-	/* Linux before 5.6, or a sandbox that does not know it. */
-	snprintf(joined, sizeof(joined), "%s%s", root, path);
-
-	return open(joined, O_PATH | O_CLOEXEC);
-}
-
-/* 1 with `ret_text` of the file at `path`, 0 when there is none. */
-static int read_config(const struct search *search, const char *path, char **ret_text,
-                       struct ovl2_error *err)
-{
-	cleanup_fd int fd = open_inside(search->root, path);
-	char link[64];
-	cleanup_free char *real = NULL;
-	int r;
-
-	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
-		return 0;
-	if (fd < 0)
-		return ovi_fail_errno(err, "open '%s%s'", search->root, path);
-
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	real = realpath(link, NULL);
-	if (!real)
-		return ovi_fail_errno(err, "resolve '%s%s'", search->root, path);
-	r = ovi_file_read(AT_FDCWD, real, MAX_CONFIG_BYTES, ret_text, NULL, err);
-
-	return r < 0 ? r : 1;
-}
-
-static int is_directory(const char *root, const char *path)
-{
-	cleanup_fd int fd = open_inside(root, path);
-	struct stat st;
-
-	return fd >= 0 && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
-}
 
 /* ---------------------------------------------------------- configuration -- */
 
@@ -144,7 +85,7 @@ static int take_json(struct search *search, const char *path, const char *name,
 	const json_t *value;
 	int r;
 
-	r = read_config(search, path, &text, err);
+	r = host_read(search->root, path, &text, err);
 	if (r <= 0)
 		return r;
 	document = json_loads(text, 0, &why);
@@ -170,7 +111,7 @@ static int take_toml(struct search *search, const char *path, const char *name,
 	cleanup_free char *value = NULL;
 	int r;
 
-	r = read_config(search, path, &text, err);
+	r = host_read(search->root, path, &text, err);
 	if (r <= 0)
 		return r;
 	r = toml_find(text, name, &value, err);
@@ -199,6 +140,41 @@ static int take_toml_last(struct search *search, const char *pattern, const char
 	globfree(&files);
 
 	return r;
+}
+
+/* What `daemon` was told on its command line about its root. */
+static int take_option(struct search *search, const struct daemon *daemon, const char *const *names,
+                       struct ovl2_error *err)
+{
+	cleanup_daemon_option struct daemon_option option = { 0 };
+	cleanup_free char *name = NULL;
+	int r;
+
+	r = daemon_find_option(search->root, daemon, names, &option, err);
+	if (r <= 0)
+		return r;
+	if (asprintf(&name, "--%s", names[0]) < 0) {
+		name = NULL;
+		return ovi_fail_memory(err);
+	}
+
+	return take(search, option.where, name, option.value, err);
+}
+
+/* The configuration that `daemon` was told to read; a copy of `usual` when none. */
+static int find_config(const struct search *search, const struct daemon *daemon,
+                       const char *const *names, const char *usual, char **ret_path,
+                       struct ovl2_error *err)
+{
+	cleanup_daemon_option struct daemon_option option = { 0 };
+	int r;
+
+	r = daemon_find_option(search->root, daemon, names, &option, err);
+	if (r < 0)
+		return r;
+	*ret_path = option.value ? steal_ptr(&option.value) : strdup(usual);
+
+	return *ret_path ? 0 : ovi_fail_memory(err);
 }
 
 static int take_default(struct search *search, const char *path)
@@ -239,11 +215,18 @@ static char *user_data(const char *name)
 
 static int find_docker(struct search *search, struct ovl2_error *err)
 {
-	static const char path[] = "/etc/docker/daemon.json";
+	static const struct daemon dockerd = { "dockerd", "docker.service" };
+	static const char *const roots[] = { "data-root", "g", "graph", NULL };
+	static const char *const configs[] = { "config-file", NULL };
+	cleanup_free char *path = NULL;
 	int r;
 
 	search->below = "overlay2";
-	r = take_json(search, path, "data-root", err);
+	r = find_config(search, &dockerd, configs, "/etc/docker/daemon.json", &path, err);
+	if (r == 0)
+		r = take_option(search, &dockerd, roots, err);
+	if (r == 0)
+		r = take_json(search, path, "data-root", err);
 	if (r == 0)
 		r = take_json(search, path, "graph", err);
 
@@ -264,16 +247,82 @@ static int find_docker_rootless(struct search *search, struct ovl2_error *err)
 	return r ? r : take_default(search, data);
 }
 
+static int take_imported(struct search *search, const char *path, const char *name, int levels,
+                         struct ovl2_error *err);
+
+/* The files that match `pattern`, which is relative to the file that names it. */
+static int take_matches(struct search *search, const char *path, const char *pattern,
+                        const char *name, int levels, struct ovl2_error *err)
+{
+	const char *slash = *pattern == '/' ? path : strrchr(path, '/');
+	size_t skip = strlen(search->root);
+	cleanup_free char *joined = NULL;
+	glob_t files = { 0 };
+	int r = 0;
+
+	if (asprintf(&joined, "%s%.*s%s%s", search->root, (int)(slash - path), path,
+	             *pattern == '/' ? "" : "/", pattern) < 0) {
+		joined = NULL;
+		return ovi_fail_memory(err);
+	}
+	if (glob(joined, 0, NULL, &files) == 0)
+		for (size_t i = files.gl_pathc; i > 0 && r == 0; i--)
+			r = take_imported(search, files.gl_pathv[i - 1] + skip, name, levels - 1,
+			                  err);
+	globfree(&files);
+
+	return r;
+}
+
+/*
+ * What a configuration of containerd says, or the files that it imports: those go before
+ * it, the later before the earlier (containerd-config.toml(5), "imports").
+ */
+static int take_imported(struct search *search, const char *path, const char *name, int levels,
+                         struct ovl2_error *err)
+{
+	cleanup_free char *text = NULL;
+	cleanup_free char *imports = NULL;
+	char *last;
+	int r;
+
+	if (levels == 0)
+		return 0;
+	r = host_read(search->root, path, &text, err);
+	if (r <= 0)
+		return r;
+	r = toml_find_list(text, "imports", &imports, err);
+	if (r < 0)
+		return ovi_fail_within(err, r, "'%s'", path);
+
+	/* From the last line to the first. */
+	for (r = 0; r == 0 && *imports; *last = '\0') {
+		imports[strlen(imports) - 1] = '\0';
+		last = strrchr(imports, '\n');
+		last = last ? last + 1 : imports;
+		r = take_matches(search, path, last, name, levels, err);
+	}
+
+	return r ? r : take_toml(search, path, name, err);
+}
+
 static int find_containerd(struct search *search, struct ovl2_error *err)
 {
-	static const char path[] = "/etc/containerd/config.toml";
 	static const char plugin[] = "plugins.io.containerd.snapshotter.v1.overlayfs.root_path";
+	static const struct daemon containerd = { "containerd", "containerd.service" };
+	static const char *const roots[] = { "root", NULL };
+	static const char *const configs[] = { "config", "c", NULL };
+	cleanup_free char *path = NULL;
 	int r;
 
 	search->below = "io.containerd.snapshotter.v1.overlayfs";
-	r = take_toml(search, path, plugin, err);
+	r = find_config(search, &containerd, configs, "/etc/containerd/config.toml", &path, err);
 	if (r == 0)
-		r = take_toml(search, path, "root", err);
+		r = take_imported(search, path, plugin, MAX_IMPORTS, err);
+	if (r == 0)
+		r = take_option(search, &containerd, roots, err);
+	if (r == 0)
+		r = take_imported(search, path, "root", MAX_IMPORTS, err);
 
 	return r ? r : take_default(search, "/var/lib/containerd");
 }
@@ -348,7 +397,7 @@ static int uses_crio(const struct search *search, struct ovl2_error *err)
 
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
 		cleanup_free char *text = NULL;
-		int r = read_config(search, files[i], &text, err);
+		int r = host_read(search->root, files[i], &text, err);
 
 		if (r < 0)
 			return r;
@@ -358,8 +407,8 @@ static int uses_crio(const struct search *search, struct ovl2_error *err)
 			return 0;
 	}
 
-	return is_directory(search->root, "/etc/crio") &&
-	       !is_directory(search->root, "/etc/containerd");
+	return host_is_directory(search->root, "/etc/crio") &&
+	       !host_is_directory(search->root, "/etc/containerd");
 }
 
 static int find_kubernetes(struct search *search, struct ovl2_error *err)
@@ -376,21 +425,37 @@ static int find_kubernetes(struct search *search, struct ovl2_error *err)
 	return r;
 }
 
+/* Its configuration file has no field for it: kubelet(8), --root-dir. */
+static int find_kubelet(struct search *search, struct ovl2_error *err)
+{
+	static const struct daemon kubelet = { "kubelet", "kubelet.service" };
+	static const char *const roots[] = { "root-dir", NULL };
+	int r;
+
+	search->below = "pods";
+	r = take_option(search, &kubelet, roots, err);
+
+	return r ? r : take_default(search, "/var/lib/kubelet");
+}
+
 static const struct engine {
 	const char *profile;
 	int (*find)(struct search *search, struct ovl2_error *err);
+
+	/* The second directory, or NULL. */
+	int (*find_also)(struct search *search, struct ovl2_error *err);
 } engines[] = {
-	{ "docker", find_docker },
-	{ "docker-containerd", find_containerd },
-	{ "containerd", find_containerd },
-	{ "kubernetes", find_kubernetes },
-	{ "kubernetes-userns", find_kubernetes },
-	{ "podman", find_podman },
-	{ "podman-rootless", find_podman_rootless },
-	{ "docker-rootless", find_docker_rootless },
-	{ "cri-o", find_crio },
-	{ "buildkit", find_buildkit },
-	{ "composefs", find_podman },
+	{ "docker", find_docker, NULL },
+	{ "docker-containerd", find_containerd, NULL },
+	{ "containerd", find_containerd, NULL },
+	{ "kubernetes", find_kubernetes, find_kubelet },
+	{ "kubernetes-userns", find_kubernetes, find_kubelet },
+	{ "podman", find_podman, NULL },
+	{ "podman-rootless", find_podman_rootless, NULL },
+	{ "docker-rootless", find_docker_rootless, NULL },
+	{ "cri-o", find_crio, NULL },
+	{ "buildkit", find_buildkit, NULL },
+	{ "composefs", find_podman, NULL },
 };
 
 /* ------------------------------------------------------------------- path -- */
@@ -401,7 +466,7 @@ static void descend(struct search *search)
 	size_t length = search->path.length;
 
 	ovi_strbuf_addf(&search->path, "/%s", search->below);
-	if (!search->path.failed && is_directory(search->root, search->path.text))
+	if (!search->path.failed && host_is_directory(search->root, search->path.text))
 		ovi_strbuf_addf(&search->why, "; its layers are in '%s'", search->below);
 	else
 		ovi_strbuf_cut(&search->path, length);
@@ -413,7 +478,7 @@ static void ascend(struct search *search)
 	cleanup_free char *wanted = search->path.failed ? NULL : strdup(search->path.text);
 
 	while (wanted && search->path.length > 1 &&
-	       !is_directory(search->root, search->path.text)) {
+	       !host_is_directory(search->root, search->path.text)) {
 		const char *slash = strrchr(search->path.text, '/');
 		size_t length = (size_t)(slash - search->path.text);
 
@@ -433,7 +498,7 @@ static int resolve(struct search *search, struct probe_data_root *ret_data_root,
 
 	if (search->path.failed || search->why.failed)
 		return ovi_fail_memory(err);
-	fd = open_inside(search->root, search->path.text);
+	fd = host_open(search->root, search->path.text);
 	if (fd < 0)
 		return ovi_fail_errno(err, "open '%s%s'", search->root, search->path.text);
 
@@ -448,28 +513,46 @@ static int resolve(struct search *search, struct probe_data_root *ret_data_root,
 	return 1;
 }
 
-int probe_data_root_find(const char *profile, const char *root,
-                         struct probe_data_root *ret_data_root, struct ovl2_error *err)
+static int find(const char *root, int (*engine)(struct search *search, struct ovl2_error *err),
+                struct probe_data_root *ret_data_root, struct ovl2_error *err)
 {
 	struct search search = { .root = root };
-	int r = 0;
+	int r = engine(&search, err);
 
-	for (size_t i = 0; i < ARRAY_SIZE(engines); i++) {
-		const struct engine *engine = &engines[i];
-
-		if (strcmp(engine->profile, profile) != 0)
-			continue;
-		r = engine->find(&search, err);
-		if (r > 0) {
-			descend(&search);
-			ascend(&search);
-			r = resolve(&search, ret_data_root, err);
-		}
+	if (r > 0) {
+		descend(&search);
+		ascend(&search);
+		r = resolve(&search, ret_data_root, err);
 	}
 	ovi_strbuf_release(&search.path);
 	ovi_strbuf_release(&search.why);
 
 	return r;
+}
+
+static const struct engine *find_engine(const char *profile)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(engines); i++)
+		if (strcmp(engines[i].profile, profile) == 0)
+			return &engines[i];
+
+	return NULL;
+}
+
+int probe_data_root_find(const char *profile, const char *root,
+                         struct probe_data_root *ret_data_root, struct ovl2_error *err)
+{
+	const struct engine *engine = find_engine(profile);
+
+	return engine ? find(root, engine->find, ret_data_root, err) : 0;
+}
+
+int probe_data_root_find_also(const char *profile, const char *root,
+                              struct probe_data_root *ret_data_root, struct ovl2_error *err)
+{
+	const struct engine *engine = find_engine(profile);
+
+	return engine && engine->find_also ? find(root, engine->find_also, ret_data_root, err) : 0;
 }
 
 void probe_data_root_release(struct probe_data_root *data_root)

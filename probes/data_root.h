@@ -29,4 +29,11 @@ struct probe_data_root {
 int probe_data_root_find(const char *profile, const char *root,
                          struct probe_data_root *ret_data_root, struct ovl2_error *err);
 
+/*
+ * The same for the other directory that the profile's needs are about: that of the kubelet,
+ * which keeps volumes and logs there. 0 when it has no other.
+ */
+int probe_data_root_find_also(const char *profile, const char *root,
+                              struct probe_data_root *ret_data_root, struct ovl2_error *err);
+
 void probe_data_root_release(struct probe_data_root *data_root);

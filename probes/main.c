@@ -4,6 +4,7 @@
 #include "cli.h"
 #include "commands.h"
 #include "data_root.h"
+#include "environment.h"
 #include "fail.h"
 #include "file.h"
 #include "format.h"
@@ -396,33 +397,89 @@ static void die_of(int sig)
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
-/* What to ask about; `ret_found` has it when the engine's configuration told. */
-static int choose_directory(const struct request *request, struct probe_data_root *ret_found,
+/* What the engine's configuration tells to ask about. */
+struct found {
+	struct probe_data_root first;
+
+	/* The profile's second directory, if it has one. */
+	struct probe_data_root second;
+	int second_fd;
+};
+
+#define cleanup_found __attribute__((cleanup(release_found)))
+
+static void release_found(struct found *found)
+{
+	probe_data_root_release(&found->first);
+	probe_data_root_release(&found->second);
+	ovi_close_fd(&found->second_fd);
+}
+
+/* Nothing is found when the command line says what to ask about. */
+static int find_directories(const struct request *request, struct found *ret_found,
                             struct ovl2_error *err)
 {
 	const char *root = request->root ? request->root : "";
 	const char *engine = request->profile ? request->profile->id : probe_profiles[0].id;
+	int r;
 
 	if (request->directory || !(request->profile || request->root))
 		return 0;
 
-	return probe_data_root_find(engine, strcmp(root, "/") == 0 ? "" : root, ret_found, err);
+	root = strcmp(root, "/") == 0 ? "" : root;
+	r = probe_data_root_find(engine, root, &ret_found->first, err);
+	if (r >= 0)
+		r = probe_data_root_find_also(engine, root, &ret_found->second, err);
+	if (r <= 0)
+		return r;
+
+	ret_found->second_fd = open(ret_found->second.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (ret_found->second_fd < 0)
+		return ovi_fail_errno(err, "open directory '%s'", ret_found->second.path);
+
+	return 0;
+}
+
+/* What was found out about one filesystem holds in all of its directories. */
+static int is_same_filesystem(int one, int other)
+{
+	struct stat stats[2];
+
+	return fstat(one, &stats[0]) == 0 && fstat(other, &stats[1]) == 0 &&
+	       stats[0].st_dev == stats[1].st_dev;
+}
+
+/* Into the document: which directories, and why these. */
+static void note_found(const struct found *found, struct probe_survey *survey)
+{
+	json_t *also;
+
+	if (found->first.path)
+		json_object_set_new(survey->target, "chosen", json_string(found->first.why));
+	if (!found->second.path)
+		return;
+
+	also = environment_target(found->second_fd, found->second.path);
+	json_object_set_new(also, "chosen", json_string(found->second.why));
+	json_object_set_new(also, "same_filesystem", json_boolean(!survey->also));
+	json_object_set_new(survey->target, "also", also);
 }
 
 static int ask(const struct request *request, struct probe_survey *survey, struct ovl2_error *err)
 {
 	const char *directory = request->directory ? request->directory : DEFAULT_DIRECTORY;
-	cleanup_data_root struct probe_data_root found = { 0 };
+	cleanup_found struct found found = { .second_fd = -1 };
+	struct probe_also also;
 	struct probe_runner runner = request->runner;
 	cleanup_fd int target = -1;
 	cleanup_fd int signals = -1;
 	int r;
 
-	r = choose_directory(request, &found, err);
+	r = find_directories(request, &found, err);
 	if (r < 0)
 		return r;
-	if (found.path)
-		directory = found.path;
+	if (found.first.path)
+		directory = found.first.path;
 
 	target = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (target >= 0)
@@ -436,11 +493,15 @@ static int ask(const struct request *request, struct probe_survey *survey, struc
 	survey->profile = request->profile ? request->profile : &probe_profiles[0];
 	runner.target = target;
 	runner.signals = signals;
+	also = (struct probe_also){ found.second.path, found.second_fd };
+	if (also.path && !is_same_filesystem(target, also.fd))
+		survey->also = &also;
 	r = probe_survey_run(survey, request->only_count ? request->only : NULL, &runner, err);
 	if (r > 0)
 		die_of(r);
-	if (r == 0 && found.path)
-		json_object_set_new(survey->target, "chosen", json_string(found.why));
+	if (r == 0)
+		note_found(&found, survey);
+	survey->also = NULL;
 
 	return r;
 }

@@ -130,6 +130,19 @@ static void add_culprits(const struct style *style, const struct probe_survey *s
 	}
 }
 
+static void add_chosen(struct ovi_strbuf *out, const json_t *target, const char *words)
+{
+	const char *chosen = json_string_value(json_object_get(target, "chosen"));
+
+	if (!chosen)
+		return;
+	ovi_strbuf_add(out, "Looked at ");
+	ovi_escape_controls(out, format_fact(target, "path"));
+	ovi_strbuf_addf(out, "%s: ", words);
+	ovi_escape_controls(out, chosen);
+	ovi_strbuf_add(out, "\n");
+}
+
 static void add_conclusion(const struct style *style, const struct probe_survey *survey)
 {
 	static const struct {
@@ -141,18 +154,16 @@ static void add_conclusion(const struct style *style, const struct probe_survey 
 		[PROBE_UNDETERMINED] = { "UNDETERMINED", PROBE_UNDECIDED },
 	};
 	const char *filesystem = json_string_value(json_object_get(survey->target, "filesystem"));
-	const char *chosen = json_string_value(json_object_get(survey->target, "chosen"));
+	const json_t *also = json_object_get(survey->target, "also");
 	const char *path = format_fact(survey->target, "path");
 	enum probe_verdict verdict = conclusions[survey->conclusion].verdict;
 
 	ovi_strbuf_add(style->out, "\n");
-	if (chosen) {
-		ovi_strbuf_add(style->out, "Looked at ");
-		ovi_escape_controls(style->out, path);
-		ovi_strbuf_add(style->out, ": ");
-		ovi_escape_controls(style->out, chosen);
-		ovi_strbuf_add(style->out, "\n");
-	}
+	add_chosen(style->out, survey->target, "");
+	add_chosen(style->out, also,
+	           json_is_true(json_object_get(also, "same_filesystem"))
+	                   ? " as well, on the same filesystem"
+	                   : " as well");
 	ovi_strbuf_addf(style->out, "%s%s%s for %s on ", color_of(style, verdict),
 	                conclusions[survey->conclusion].words, color_end(style),
 	                survey->profile->id);

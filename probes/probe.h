@@ -117,6 +117,9 @@ struct probe_profile {
 
 	/* 1: all other probes are asked as well, without weight. */
 	int takes_all;
+
+	/* Needs that have to hold in the second directory too, a NULL at the end; or NULL. */
+	const char *const *also;
 };
 
 /* Ends with a row whose id is NULL; the first one is the default. */
@@ -226,10 +229,19 @@ struct probe_finding {
 /* The program's exit codes as well. */
 enum probe_conclusion { PROBE_QUALIFIED, PROBE_NOT_QUALIFIED, PROBE_UNDETERMINED };
 
+/* A second directory that some needs are about. */
+struct probe_also {
+	const char *path; /* absolute */
+	int fd;
+};
+
 /* Start from all zeroes. */
 struct probe_survey {
 	const struct probe_profile *profile;
 	const char *path; /* absolute; borrowed */
+
+	/* Borrowed while the survey runs; NULL when there is none. */
+	const struct probe_also *also;
 
 	/* Of all that was asked; released by probe_survey_release(), as all below. */
 	struct probe_finding *findings;

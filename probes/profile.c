@@ -290,21 +290,27 @@ static const struct probe_need composefs[] = {
 	{ .id = NULL },
 };
 
+/* The kubelet's directory has volumes and logs: that is its "nodefs". */
+static const char *const kubelet[] = { "space_headroom", "inode_headroom", "project_quota", NULL };
+static const char *const kubelet_userns[] = { "space_headroom", "inode_headroom", "project_quota",
+	                                      "idmapped_lower", NULL };
+
 static const struct probe_need nothing[] = { { .id = NULL } };
 
 const struct probe_profile probe_profiles[] = {
-	{ "docker", "Docker, overlay2 graph driver", docker, 0 },
-	{ "docker-containerd", "Docker, containerd image store", docker_containerd, 0 },
-	{ "containerd", "containerd, overlayfs snapshotter", containerd, 0 },
-	{ "kubernetes", "Kubernetes node", kubernetes, 0 },
-	{ "kubernetes-userns", "Kubernetes node, pods with user namespaces", kubernetes_userns, 0 },
-	{ "podman", "Podman, as root", podman, 0 },
-	{ "podman-rootless", "Podman, without root", podman_rootless, 0 },
-	{ "docker-rootless", "Docker, without root", docker_rootless, 0 },
-	{ "cri-o", "CRI-O", crio, 0 },
-	{ "buildkit", "BuildKit", buildkit, 0 },
-	{ "composefs", "composefs and EROFS images", composefs, 0 },
-	{ "all", "Every probe, for a look at the host", nothing, 1 },
+	{ "docker", "Docker, overlay2 graph driver", docker, 0, NULL },
+	{ "docker-containerd", "Docker, containerd image store", docker_containerd, 0, NULL },
+	{ "containerd", "containerd, overlayfs snapshotter", containerd, 0, NULL },
+	{ "kubernetes", "Kubernetes node", kubernetes, 0, kubelet },
+	{ "kubernetes-userns", "Kubernetes node, pods with user namespaces", kubernetes_userns, 0,
+	  kubelet_userns },
+	{ "podman", "Podman, as root", podman, 0, NULL },
+	{ "podman-rootless", "Podman, without root", podman_rootless, 0, NULL },
+	{ "docker-rootless", "Docker, without root", docker_rootless, 0, NULL },
+	{ "cri-o", "CRI-O", crio, 0, NULL },
+	{ "buildkit", "BuildKit", buildkit, 0, NULL },
+	{ "composefs", "composefs and EROFS images", composefs, 0, NULL },
+	{ "all", "Every probe, for a look at the host", nothing, 1, NULL },
 	{ .id = NULL },
 };
 

@@ -6,6 +6,7 @@
 #include "scratch.h"
 
 #include <fnmatch.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -179,28 +180,24 @@ static void add_finding(struct probe_survey *survey, const struct probe_need *ne
 	};
 }
 
-static size_t count_probes(void)
+/* Each probe is asked once at most. */
+static void make_room(struct probe_survey *survey)
 {
-	size_t count = 0;
+	size_t count = 1;
 
-	while (probe_at(count))
+	survey->count = 0;
+	while (probe_at(count - 1))
 		count++;
-
-	return count;
+	survey->findings = calloc(count, sizeof(*survey->findings));
+	survey->beyond = calloc(count, sizeof(*survey->beyond));
+	survey->not_asked = calloc(count, sizeof(*survey->not_asked));
 }
 
 /* What the profile needs in its order; what is asked besides in the registry's. */
-static int choose(struct probe_survey *survey, const char *const *only, struct ovl2_error *err)
+static void choose(struct probe_survey *survey, const char *const *only)
 {
 	const struct probe_profile *profile = survey->profile;
 	const struct probe *probe;
-
-	/* Each of them is asked once at most. */
-	survey->findings = calloc(count_probes(), sizeof(*survey->findings));
-	survey->beyond = calloc(count_probes(), sizeof(*survey->beyond));
-	survey->not_asked = calloc(count_probes(), sizeof(*survey->not_asked));
-	if (!survey->findings || !survey->beyond || !survey->not_asked)
-		return ovi_fail_memory(err);
 
 	for (const struct probe_need *need = profile->needs; need->id; need++)
 		if (is_chosen(need->id, only))
@@ -218,8 +215,6 @@ static int choose(struct probe_survey *survey, const char *const *only, struct o
 		*need = probe_need_beyond(probe->id);
 		add_finding(survey, need);
 	}
-
-	return 0;
 }
 
 /* -------------------------------------------------------------------- run -- */
@@ -273,6 +268,56 @@ static int run_probes(struct probe_survey *survey, const struct probe_runner *ru
 	return sig;
 }
 
+static int badness(const struct probe_need *need, const struct probe_outcome *outcome)
+{
+	if (outcome->answer == PROBE_UNKNOWN)
+		return 1;
+
+	return (outcome->answer == PROBE_YES) == need->want ? 0 : 2;
+}
+
+/* The need has to hold in both: of the two answers the less wanted, evidence of both. */
+static void merge(struct probe_finding *finding, const struct probe_outcome *other,
+                  const char *path)
+{
+	const struct probe_outcome first = finding->outcome;
+	int is_worse = badness(finding->need, other) > badness(finding->need, &first);
+
+	if (is_worse)
+		finding->outcome = *other;
+	finding->outcome.duration_ms = first.duration_ms + other->duration_ms;
+	(void)snprintf(finding->outcome.evidence, sizeof(finding->outcome.evidence),
+	               "%.200s; in '%.80s': %.200s", first.evidence, path, other->evidence);
+	survey_tidy(finding->outcome.evidence);
+}
+
+static int is_also(const struct probe_profile *profile, const char *id)
+{
+	for (const char *const *also = profile->also; also && *also; also++)
+		if (strcmp(*also, id) == 0)
+			return 1;
+
+	return 0;
+}
+
+static int run_also(struct probe_survey *survey, struct probe_runner runner)
+{
+	runner.target = survey->also->fd;
+	for (size_t i = 0; i < survey->count; i++) {
+		struct probe_outcome outcome = { 0 };
+		int sig;
+
+		if (!is_also(survey->profile, survey->findings[i].need->id))
+			continue;
+		sig = probe_run(survey->findings[i].probe, &runner, &outcome);
+		if (sig)
+			return sig;
+		merge(&survey->findings[i], &outcome, survey->also->path);
+	}
+
+	return 0;
+}
+
 int probe_survey_run(struct probe_survey *survey, const char *const *only,
                      const struct probe_runner *runner, struct ovl2_error *err)
 {
@@ -283,16 +328,18 @@ int probe_survey_run(struct probe_survey *survey, const char *const *only,
 	environment_time(survey->started);
 	survey->host = environment_host();
 	survey->target = environment_target(runner->target, survey->path);
-	if (!survey->host || !survey->target)
+	make_room(survey);
+	if (!survey->host || !survey->target || !survey->findings || !survey->beyond ||
+	    !survey->not_asked)
 		return ovi_fail_memory(err);
 
 	/* Leftovers that cannot be deleted disturb nobody but their owner. */
 	ovi_scratch_sweep(runner->target, NULL);
 
-	r = choose(survey, only, err);
-	if (r < 0)
-		return r;
+	choose(survey, only);
 	r = run_probes(survey, runner, err);
+	if (r == 0 && survey->also)
+		r = run_also(survey, *runner);
 	survey_judge(survey);
 	survey->duration_ms = elapsed_ms(&start);
 

@@ -19,6 +19,10 @@ struct scan {
 	const char *until;
 
 	char *found;
+
+	/* Wanted is a list: its strings, a line each. NULL for a string. */
+	struct ovi_strbuf *items;
+	int in_items;
 };
 
 /* A key as it is compared: without quotes and blanks. */
@@ -47,7 +51,9 @@ static size_t key_length(const char *line)
 	return i;
 }
 
-static int read_string(const char *value, char **ret_text, struct ovl2_error *err)
+/* Reads the string at the start of `value`, which ends at `ret_end`. */
+static int read_string(const char *value, char **ret_text, const char **ret_end,
+                       struct ovl2_error *err)
 {
 	cleanup_strbuf struct ovi_strbuf text = { 0 };
 	const char quote = *value;
@@ -65,8 +71,30 @@ static int read_string(const char *value, char **ret_text, struct ovl2_error *er
 	}
 
 	*ret_text = ovi_strbuf_steal(&text);
+	*ret_end = value + 1;
 
 	return *ret_text ? 0 : ovi_fail_memory(err);
+}
+
+/* Items of the list, up to its end or that of the line. */
+static int read_items(struct scan *scan, const char *line, struct ovl2_error *err)
+{
+	for (line += strspn(line, SPACE ","); *line && *line != '#';
+	     line += strspn(line, SPACE ",")) {
+		cleanup_free char *item = NULL;
+		int r;
+
+		if (*line == ']') {
+			scan->in_items = 0;
+			return 0;
+		}
+		r = read_string(line, &item, &line, err);
+		if (r < 0)
+			return ovi_fail_within(err, r, "%s", scan->name);
+		ovi_strbuf_addf(scan->items, "%s\n", item);
+	}
+
+	return 0;
 }
 
 static int read_pair(struct scan *scan, const char *line, struct ovl2_error *err)
@@ -74,6 +102,7 @@ static int read_pair(struct scan *scan, const char *line, struct ovl2_error *err
 	cleanup_strbuf struct ovi_strbuf name = { 0 };
 	size_t length = key_length(line);
 	const char *value = line + length;
+	const char *end;
 	char *found = NULL;
 	int r;
 
@@ -96,7 +125,15 @@ static int read_pair(struct scan *scan, const char *line, struct ovl2_error *err
 	if (scan->until)
 		return ovi_fail(err, OVL2_E_INVALID, "%s: a string of many lines", scan->name);
 
-	r = read_string(value, &found, err);
+	if (scan->items) {
+		if (*value != '[')
+			return ovi_fail(err, OVL2_E_INVALID, "%s: not a list", scan->name);
+		ovi_strbuf_cut(scan->items, 0);
+		scan->in_items = 1;
+		return read_items(scan, value + 1, err);
+	}
+
+	r = read_string(value, &found, &end, err);
 	if (r < 0)
 		return ovi_fail_within(err, r, "%s", scan->name);
 	free(scan->found);
@@ -126,6 +163,9 @@ static int read_line(struct scan *scan, const char *line, struct ovl2_error *err
 		return 0;
 	}
 
+	if (scan->in_items)
+		return read_items(scan, line, err);
+
 	line += strspn(line, SPACE);
 	if (*line == '[')
 		read_table(scan, line);
@@ -135,20 +175,29 @@ static int read_line(struct scan *scan, const char *line, struct ovl2_error *err
 	return 0;
 }
 
-int toml_find(const char *text, const char *name, char **ret_value, struct ovl2_error *err)
+static int scan_lines(struct scan *scan, const char *text, struct ovl2_error *err)
 {
-	struct scan scan = { .name = name };
 	int r = 0;
 
 	while (*text && r == 0) {
 		size_t length = strcspn(text, "\n");
 		cleanup_free char *line = strndup(text, length);
 
-		r = line ? read_line(&scan, line, err) : ovi_fail_memory(err);
+		r = line ? read_line(scan, line, err) : ovi_fail_memory(err);
 		text += length;
 		text += *text == '\n';
 	}
-	ovi_strbuf_release(&scan.table);
+	ovi_strbuf_release(&scan->table);
+
+	return r;
+}
+
+int toml_find(const char *text, const char *name, char **ret_value, struct ovl2_error *err)
+{
+	struct scan scan = { .name = name };
+	int r;
+
+	r = scan_lines(&scan, text, err);
 	if (r < 0) {
 		free(scan.found);
 		return r;
@@ -157,4 +206,22 @@ int toml_find(const char *text, const char *name, char **ret_value, struct ovl2_
 	*ret_value = scan.found;
 
 	return scan.found != NULL;
+}
+
+int toml_find_list(const char *text, const char *name, char **ret_lines, struct ovl2_error *err)
+{
+	cleanup_strbuf struct ovi_strbuf items = { 0 };
+	struct scan scan = { .name = name, .items = &items };
+	int r;
+
+	ovi_strbuf_add(&items, "");
+	r = scan_lines(&scan, text, err);
+	if (r < 0)
+		return r;
+	if (scan.in_items)
+		return ovi_fail(err, OVL2_E_INVALID, "%s: a list without end", name);
+
+	*ret_lines = ovi_strbuf_steal(&items);
+
+	return *ret_lines ? 0 : ovi_fail_memory(err);
 }

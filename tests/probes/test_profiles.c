@@ -75,28 +75,72 @@ struct root_row {
 	const char *file;
 	const char *text;
 	const char *directory;
+
+	/* And another one; in those of a command line newlines stand for zero bytes. */
+	const char *more_file;
+	const char *more_text;
 };
 
 static const struct root_row root_rows[] = {
 	{ "Docker's data-root", "docker", "etc/docker/daemon.json",
-	  "{\"data-root\": \"/srv/docker\"}", "srv/docker" },
+	  "{\"data-root\": \"/srv/docker\"}", "srv/docker", NULL, NULL },
 	{ "Docker's layers below it", "docker", "etc/docker/daemon.json",
-	  "{\"data-root\": \"/srv/docker\"}", "srv/docker/overlay2" },
-	{ "Docker's default", "docker", NULL, NULL, "var/lib/docker/overlay2" },
+	  "{\"data-root\": \"/srv/docker\"}", "srv/docker/overlay2", NULL, NULL },
+	{ "Docker's default", "docker", NULL, NULL, "var/lib/docker/overlay2", NULL, NULL },
 	{ "containerd's root", "containerd", "etc/containerd/config.toml",
-	  "version = 2\n# root = \"/no\"\nroot = \"/srv/ctr\" # here\n[plugins]\n", "srv/ctr" },
+	  "version = 2\n# root = \"/no\"\nroot = \"/srv/ctr\" # here\n[plugins]\n", "srv/ctr", NULL,
+	  NULL },
 	{ "containerd's snapshotter", "docker-containerd", "etc/containerd/config.toml",
 	  "version = 3\n[plugins.'io.containerd.snapshotter.v1.overlayfs']\n"
 	  "  root_path = \"/srv/snap\"\n",
-	  "srv/snap" },
+	  "srv/snap", NULL, NULL },
 	{ "Podman's graphroot", "podman", "etc/containers/storage.conf",
-	  "[storage]\ndriver = \"overlay\"\ngraphroot = \"/srv/graph\"\n", "srv/graph" },
+	  "[storage]\ndriver = \"overlay\"\ngraphroot = \"/srv/graph\"\n", "srv/graph", NULL,
+	  NULL },
 	{ "CRI-O's root", "cri-o", "etc/crio/crio.conf.d/10-x.conf",
-	  "[crio]\nroot = \"/srv/crio\"\n", "srv/crio" },
+	  "[crio]\nroot = \"/srv/crio\"\n", "srv/crio", NULL, NULL },
 	{ "BuildKit's root", "buildkit", "etc/buildkit/buildkitd.toml", "root = \"/srv/bk\"\n",
-	  "srv/bk" },
-	{ "Kubernetes on containerd", "kubernetes", NULL, NULL, "var/lib/containerd" },
+	  "srv/bk", NULL, NULL },
+	{ "an import of containerd's", "containerd", "etc/containerd/config.toml",
+	  "root = \"/no\"\nimports = [\n  \"conf.d/*.toml\", # late\n]\n", "srv/imported",
+	  "etc/containerd/conf.d/20-x.toml", "root = '/srv/imported'\n" },
+	{ "dockerd's unit", "docker", "usr/lib/systemd/system/docker.service",
+	  "[Service]\nExecStart=/usr/bin/dockerd -H fd:// \\\n  --data-root=/srv/unit\n",
+	  "srv/unit", NULL, NULL },
+	{ "dockerd's unit, changed", "docker", "usr/lib/systemd/system/docker.service",
+	  "[Service]\nExecStart=/usr/bin/dockerd --data-root=/no\n", "srv/with blank",
+	  "etc/systemd/system/docker.service.d/override.conf",
+	  "[Service]\nExecStart=\nExecStart=-/usr/bin/dockerd -g '/srv/with blank'\n" },
+	{ "dockerd's unit, with a variable", "docker", "etc/systemd/system/docker.service",
+	  "[Service]\nEnvironmentFile=-/etc/default/docker\n"
+	  "ExecStart=/usr/bin/dockerd $DOCKER_OPTS\n",
+	  "srv/variable", "etc/default/docker",
+	  "DOCKER_OPTS=\"--debug --data-root /srv/variable\"\n" },
+	{ "dockerd as it runs", "docker", "usr/lib/systemd/system/docker.service",
+	  "[Service]\nExecStart=/usr/bin/dockerd --data-root=/no\n", "srv/run", "proc/42/cmdline",
+	  "/usr/bin/dockerd\n--data-root\n/srv/run\n" },
+	{ "dockerd's other configuration", "docker", "srv/daemon.json",
+	  "{\"data-root\": \"/srv/other\"}", "srv/other", "proc/42/cmdline",
+	  "dockerd\n--config-file=/srv/daemon.json\n" },
+	{ "containerd as k3s runs it", "kubernetes", NULL, NULL, "srv/k3s", "proc/7/cmdline",
+	  "containerd\n-c\n/srv/config.toml\n--root\n/srv/k3s\n" },
+	{ "Kubernetes on containerd", "kubernetes", NULL, NULL, "var/lib/containerd", NULL, NULL },
 };
+
+static void write_below(const struct test_place *place, const char *name, const char *text)
+{
+	cleanup_free char *path = test_path("%s/%s", place->path, name);
+	cleanup_output struct test_output made = { 0 };
+	cleanup_output struct test_output cut = { 0 };
+
+	made = shell("mkdir -p \"$(dirname '%s')\"", path);
+	assert_int_equal(made.status, 0);
+	test_file_write(path, text);
+	if (strstr(name, "cmdline"))
+		cut = shell("tr '\\n' '\\0' <'%s' >'%s.new' && mv '%s.new' '%s'", path, path, path,
+		            path);
+	assert_int_equal(cut.status, 0);
+}
 
 static void layers_are_looked_for_where_the_engine_says(void **state)
 {
@@ -105,19 +149,59 @@ static void layers_are_looked_for_where_the_engine_says(void **state)
 	cleanup_free char *expected = test_path("%s/%s", place->path, row->directory);
 	cleanup_output struct test_output output = { 0 };
 
-	if (row->file) {
-		cleanup_free char *path = test_path("%s/%s", place->path, row->file);
-
-		output = shell("mkdir -p \"$(dirname '%s')\"", path);
-		test_output_release(&output);
-		test_file_write(path, row->text);
-	}
+	if (row->file)
+		write_below(place, row->file, row->text);
+	if (row->more_file)
+		write_below(place, row->more_file, row->more_text);
 	output = shell("mkdir -p '%s' && cd '%s' && { " OVL2_PROBE
 	               " --root . --profile %s --json || :; } | jq -r .target.path",
 	               expected, place->path, row->profile);
 	assert_int_equal(output.status, 0);
 	output.out[strcspn(output.out, "\n")] = '\0';
 	assert_string_equal(output.out, expected);
+}
+
+/* Those in containers are no more this host's than the units that are masked. */
+static void other_daemons_are_passed_over(void **state)
+{
+	const struct test_place *place = *state;
+	cleanup_output struct test_output output = { 0 };
+
+	write_below(place, "proc/42/cmdline", "dockerd\n--data-root=/srv/container\n");
+	write_below(place, "proc/43/cmdline", "mydockerd\n--data-root=/srv/other\n");
+	output = shell(
+		"cd '%s' && mkdir -p proc/1/ns proc/42/ns srv/container srv/other etc/systemd/system "
+		"var/lib/docker dev && ln -s 'pid:[1]' proc/1/ns/pid && "
+		"ln -s 'pid:[2]' proc/42/ns/pid && mknod dev/null c 1 3 && "
+		"ln -s /dev/null etc/systemd/system/docker.service && { " OVL2_PROBE
+		" --root . --profile docker --json || :; } | jq -r .target.path",
+		place->path);
+	assert_contains(output.out, "/var/lib/docker\n");
+}
+
+/* The kubelet's needs are asked where it keeps its files, when that is somewhere else. */
+static void second_directory_is_asked_as_well(void **state)
+{
+	const struct test_place *place = *state;
+	cleanup_output struct test_output same = { 0 };
+	cleanup_output struct test_output other = { 0 };
+
+	write_below(place, "proc/7/cmdline", "/usr/bin/kubelet\n--root-dir=/srv/kubelet\n");
+	same = shell("cd '%s' && mkdir -p var/lib/containerd srv/kubelet && " OVL2_PROBE
+	             " --root . --profile kubernetes --only '*_headroom' || :",
+	             place->path);
+	assert_contains(same.out, "/srv/kubelet as well, on the same filesystem: '--root-dir' in "
+	                          "kubelet as it runs\n");
+	assert_null(strstr(same.out, "; in '/"));
+
+	other = shell(
+		"cd '%s' && mount -t tmpfs -o size=1m tmpfs srv/kubelet && { head -c 1M /dev/zero >srv/kubelet/fill && " OVL2_PROBE
+		" --root . --profile kubernetes --only '*_headroom' --json || :; } | "
+		"jq -r '.target.also.filesystem, .verdict, (.probes[] | select(.id == "
+		"\"space_headroom\") | .answer, .evidence)'; umount srv/kubelet",
+		place->path);
+	assert_contains(other.out, "tmpfs\nnot_qualified\nno\n");
+	assert_contains(other.out, "/srv/kubelet': 0 MiB are free");
 }
 
 static void broken_configuration_is_named(void **state)
@@ -348,10 +432,12 @@ static void undetermined_is_never_qualified(void **state)
 
 int main(int argc, char **argv)
 {
-	struct CMUnitTest tests[14 + ARRAY_SIZE(root_rows) + ARRAY_SIZE(waiver_rows)] = {
+	struct CMUnitTest tests[16 + ARRAY_SIZE(root_rows) + ARRAY_SIZE(waiver_rows)] = {
 		cmocka_unit_test(every_need_is_a_probe_with_a_source),
 		cmocka_unit_test(every_probe_is_explained),
 		cmocka_unit_test(broken_configuration_is_named),
+		cmocka_unit_test(other_daemons_are_passed_over),
+		cmocka_unit_test(second_directory_is_asked_as_well),
 		cmocka_unit_test(waived_failure_stays_visible),
 		cmocka_unit_test(expired_waiver_fails_again),
 		cmocka_unit_test(unknown_answer_cannot_be_waived),
@@ -364,7 +450,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(patterns_that_leave_out_nothing_required_decide),
 		cmocka_unit_test(partial_document_cannot_claim_to_qualify),
 	};
-	size_t count = 14;
+	size_t count = 16;
 
 	for (size_t i = 0; i < ARRAY_SIZE(root_rows); i++)
 		tests[count++] =

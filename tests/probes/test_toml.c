@@ -57,12 +57,42 @@ static void string_is_found(void **state)
 		assert_string_equal(value, row->value);
 }
 
+static const struct row lists[] = {
+	{ "on one line", "imports = [\"/a\", '/b/*']\n", "imports", "/a\n/b/*\n", NULL },
+	{ "on many lines", "imports = [ # these\n\n  \"/a\", # one\n  \"/b]\",\n]\nroot = \"/\"\n",
+	  "imports", "/a\n/b]\n", NULL },
+	{ "an empty list", "imports = []\n", "imports", "", NULL },
+	{ "no list", "[x]\nimports = ['/a']\n", "imports", "", NULL },
+	{ "a string in place of a list", "imports = '/a'\n", "imports", NULL,
+	  "imports: not a list" },
+	{ "numbers in a list", "imports = [1]\n", "imports", NULL, "imports: not a string" },
+	{ "a list without end", "imports = [\n'/a',\n", "imports", NULL, "a list without end" },
+};
+
+static void list_is_found(void **state)
+{
+	const struct row *row = ((const struct test_place *)*state)->row;
+	cleanup_free char *lines = NULL;
+	struct ovl2_error err = { 0 };
+	int r = toml_find_list(row->text, row->name, &lines, &err);
+
+	if (row->error) {
+		assert_fails(r, OVL2_E_INVALID, &err);
+		assert_contains(err.message, row->error);
+		return;
+	}
+	assert_ok(r, &err);
+	assert_string_equal(lines, row->value);
+}
+
 int main(int argc, char **argv)
 {
-	struct CMUnitTest tests[ARRAY_SIZE(rows)];
+	struct CMUnitTest tests[ARRAY_SIZE(rows) + ARRAY_SIZE(lists)];
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		tests[i] = test_case(rows[i].title, string_is_found, &rows[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
+		tests[ARRAY_SIZE(rows) + i] = test_case(lists[i].title, list_is_found, &lists[i]);
 
 	return test_run("toml", tests, ARRAY_SIZE(tests), argc, argv);
 }
