@@ -23,9 +23,9 @@ static json_t *latency_json(const struct stats_tail *tail)
 	if (!tail->count)
 		return json_null();
 
-	return json_pack("{s:I, s:o, s:o, s:o}", "count", (json_int_t)tail->count, "p50_ns",
-	                 whole(tail->p50), "p99_ns", whole(tail->p99), "p999_ns",
-	                 whole(tail->p999));
+	return json_pack("{s:I, s:o, s:o, s:o, s:o}", "count", (json_int_t)tail->count, "p50_ns",
+	                 whole(tail->p50), "p90_ns", whole(tail->p90), "p99_ns", whole(tail->p99),
+	                 "p999_ns", whole(tail->p999));
 }
 
 static json_t *series_json(const struct runner_series *series, size_t rounds)
