@@ -7,7 +7,9 @@
 #include "compare.h"
 #include "document.h"
 #include "escape.h"
+#include "export.h"
 #include "fail.h"
+#include "html.h"
 #include "text.h"
 
 #include <getopt.h>
@@ -27,6 +29,7 @@ enum {
 	KEY_STRICT = 's',
 	KEY_FORCE = 'f',
 	KEY_MARKDOWN = 256,
+	KEY_JUNIT,
 	KEY_SELF_TEST
 };
 
@@ -36,6 +39,7 @@ static const struct cli_option options[] = {
 	{ "force", KEY_FORCE, NULL, "compare what different machines measured" },
 	{ "json", KEY_JSON, NULL, "print it as JSON, ovl2-compare/1" },
 	{ "markdown", KEY_MARKDOWN, NULL, "print it for a pull request" },
+	{ "junit", KEY_JUNIT, NULL, "print it as JUnit XML: what regressed has failed" },
 	{ "self-test", KEY_SELF_TEST, NULL, "compare BASE with itself made 20 % slower: exits 3" },
 	{ 0 },
 };
@@ -63,7 +67,7 @@ static const struct cli_program program = {
 	.examples = "  ovl2-report compare base.json new.json\n"
 		    "  ovl2-report compare --margin 10 --strict base.json new.json\n"
 		    "  ovl2-report compare --markdown base.json new.json >>$GITHUB_STEP_SUMMARY\n"
-		    "  ovl2-report compare history.jsonl new.json\n"
+		    "  ovl2-report compare --junit history.jsonl new.json >compare.xml\n"
 		    "  ovl2-report compare --self-test base.json; test $? -eq 3",
 };
 
@@ -73,6 +77,7 @@ struct settings {
 	int is_forced;
 	int is_json;
 	int is_markdown;
+	int is_junit;
 	int is_self_test;
 };
 
@@ -108,6 +113,9 @@ static void read_options(struct settings *settings, int argc, char **argv)
 		case KEY_MARKDOWN:
 			settings->is_markdown = 1;
 			break;
+		case KEY_JUNIT:
+			settings->is_junit = 1;
+			break;
 		default:
 			settings->is_self_test = 1;
 		}
@@ -116,8 +124,8 @@ static void read_options(struct settings *settings, int argc, char **argv)
 		cli_usage_error(&program, settings->is_self_test
 		                                  ? "--self-test takes one document"
 		                                  : "give a base and a new document");
-	if (settings->is_json && settings->is_markdown)
-		cli_usage_error(&program, "--json and --markdown both want to be printed");
+	if (settings->is_json + settings->is_markdown + settings->is_junit > 1)
+		cli_usage_error(&program, "--json, --markdown and --junit: only one is printed");
 }
 
 /* ------------------------------------------------------------------ printing -- */
@@ -158,6 +166,11 @@ static size_t count_verdict(const struct report_comparisons *all, enum stats_ver
 		count += all->list[i].verdict == verdict;
 
 	return count;
+}
+
+static int is_unsure(const struct report_comparison *one)
+{
+	return one->verdict == STATS_INCONCLUSIVE || one->verdict == STATS_UNRELIABLE;
 }
 
 static void add_counts(struct ovi_strbuf *text, const struct report_comparisons *all)
@@ -222,6 +235,56 @@ static void add_markdown(struct ovi_strbuf *text, const struct report_comparison
 	}
 }
 
+/*
+ * What regressed is a failure. What could not be said is skipped, and with --strict an
+ * error, as in the exit codes.
+ */
+static void add_junit_case(struct ovi_strbuf *text, const struct report_comparison *one,
+                           const struct settings *settings)
+{
+	const struct report_result *result = one->result;
+	cleanup_strbuf struct ovi_strbuf key = { 0 };
+	cleanup_strbuf struct ovi_strbuf said = { 0 };
+	cleanup_strbuf struct ovi_strbuf seconds = { 0 };
+
+	report_add_key(&key, result, 0);
+	ovi_strbuf_addf(&seconds, "%.9f", result->ours.median_ns / 1e9);
+	ovi_strbuf_addf(&said, "%s: ", stats_verdict_name(one->verdict));
+	add_change(&said, one);
+	add_advice(&said, one, settings->margin / 100);
+	text->failed |= key.failed | said.failed | seconds.failed;
+	if (text->failed)
+		return;
+	html(text, "    <testcase classname=\"ovl2.compare.%\" name=\"%\" time=\"%\">\n",
+	     result->benchmark->id, key.text, seconds.text);
+	if (one->verdict == STATS_REGRESSED)
+		html(text, "      <failure message=\"%\"/>\n", said.text);
+	else if (!is_unsure(one))
+		html(text, "      <system-out>%</system-out>\n", said.text);
+	else if (settings->is_strict)
+		html(text, "      <error message=\"%\"/>\n", said.text);
+	else
+		html(text, "      <skipped message=\"%\"/>\n", said.text);
+	ovi_strbuf_add(text, "    </testcase>\n");
+}
+
+static void add_junit(struct ovi_strbuf *text, const struct report_comparisons *all,
+                      const struct settings *settings)
+{
+	size_t unsure =
+		count_verdict(all, STATS_INCONCLUSIVE) + count_verdict(all, STATS_UNRELIABLE);
+
+	ovi_strbuf_add(text, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
+	ovi_strbuf_addf(text,
+	                "  <testsuite name=\"ovl2-report compare\" tests=\"%zu\" failures=\"%zu\" "
+	                "errors=\"%zu\" skipped=\"%zu\" time=\"0\">\n",
+	                all->count, count_verdict(all, STATS_REGRESSED),
+	                settings->is_strict ? unsure : 0, settings->is_strict ? 0 : unsure);
+	for (size_t i = 0; i < all->count; i++)
+		add_junit_case(text, &all->list[i], settings);
+	ovi_strbuf_add(text, "  </testsuite>\n</testsuites>\n");
+}
+
 static json_t *describe(const struct report_comparison *one)
 {
 	const struct report_result *result = one->result;
@@ -272,6 +335,8 @@ static int print(const struct settings *settings, const struct report_comparison
 		               : code;
 	if (settings->is_markdown)
 		add_markdown(&text, all, settings->margin / 100);
+	else if (settings->is_junit)
+		add_junit(&text, all, settings);
 	else
 		add_terminal(&text, all, settings->margin / 100);
 	if (ovi_strbuf_failed(&text))

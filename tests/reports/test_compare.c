@@ -172,6 +172,29 @@ static void markdown_is_a_table(void **state)
 	assert_contains(output.out, "| equivalent | `diff, real` | ");
 }
 
+static void junit_has_what_regressed_as_failures(void **state)
+{
+	static const char script[] =
+		"\"$0\" compare --junit \"$@\" | xmllint --relaxng " SAMPLES "/junit.rng "
+		"--xpath 'concat(//testsuite/@tests = count(//testcase), \" \", "
+		"//testsuite/@failures = count(//failure), \" \", "
+		"//testsuite/@skipped = count(//skipped), \" \", "
+		"//testsuite/@errors = count(//error), \" \", count(//failure), \" \", "
+		"//failure/../@name)' -";
+	const struct test_place *place = *state;
+	cleanup_free char *fresh = write_edited(place, "new", 1.2, 99);
+	const char *const argv[] = { "sh", "-c", script, REPORT_PROGRAM, bench, fresh, NULL };
+	const char *const strict[] = { "sh",       "-c",  script, REPORT_PROGRAM,
+		                       "--strict", bench, fresh,  NULL };
+	cleanup_output struct test_output usual = test_spawn(argv);
+	cleanup_output struct test_output hard = test_spawn(strict);
+
+	assert_contains(usual.err, "validates");
+	assert_contains(hard.err, "validates");
+	assert_contains(usual.out, "true true true true 1 diff/real\n");
+	assert_contains(hard.out, "true true true true 1 diff/real\n");
+}
+
 static void recipe_for_ci_says_how_to_use_it(void **state)
 {
 	const char *const none[] = { SCRIPTS "/ci/gate", NULL };
@@ -208,18 +231,19 @@ static void workflow_calls_what_there_is(void **state)
 
 int main(int argc, char **argv)
 {
-	struct CMUnitTest tests[7 + ARRAY_SIZE(rows)] = {
+	struct CMUnitTest tests[8 + ARRAY_SIZE(rows)] = {
 		cmocka_unit_test(not_to_be_able_to_say_fails_when_strict),
 		cmocka_unit_test(gate_proves_that_it_can_fail),
 		cmocka_unit_test(another_machine_is_not_compared),
 		cmocka_unit_test(missing_base_is_told_from_a_broken_one),
 		cmocka_unit_test(markdown_is_a_table),
+		cmocka_unit_test(junit_has_what_regressed_as_failures),
 		cmocka_unit_test(recipe_for_ci_says_how_to_use_it),
 		cmocka_unit_test(workflow_calls_what_there_is),
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		tests[7 + i] = test_case(rows[i].title, change_is_judged, &rows[i]);
+		tests[8 + i] = test_case(rows[i].title, change_is_judged, &rows[i]);
 
 	return test_run("compare", tests, ARRAY_SIZE(tests), argc, argv);
 }
