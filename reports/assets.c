@@ -15,4 +15,5 @@ ASSET(report_plot_curve, "plot_curve.gp");
 ASSET(report_plot_bytes, "plot_bytes.gp");
 ASSET(report_plot_bars, "plot_bars.gp");
 ASSET(report_plot_ratios, "plot_ratios.gp");
+ASSET(report_plot_tail, "plot_tail.gp");
 ASSET(report_plot_trend, "plot_trend.gp");

@@ -102,6 +102,15 @@ static const struct report_field benchmark_fields[] = {
 	{ 0 },
 };
 
+static const struct report_field latency_fields[] = {
+	{ "count", AMOUNT, 0, NULL, NULL },
+	{ "p50_ns", AMOUNT, 0, NULL, NULL },
+	{ "p90_ns", AMOUNT | OPTIONAL, 0, NULL, NULL },
+	{ "p99_ns", AMOUNT, 0, NULL, NULL },
+	{ "p999_ns", AMOUNT, 0, NULL, NULL },
+	{ 0 },
+};
+
 static const struct report_field time_fields[] = {
 	{ "title", STRING, 0, NULL, NULL },
 	{ "median_ns", AMOUNT, 0, NULL, NULL },
@@ -109,6 +118,7 @@ static const struct report_field time_fields[] = {
 	{ "high_ns", AMOUNT, 0, NULL, NULL },
 	{ "confidence", AMOUNT | MAYBE, 0, NULL, NULL },
 	{ "values_ns", REPORT_ARRAY | MAYBE, AMOUNT, NULL, NULL },
+	{ "latency", REPORT_OBJECT | MAYBE, 0, latency_fields, NULL },
 	{ 0 },
 };
 

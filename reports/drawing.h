@@ -53,6 +53,10 @@ double report_choose_step(double right);
 int report_draw_curves(struct ovi_strbuf *page, const struct report_figures *figures,
                        const struct report_benchmark *benchmark, struct ovl2_error *err);
 
+/* Percentiles of single calls, where a benchmark has them. */
+int report_draw_tails(struct ovi_strbuf *page, const struct report_figures *figures,
+                      const struct report_benchmark *benchmark, struct ovl2_error *err);
+
 /* A benchmark's cases: ours beside the floor beside a peer. */
 int report_draw_bars(struct ovi_strbuf *page, const struct report_figures *figures,
                      const struct report_benchmark *benchmark, struct ovl2_error *err);

@@ -15,6 +15,7 @@
 static struct report_time time_of(const json_t *result, const char *name)
 {
 	const json_t *time = json_object_get(result, name);
+	const json_t *latency = json_object_get(time, "latency");
 
 	if (!json_is_object(time))
 		return (struct report_time){ 0 };
@@ -25,6 +26,11 @@ static struct report_time time_of(const json_t *result, const char *name)
 		.low_ns = report_number(time, "low_ns"),
 		.high_ns = report_number(time, "high_ns"),
 		.values_ns = json_object_get(time, "values_ns"),
+		.call_count = report_number(latency, "count"),
+		.percentile_ns = { report_number(latency, "p50_ns"),
+		                   report_number(latency, "p90_ns"),
+		                   report_number(latency, "p99_ns"),
+		                   report_number(latency, "p999_ns") },
 	};
 }
 

@@ -29,6 +29,8 @@ struct report_benchmark {
 	int is_sweep;
 };
 
+#define REPORT_PERCENTILES 4
+
 /* `title` is NULL where nothing was measured. */
 struct report_time {
 	const char *title;
@@ -38,6 +40,10 @@ struct report_time {
 
 	/* The samples, an array of numbers; borrowed, NULL where the document has none. */
 	const json_t *values_ns;
+
+	/* Of single calls, the 50th, 90th, 99th and 99.9th percentile; 0 where not known. */
+	double call_count;
+	double percentile_ns[REPORT_PERCENTILES];
 };
 
 /* Amounts are 0 where the document has null. */

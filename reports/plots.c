@@ -119,6 +119,9 @@ int report_add_plots(struct ovi_strbuf *page, const struct report_figures *figur
 	r = add_all_ratios(page, figures, err);
 	if (r == 0)
 		r = add_some(page, figures, 1, &left, err);
+	for (size_t i = 0; i < figures->benchmark_count && r == 0; i++)
+		if (page->length <= REPORT_DRAWN_BYTES)
+			r = report_draw_tails(page, figures, &figures->benchmarks[i], err);
 	ovi_strbuf_add(page, "<div class=\"pair\">\n");
 	if (r == 0)
 		r = add_some(page, figures, 0, &left, err);

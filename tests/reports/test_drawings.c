@@ -66,6 +66,38 @@ static void trend_is_as_recorded(void **state)
 	assert_as_recorded(page, place->row, argv);
 }
 
+/* 400 calls of one case: one of a hundred can be told, one of a thousand cannot. */
+static void tails_are_as_recorded(void **state)
+{
+	const struct test_place *place = *state;
+	cleanup_free char *page = test_path("%s/report.html", place->path);
+	cleanup_free char *path = test_path("%s/bench.json", place->path);
+	const char *const argv[] = { REPORT_PROGRAM, "--html", page, path, NULL };
+	json_t *document = json_load_file(bench, 0, NULL);
+	json_t *result;
+	size_t i;
+
+	assert_non_null(document);
+	json_array_foreach(json_object_get(document, "results"), i, result)
+	{
+		json_int_t unit = (json_int_t)(i % 4 + 1) * 10000;
+		const char *id = json_string_value(json_object_get(result, "benchmark"));
+
+		if (strcmp(id, "create_remove") != 0)
+			continue;
+		json_object_set_new(json_object_get(result, "ours"), "latency",
+		                    json_pack("{s:i, s:I, s:I, s:I, s:I}", "count", 400, "p50_ns",
+		                              2 * unit, "p90_ns", 3 * unit, "p99_ns", 9 * unit,
+		                              "p999_ns", 40 * unit));
+		json_object_set_new(json_object_get(result, "floor"), "latency",
+		                    json_pack("{s:i, s:I, s:I, s:I}", "count", 4000, "p50_ns", unit,
+		                              "p99_ns", 5 * unit, "p999_ns", 20 * unit));
+	}
+	assert_int_equal(json_dump_file(document, path, 0), 0);
+	json_decref(document);
+	assert_as_recorded(page, place->row, argv);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -73,6 +105,7 @@ int main(int argc, char **argv)
 		test_case("curves with their limits", drawing_is_as_recorded, "curve-0"),
 		test_case("bytes of mount data", drawing_is_as_recorded, "bytes-0"),
 		test_case("bars of a throughput", drawing_is_as_recorded, "bars-2"),
+		test_case("percentiles of calls", tails_are_as_recorded, "tail-1"),
 		test_case("trend with a change", trend_is_as_recorded, "trend-70"),
 		test_case("trend without one", trend_is_as_recorded, "trend-0"),
 	};
