@@ -473,8 +473,8 @@ static int copy_tree(struct bench_case *c, struct ovl2_error *err)
 {
 	const struct state *state = c->state;
 
-	return time_command(c, SYNC_START(CP_START), err, SYNCED("cp -a %s/. " TARGET),
-	                    state->dataset->upper);
+	return time_command(c, SYNC_START(CP_START), err,
+	                    SYNCED("cp -a --reflink=never %s/. " TARGET), state->dataset->upper);
 }
 
 static int after_target(struct bench_case *c, struct ovl2_error *err)
@@ -591,7 +591,8 @@ static int mount_fuse(struct bench_case *c, struct ovl2_error *err)
 	if (lowers.failed)
 		return ovi_fail_memory(err);
 
-	return time_command(c, "sh -c \"fuse-overlayfs --version && umount --version\"", err,
+	/* Not --version: that runs another program to ask it for its version. */
+	return time_command(c, "sh -c \"fuse-overlayfs --help && umount --version\"", err,
 	                    "sh -c \"fuse-overlayfs -o lowerdir=%s,upperdir=" WORK_PATH
 	                    "/upper,workdir=" WORK_PATH "/work " TARGET " && umount " TARGET "\"",
 	                    lowers.text);
@@ -662,7 +663,8 @@ const struct bench bench_command_apply = {
 	.more_peers = { { { "bsdtar x, with attributes and ACLs; sync -f", before_target,
 	                    apply_bsdtar, after_target },
 	                  "bsdtar" },
-	                { { "cp -a of the tree; sync -f", before_target, copy_tree, after_target },
+	                { { "cp -a --reflink=never of the tree; sync -f", before_target, copy_tree,
+	                    after_target },
 	                  NULL } },
 };
 
