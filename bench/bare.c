@@ -76,8 +76,9 @@ static int fill(struct ovl2_store *store, const char *id, const struct ovl2_moun
 		return 0;
 
 	r = open_lowers(bare, deeper, err);
-	if (r == 0)
-		r = open_path(bare->spec->upper, &bare->upper, err);
+	if (r < 0 || !bare->spec->upper)
+		return r;
+	r = open_path(bare->spec->upper, &bare->upper, err);
 	if (r == 0)
 		r = open_path(bare->spec->work, &bare->work, err);
 
@@ -140,6 +141,8 @@ static int set_descriptors(const struct bare *bare, int fs)
 	for (size_t i = 0; i < bare->lower_count; i++)
 		if (fsconfig(fs, FSCONFIG_SET_FD, "lowerdir+", NULL, bare->lowers[i]) < 0)
 			return -1;
+	if (bare->upper < 0)
+		return 0;
 	if (fsconfig(fs, FSCONFIG_SET_FD, "upperdir", NULL, bare->upper) < 0)
 		return -1;
 
@@ -153,6 +156,8 @@ static int set_strings(const struct bare *bare, int fs)
 	for (size_t i = 0; i < spec->lower_count; i++)
 		if (fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir+", spec->lower[i], 0) < 0)
 			return -1;
+	if (!spec->upper)
+		return 0;
 	if (fsconfig(fs, FSCONFIG_SET_STRING, "upperdir", spec->upper, 0) < 0)
 		return -1;
 

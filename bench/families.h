@@ -7,6 +7,11 @@
 /* mount.c */
 extern const struct bench bench_mount_depth;
 extern const struct bench bench_unmount_depth;
+extern const struct bench bench_mount_options;
+extern const struct bench bench_mount_switch;
+extern const struct bench bench_mount_data;
+extern const struct bench bench_mount_again;
+extern const struct bench bench_mount_spec;
 
 /* storm.c */
 extern const struct bench bench_mount_storm;
@@ -17,9 +22,17 @@ extern const struct bench bench_scale_open;
 extern const struct bench bench_scale_list;
 extern const struct bench bench_scale_exists;
 extern const struct bench bench_scale_mount;
+extern const struct bench bench_scale_check;
 
 /* layer.c */
 extern const struct bench bench_create_remove;
+extern const struct bench bench_layer_create;
+extern const struct bench bench_layer_remove;
+
+/* layers.c */
+extern const struct bench bench_layer_remove_files;
+extern const struct bench bench_diff_parallel;
+extern const struct bench bench_apply_parallel;
 
 /* diff.c */
 extern const struct bench bench_diff;

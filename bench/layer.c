@@ -39,6 +39,9 @@ struct state {
 	const char *parent;
 	int is_durable;
 
+	/* Of the layer made last. */
+	char id[PLACE_ID_SIZE];
+
 	/* What a layer consists of, as the library made one. */
 	struct entry entries[MAX_ENTRIES];
 	size_t count;
@@ -155,7 +158,7 @@ static int settle(struct bench_case *c, struct ovl2_error *err)
 
 /* ------------------------------------------------------------------- ours -- */
 
-static int run_ours(struct bench_case *c, struct ovl2_error *err)
+static int run_create(struct bench_case *c, struct ovl2_error *err)
 {
 	struct state *state = c->state;
 	const struct ovl2_layer_options options = {
@@ -163,13 +166,24 @@ static int run_ours(struct bench_case *c, struct ovl2_error *err)
 		.parent = state->parent,
 		.read_write = 1,
 	};
-	char id[PLACE_ID_SIZE];
-	int r;
 
-	place_new_id(c->place, id);
-	r = ovl2_layer_create(state->store, id, &options, err);
+	place_new_id(c->place, state->id);
 
-	return r < 0 ? r : ovl2_layer_remove(state->store, id, err);
+	return ovl2_layer_create(state->store, state->id, &options, err);
+}
+
+static int run_remove(struct bench_case *c, struct ovl2_error *err)
+{
+	struct state *state = c->state;
+
+	return ovl2_layer_remove(state->store, state->id, err);
+}
+
+static int run_ours(struct bench_case *c, struct ovl2_error *err)
+{
+	int r = run_create(c, err);
+
+	return r < 0 ? r : run_remove(c, err);
 }
 
 /* ------------------------------------------------------------------ floor -- */
@@ -230,17 +244,46 @@ static int remove_floor(const struct state *state)
 	return unlinkat(state->floor, "trash/old", AT_REMOVEDIR);
 }
 
-static int run_floor(struct bench_case *c, struct ovl2_error *err)
+static int run_create_floor(struct bench_case *c, struct ovl2_error *err)
 {
 	if (create_floor(c->state) < 0)
 		return ovi_fail_errno(err, "create a layer in '%s'", FLOOR_HOME);
+
+	return 0;
+}
+
+static int run_remove_floor(struct bench_case *c, struct ovl2_error *err)
+{
 	if (remove_floor(c->state) < 0)
 		return ovi_fail_errno(err, "remove a layer in '%s'", FLOOR_HOME);
 
 	return 0;
 }
 
-/* -------------------------------------------------------------------- row -- */
+static int run_floor(struct bench_case *c, struct ovl2_error *err)
+{
+	int r = run_create_floor(c, err);
+
+	return r < 0 ? r : run_remove_floor(c, err);
+}
+
+/* --------------------------------------------------------------- one of them -- */
+
+static int create_and_settle(struct bench_case *c, struct ovl2_error *err)
+{
+	int r = run_create(c, err);
+
+	return r < 0 ? r : place_settle(c->place, err);
+}
+
+static int create_floor_and_settle(struct bench_case *c, struct ovl2_error *err)
+{
+	int r = run_create_floor(c, err);
+
+	return r < 0 ? r : place_settle(c->place, err);
+}
+
+/* ------------------------------------------------------------------- rows -- */
 
 static const struct bench_variant variants[] = { { "none", values }, { "commit", values }, { 0 } };
 
@@ -258,4 +301,33 @@ const struct bench bench_create_remove = {
 	.ours = { "ovl2_layer_create, ovl2_layer_remove", settle, run_ours, NULL },
 	.floor = { "mkdir, write, symlink, rename, unlink, the same syncs", settle, run_floor,
 	           NULL },
+};
+
+const struct bench bench_layer_create = {
+	.id = "layer_create",
+	.title = "Create a layer on this many lowers",
+	.group = "layer",
+	.parameter = "lowers",
+	.variants = variants,
+	.weight = 2,
+	.is_full_only = 1,
+	.setup = setup,
+	.teardown = teardown,
+	.ours = { "ovl2_layer_create", settle, run_create, run_remove },
+	.floor = { "mkdir, write, symlink, rename, the same syncs", settle, run_create_floor,
+	           run_remove_floor },
+};
+
+const struct bench bench_layer_remove = {
+	.id = "layer_remove",
+	.title = "Remove a layer from this many lowers",
+	.group = "layer",
+	.parameter = "lowers",
+	.variants = variants,
+	.weight = 2,
+	.is_full_only = 1,
+	.setup = setup,
+	.teardown = teardown,
+	.ours = { "ovl2_layer_remove", create_and_settle, run_remove, NULL },
+	.floor = { "rename, unlink, rmdir", create_floor_and_settle, run_remove_floor, NULL },
 };

@@ -52,7 +52,7 @@ static int create_layer(struct place *place, const char *id, const char *parent,
 int place_chain(struct place *place, uint64_t lowers, const char **ret_id, struct ovl2_error *err)
 {
 	if (!place->chain) {
-		place->chain = calloc(PLACE_MAX_DEPTH, sizeof(*place->chain));
+		place->chain = calloc(PLACE_MAX_DEPTH + 1, sizeof(*place->chain));
 		if (!place->chain)
 			return ovi_fail_memory(err);
 	}

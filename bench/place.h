@@ -39,7 +39,7 @@ struct place {
 	/* Data sets made so far, see dataset.h. */
 	struct dataset *datasets;
 
-	/* Read-only layers, each on the one before. */
+	/* Read-only layers, each on the one before; one more than may be below another. */
 	char (*chain)[PLACE_ID_SIZE];
 	size_t chain_length;
 

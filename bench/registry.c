@@ -6,14 +6,25 @@
 
 const struct bench *const bench_registry[] = {
 	&bench_create_remove,
+	&bench_layer_create,
+	&bench_layer_remove,
+	&bench_layer_remove_files,
+
 	&bench_mount_depth,
 	&bench_unmount_depth,
+	&bench_mount_options,
+	&bench_mount_switch,
+	&bench_mount_data,
+	&bench_mount_again,
+	&bench_mount_spec,
 	&bench_many_mounts,
 	&bench_mount_storm,
 	&bench_diff,
 	&bench_diff_pipe,
 	&bench_diff_file,
 	&bench_apply,
+	&bench_diff_parallel,
+	&bench_apply_parallel,
 	&bench_changes,
 	&bench_changes_below,
 	&bench_diff_size,
@@ -21,6 +32,7 @@ const struct bench *const bench_registry[] = {
 	&bench_scale_list,
 	&bench_scale_exists,
 	&bench_scale_mount,
+	&bench_scale_check,
 
 	&bench_lookup_top,
 	&bench_lookup_middle,

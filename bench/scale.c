@@ -13,7 +13,7 @@
 
 /*
  * What a store costs that has many layers: opening it, listing it, looking for one
- * layer and mounting one. Stores of their own, which grow from value to value, in
+ * layer, mounting one and checking all. Stores of their own, which grow from value to value, in
  * stacks of ten layers as images are. The floors do what has to be done whatever the
  * code: the same directories read, the same files opened.
  */
@@ -294,6 +294,30 @@ static int after_mount_floor(struct bench_case *c, struct ovl2_error *err)
 	return 0;
 }
 
+/* ------------------------------------------------------------------------ check -- */
+
+static int count_problem(void *data, const struct ovl2_problem *problem)
+{
+	(void)problem;
+	++*(uint64_t *)data;
+
+	return 0;
+}
+
+static int run_check(struct bench_case *c, struct ovl2_error *err)
+{
+	const struct ovl2_check_options options = { .size = sizeof(options), .no_mount = 1 };
+	const struct state *state = c->state;
+	uint64_t count = 0;
+	int r = ovl2_store_check(state->store, &options, count_problem, &count, err);
+
+	if (r >= 0 && count)
+		return ovi_fail(err, OVL2_E_CORRUPT, "%llu problems were found",
+		                (unsigned long long)count);
+
+	return r < 0 ? r : 0;
+}
+
 /* ------------------------------------------------------------------------- rows -- */
 
 static const struct bench_variant variants[] = { { "stacks of 10", layer_values }, { 0 } };
@@ -348,4 +372,18 @@ const struct bench bench_scale_mount = {
 	.teardown = teardown,
 	.ours = { "ovl2_layer_mount", NULL, run_mount, after_mount },
 	.floor = { "mount(2), data at hand", NULL, run_mount_floor, after_mount_floor },
+};
+
+const struct bench bench_scale_check = {
+	.id = "scale_check",
+	.title = "Check a store of this many layers, without mounting them",
+	.group = "scale",
+	.parameter = "layers",
+	.variants = variants,
+	.weight = 4,
+	.is_full_only = 1,
+	.setup = setup,
+	.teardown = teardown,
+	.ours = { "ovl2_store_check", NULL, run_check, NULL },
+	.floor = { "readdir, and open and read three files of each", NULL, run_list_floor, NULL },
 };

@@ -280,6 +280,35 @@ static void depth_beyond_the_limit_is_skipped_with_its_size(void **state)
 	/* Docker's own limit fits when paths are relative. */
 	result = find_result(document, "relative", 128);
 	assert_true(json_is_null(json_object_get(result, "skipped")));
+
+	/* More than overlayfs takes is refused by the library, in words. */
+	result = find_result(document, "auto", 501);
+	assert_contains(json_string_value(json_object_get(result, "skipped")),
+	                "would be on 501 lowers and this store takes 500");
+	json_decref(document);
+}
+
+/* One page less a byte; where one more is needed another method is taken, or none. */
+static void mount_data_is_measured_to_the_byte(void **state)
+{
+	const char *const argv[] = { OVL2_BENCH, "--tier",     "smoke", "--json",
+		                     "--only",   "mount_data", NULL };
+	cleanup_output struct test_output output = test_spawn(argv);
+	const json_t *result;
+	json_t *document;
+
+	(void)state;
+
+	assert_int_equal(output.status, 0);
+	document = parse_document(output.out);
+	for (json_int_t bytes = 4094; bytes <= 4095; bytes++) {
+		result = find_result(document, "relative", bytes);
+		assert_true(json_is_null(json_object_get(result, "skipped")));
+		assert_int_equal(json_integer_value(json_object_get(result, "data_bytes")), bytes);
+	}
+	result = find_result(document, "relative", 4096);
+	assert_contains(json_string_value(json_object_get(result, "skipped")),
+	                "need 4096 bytes of mount data and method relative takes 4095");
 	json_decref(document);
 }
 
@@ -638,6 +667,7 @@ int main(int argc, char **argv)
 {
 	static const struct CMUnitTest scenarios[] = {
 		cmocka_unit_test(depth_beyond_the_limit_is_skipped_with_its_size),
+		cmocka_unit_test(mount_data_is_measured_to_the_byte),
 		cmocka_unit_test(directory_is_left_as_it_was),
 		cmocka_unit_test(leftovers_of_a_killed_run_are_collected),
 		cmocka_unit_test(table_has_ours_floor_and_ratio),
