@@ -159,41 +159,69 @@ static int check_method(const struct ovi_overlay *overlay, enum ovl2_mount_metho
 	return 0;
 }
 
-/* Does this kernel take layers by descriptor? It will not learn it while we run. */
-enum { FD_UNKNOWN, FD_YES, FD_NO };
-static atomic_int fd_support = FD_UNKNOWN;
+/* Does this kernel take lowers one by one? It will not learn it while we run. */
+enum { UNKNOWN, YES, NO };
+static atomic_int takes_descriptors = UNKNOWN; /* by descriptor: Linux >= 6.15 */
+static atomic_int takes_strings = UNKNOWN;     /* by name: Linux >= 6.7 */
 
 /* Asked with O_PATH, as layers are opened: Linux 6.13 and 6.14 take others only. */
-static int takes_descriptors(int home)
+static int takes(atomic_int *known, unsigned int command, int home)
 {
+	const char *name = command == FSCONFIG_SET_STRING ? "/" : NULL;
 	cleanup_fd int fs = -1;
 	cleanup_fd int path = -1;
 
-	if (atomic_load(&fd_support) == FD_UNKNOWN) {
+	if (atomic_load(known) == UNKNOWN) {
 		path = ovi_sys.openat(home, ".", O_PATH | O_DIRECTORY, 0);
 		fs = ovi_sys.fsopen("overlay", FSOPEN_CLOEXEC);
 		if (path < 0)
 			return 0;
-		if (fs >= 0 && ovi_sys.fsconfig(fs, FSCONFIG_SET_FD, "lowerdir+", NULL, path) == 0)
-			atomic_store(&fd_support, FD_YES);
+		if (fs >= 0 &&
+		    ovi_sys.fsconfig(fs, command, "lowerdir+", name, name ? 0 : path) == 0)
+			atomic_store(known, YES);
 		/* EINVAL before 6.7, EOPNOTSUPP before 6.5; anything else tells nothing. */
 		else if (errno == ENOSYS ||
 		         (fs >= 0 && (errno == EBADF || errno == EINVAL || errno == EOPNOTSUPP)))
-			atomic_store(&fd_support, FD_NO);
+			atomic_store(known, NO);
 	}
 
-	return atomic_load(&fd_support) == FD_YES;
+	return atomic_load(known) == YES;
 }
 
+/* The directory has a link for each thread, and two as every directory has. */
+static int is_alone(void)
+{
+	struct stat st;
+
+	return ovi_sys.fstatat(AT_FDCWD, "/proc/self/task", &st, 0) == 0 && st.st_nlink == 3;
+}
+
+/* To go to the store and back costs as much as to walk to it this often. */
+#define FEW_LOWERS 8
+
+/*
+ * By which is fastest (bench `mount_depth`): names from the store are shorter walks, but
+ * take a thread where there are others.
+ */
 static enum ovl2_mount_method choose_without_fd(const struct ovi_overlay *overlay)
 {
-	static const enum ovl2_mount_method order[] = {
+	static const enum ovl2_mount_method alone[] = {
+		OVL2_MOUNT_RELATIVE,
 		OVL2_MOUNT_ABSOLUTE,
+		OVL2_MOUNT_APPEND,
+	};
+	static const enum ovl2_mount_method others[] = {
+		OVL2_MOUNT_ABSOLUTE,
+		OVL2_MOUNT_APPEND,
 		OVL2_MOUNT_RELATIVE,
 	};
+	const enum ovl2_mount_method *order =
+		overlay->lower_count > FEW_LOWERS && is_alone() ? alone : others;
 
-	for (size_t i = 0; i < ARRAY_SIZE(order); i++)
-		if (check_method(overlay, order[i], NULL) == 0)
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		if (check_method(overlay, order[i], NULL) == 0 &&
+		    (order[i] != OVL2_MOUNT_APPEND ||
+		     takes(&takes_strings, FSCONFIG_SET_STRING, overlay->home)))
 			return order[i];
 
 	return OVL2_MOUNT_APPEND;
@@ -215,8 +243,9 @@ int ovi_overlay_choose(const struct ovi_overlay *overlay, enum ovl2_mount_method
 		                overlay->lower_count, OVI_MAX_LOWERS);
 
 	if (wanted == OVL2_MOUNT_AUTO)
-		method = takes_descriptors(overlay->home) ? OVL2_MOUNT_FD
-		                                          : choose_without_fd(overlay);
+		method = takes(&takes_descriptors, FSCONFIG_SET_FD, overlay->home)
+		                 ? OVL2_MOUNT_FD
+		                 : choose_without_fd(overlay);
 
 	r = check_method(overlay, method, err);
 	if (r < 0)
@@ -619,14 +648,6 @@ static int wait_aside(struct aside *job)
 	pthread_join(thread, NULL);
 
 	return job->result;
-}
-
-/* The directory has a link for each thread, and two as every directory has. */
-static int is_alone(void)
-{
-	struct stat st;
-
-	return ovi_sys.fstatat(AT_FDCWD, "/proc/self/task", &st, 0) == 0 && st.st_nlink == 3;
 }
 
 /*

@@ -60,7 +60,7 @@ struct ovi_overlay {
  * The method to use: `wanted`, or for auto fd, which is the fastest at every depth
  * when the lowers are open already (bench `mount_depth`), needs no switch at any depth
  * and says why when it fails. Where the kernel has no such thing, which the first
- * attempt of the process finds out: the first that fits of absolute, relative and
+ * attempt of the process finds out: the fastest that fits of absolute, relative and
  * append.
  *
  * Errors: OVL2_E_UNSUPPORTED when the wanted method cannot carry this overlay,

@@ -115,7 +115,7 @@ enum ovl2_log_level { OVL2_LOG_WARNING, OVL2_LOG_DEBUG };
 
 /* How an overlay is handed to the kernel. */
 enum ovl2_mount_method {
-	/* fd where the kernel has it, else the first that fits of absolute, relative, append. */
+	/* fd where the kernel has it, else the fastest that fits of the others. */
 	OVL2_MOUNT_AUTO,
 
 	/* mount(2) with absolute paths. 4095 bytes of data. */

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+#include "support/test.h"
+
+#include "overlay.h"
+#include "sys.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+
+/*
+ * The method that is chosen for auto, on kernels as they were: what an older one does not
+ * know is refused here as it would be there.
+ */
+
+enum kernel { LINUX_6_15, LINUX_6_7, LINUX_6_1 };
+
+struct row {
+	const char *title;
+	enum kernel kernel;
+	int has_threads;
+	size_t lower_count;
+	enum ovl2_mount_method method;
+};
+
+static const struct row rows[] = {
+	{ "Linux 6.15, 1 lower", LINUX_6_15, 0, 1, OVL2_MOUNT_FD },
+	{ "Linux 6.15, 500 lowers, threads", LINUX_6_15, 1, 500, OVL2_MOUNT_FD },
+	{ "Linux 6.7, 8 lowers", LINUX_6_7, 0, 8, OVL2_MOUNT_ABSOLUTE },
+	{ "Linux 6.7, 9 lowers", LINUX_6_7, 0, 9, OVL2_MOUNT_RELATIVE },
+	{ "Linux 6.7, 128 lowers", LINUX_6_7, 0, 128, OVL2_MOUNT_RELATIVE },
+	{ "Linux 6.7, 150 lowers", LINUX_6_7, 0, 150, OVL2_MOUNT_APPEND },
+	{ "Linux 6.7, 9 lowers, threads", LINUX_6_7, 1, 9, OVL2_MOUNT_ABSOLUTE },
+	{ "Linux 6.7, 128 lowers, threads", LINUX_6_7, 1, 128, OVL2_MOUNT_APPEND },
+	{ "Linux 6.1, 9 lowers, threads", LINUX_6_1, 1, 9, OVL2_MOUNT_ABSOLUTE },
+	{ "Linux 6.1, 128 lowers", LINUX_6_1, 0, 128, OVL2_MOUNT_RELATIVE },
+	{ "Linux 6.1, 128 lowers, threads", LINUX_6_1, 1, 128, OVL2_MOUNT_RELATIVE },
+};
+
+static struct ovi_sys real;
+static enum kernel kernel;
+
+/* EBADF is what it says to a descriptor of O_PATH before 6.15. */
+static int fsconfig_as_it_was(int fd, unsigned int command, const char *key, const void *value,
+                              int aux)
+{
+	if (key && strcmp(key, "lowerdir+") == 0) {
+		errno = command == FSCONFIG_SET_FD ? EBADF : EINVAL;
+		if (kernel == LINUX_6_1 || (kernel == LINUX_6_7 && command == FSCONFIG_SET_FD))
+			return -1;
+		/* What the real one has, if it has it. */
+		return 0;
+	}
+
+	return real.fsconfig(fd, command, key, value, aux);
+}
+
+static void *wait_for_end(void *end)
+{
+	char byte;
+
+	(void)!read(*(int *)end, &byte, 1);
+
+	return NULL;
+}
+
+/* In a process of its own: what the kernel takes is asked once. */
+static _Noreturn void choose(const struct row *row, const struct ovi_overlay *overlay)
+{
+	enum ovl2_mount_method method = OVL2_MOUNT_AUTO;
+	pthread_t thread;
+	int end[2];
+
+	kernel = row->kernel;
+	real = ovi_sys;
+	ovi_sys.fsconfig = fsconfig_as_it_was;
+	if (row->has_threads &&
+	    (pipe(end) < 0 || pthread_create(&thread, NULL, wait_for_end, &end[0]) != 0))
+		_exit(100);
+	if (ovi_overlay_choose(overlay, OVL2_MOUNT_AUTO, &method, NULL) < 0)
+		_exit(101);
+	_exit((int)method);
+}
+
+static void check_row(void **state)
+{
+	const struct test_place *place = *state;
+	const struct row *row = place->row;
+	const char *names[OVI_MAX_LOWERS];
+	const struct ovi_overlay overlay = {
+		.home = place->fd,
+		.home_path = place->path,
+		.lower = names,
+		.lower_count = row->lower_count,
+		.upper = "box/diff",
+		.work = "box/work",
+	};
+	int status;
+	pid_t child;
+
+	for (size_t i = 0; i < row->lower_count; i++)
+		names[i] = "l/ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	child = fork();
+	if (child == 0)
+		choose(row, &overlay);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), row->method);
+}
+
+int main(int argc, char **argv)
+{
+	struct CMUnitTest tests[ARRAY_SIZE(rows)];
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		tests[i] = test_case(rows[i].title, check_row, &rows[i]);
+
+	return test_run("choice", tests, ARRAY_SIZE(tests), argc, argv);
+}
