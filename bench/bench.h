@@ -121,6 +121,12 @@ struct bench {
 	 */
 	unsigned int weight;
 
+	/*
+	 * Is it about several processors? Whatever is neither this nor a throughput is
+	 * pinned to one.
+	 */
+	int is_spread;
+
 	/* Goes first: what it does takes longer, the more layers others have left. */
 	int is_first;
 

@@ -611,6 +611,7 @@ static const struct bench_variant mounts[] = { { "auto", lower_values }, { 0 } }
 
 const struct bench bench_command_start = {
 	.id = "command_start",
+	.is_spread = 1,
 	.title = "Start a program, which says its version: taken off all commands",
 	.group = "command",
 	.variants = once,
@@ -628,6 +629,7 @@ const struct bench bench_command_start = {
 
 const struct bench bench_command_diff = {
 	.id = "command_diff",
+	.is_spread = 1,
 	.title = "Write a layer as a tar into a pipe, as a command",
 	.group = "command",
 	.variants = datasets,
@@ -646,6 +648,7 @@ const struct bench bench_command_diff = {
 
 const struct bench bench_command_apply = {
 	.id = "command_apply",
+	.is_spread = 1,
 	.title = "Fill a layer from a tar until it is on disk, as a command",
 	.group = "command",
 	.variants = datasets,
@@ -670,6 +673,7 @@ const struct bench bench_command_apply = {
 
 const struct bench bench_command_create = {
 	.id = "command_create",
+	.is_spread = 1,
 	.title = "Create a layer on another until it is on disk, as a command",
 	.group = "command",
 	.variants = once,
@@ -687,6 +691,7 @@ const struct bench bench_command_create = {
 
 const struct bench bench_command_mount = {
 	.id = "command_mount",
+	.is_spread = 1,
 	.title = "Mount a layer on this many lowers and unmount it, as commands",
 	.group = "command",
 	.parameter = "lowers",

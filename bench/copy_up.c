@@ -686,6 +686,7 @@ const struct bench bench_copy_up_hard_link = {
 
 const struct bench bench_copy_up_parallel = {
 	.id = "copy_up_parallel",
+	.is_spread = 1,
 	.title = "Open a file of a lower each in this many threads for writing",
 	.parameter = "threads",
 	.variants = with_threads,

@@ -2,6 +2,7 @@
 
 #include "cleanup.h"
 #include "cli.h"
+#include "conditions.h"
 #include "environment.h"
 #include "fail.h"
 #include "image.h"
@@ -17,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,8 +27,8 @@
 /* There are fewer benchmarks. */
 #define MAX_BENCHES 256
 
-/* Above this share of the processors in use, figures of a run mean little. */
-#define BUSY_SHARE 0.5
+/* With --strict. */
+#define EXIT_UNFIT 2
 
 /* A ratio known no better than by this much hides changes that matter. */
 #define WIDE_INTERVAL 0.2
@@ -36,6 +38,8 @@ enum {
 	KEY_LIST,
 	KEY_ROUNDS,
 	KEY_SEED,
+	KEY_STRICT,
+	KEY_UNPINNED,
 };
 
 static const struct cli_option options[] = {
@@ -47,6 +51,8 @@ static const struct cli_option options[] = {
 	{ "rounds", KEY_ROUNDS, "N",
 	  "processes that measure it all, 1 to 1000, instead of the tier's" },
 	{ "seed", KEY_SEED, "N", "draws the same order of samples again" },
+	{ "strict", KEY_STRICT, NULL, "refuse a host that is not quiet, or not of one speed" },
+	{ "unpinned", KEY_UNPINNED, NULL, "let the kernel choose processors for everything" },
 	{ "json", KEY_JSON, NULL, "print the document ovl2-bench/1 instead of tables" },
 	{ "output", 'o', "FILE", "write the document to FILE as well" },
 	{ 0 },
@@ -68,6 +74,7 @@ static const struct cli_program program = {
 	.exit_codes =
 		"  0    everything was measured, or skipped for a reason that is given\n"
 		"  1    something failed: what is said to have FAILED, or the whole run\n"
+		"  2    with --strict: the host was not fit to measure on, before or meanwhile\n"
 		"  64   the command line makes no sense\n"
 		"  130  interrupted: what was complete by then is in the document (143: SIGTERM)",
 	.examples = "  ovl2-bench\n"
@@ -83,6 +90,11 @@ struct request {
 	uint64_t seed;
 	const struct bench *benches[MAX_BENCHES + 1];
 	size_t bench_count;
+	int is_strict;
+	int is_unpinned;
+	/* Found out by run(). */
+	int is_unfit;
+
 	int is_list;
 	int is_json;
 	const char *output;
@@ -186,6 +198,12 @@ static void parse_option(struct request *request, int key, const char *value)
 		break;
 	case KEY_JSON:
 		request->is_json = 1;
+		break;
+	case KEY_STRICT:
+		request->is_strict = 1;
+		break;
+	case KEY_UNPINNED:
+		request->is_unpinned = 1;
 		break;
 	case KEY_ROUNDS:
 		request->rounds = parse_number("rounds", value, 1, 1000);
@@ -299,22 +317,43 @@ static void warn_of_missing_peers(const struct request *request, json_t *warning
 
 static void warn_before(const struct request *request, json_t *warnings)
 {
-	long processors = sysconf(_SC_NPROCESSORS_ONLN);
-	double load;
-
 #ifndef __OPTIMIZE__
 	warn(warnings, "this is a debug build: configure with --preset release to measure");
 #endif
 #if defined(__SANITIZE_ADDRESS__)
 	warn(warnings, "this build has sanitizers, which cost more than what is measured");
 #endif
-	if (getloadavg(&load, 1) == 1 && load > BUSY_SHARE * (double)processors)
-		warn(warnings, "load average is %.1f on %ld processors: others are at work", load,
-		     processors);
 	if (request->rounds && request->rounds < 6)
 		warn(warnings, "%zu rounds are too few for an interval of 95 %%: 6 are the least",
 		     request->rounds);
 	warn_of_missing_peers(request, warnings);
+}
+
+/* How many things may spoil the figures; each is a warning. */
+static size_t warn_of_host(const struct conditions *before, json_t *warnings)
+{
+	char text[256];
+	size_t count = 0;
+
+	while (conditions_complain(before, count, text) > 0) {
+		warn(warnings, "%s", text);
+		count++;
+	}
+
+	return count;
+}
+
+static size_t warn_of_run(const struct conditions_change *change, json_t *warnings)
+{
+	char text[256];
+	size_t count = 0;
+
+	while (conditions_complain_during(change, count, text) > 0) {
+		warn(warnings, "%s", text);
+		count++;
+	}
+
+	return count;
 }
 
 static int is_wide(const struct runner_result *result)
@@ -419,6 +458,20 @@ static char **round_arguments(const struct record *record)
 	return argv;
 }
 
+/* The last: the first ones are where interrupts go. -1 when it is not to be pinned. */
+static int choose_cpu(const struct request *request)
+{
+	cpu_set_t set;
+
+	if (request->is_unpinned || sched_getaffinity(0, sizeof(set), &set) < 0)
+		return -1;
+	for (int cpu = CPU_SETSIZE - 1; cpu >= 0; cpu--)
+		if (CPU_ISSET((size_t)cpu, &set))
+			return cpu;
+
+	return -1;
+}
+
 static int run(struct request *request, struct record *record, struct runner_results *results,
                struct ovl2_error *err)
 {
@@ -427,16 +480,25 @@ static int run(struct request *request, struct record *record, struct runner_res
 		.count = request->rounds,
 		.seed = request->seed,
 		.tier = request->site.tier,
+		.cpu = choose_cpu(request),
 		.stop = &stop,
 		.argv = argv,
 	};
+	cleanup_fd int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct site site = SITE_NONE;
+	struct conditions_change change;
+	struct conditions before;
+	struct conditions after;
 	int r;
 
 	if (!argv)
 		return ovi_fail_memory(err);
 	choose_filesystem(request, record->warnings);
+	conditions_read(root, runner_clock_ns(), &before);
 	warn_before(request, record->warnings);
+	request->is_unfit = warn_of_host(&before, record->warnings) > 0;
+	if (request->is_unfit && request->is_strict)
+		return ovi_fail(err, OVL2_E_BUSY, "--strict: this host is not fit to measure on");
 
 	r = open_site(request, record, &site, err);
 	if (r == 0)
@@ -444,10 +506,16 @@ static int run(struct request *request, struct record *record, struct runner_res
 	site_close(&site);
 	if (isatty(STDERR_FILENO))
 		fprintf(stderr, "\r\033[K");
-	if (r == 0)
-		warn_after(results, record->warnings);
+	if (r < 0)
+		return r;
 
-	return r;
+	warn_after(results, record->warnings);
+	conditions_read(root, runner_clock_ns(), &after);
+	conditions_compare(&before, &after, &change);
+	request->is_unfit |= warn_of_run(&change, record->warnings) > 0;
+	record->conditions = conditions_json(&before, &change, rounds.cpu);
+
+	return record->conditions ? 0 : ovi_fail_memory(err);
 }
 
 static int write_results(const struct request *request, const struct record *record,
@@ -500,6 +568,8 @@ static int bench(struct request *request, struct record *record, struct runner_r
 		r = cli_report_error(&program, &err);
 	else
 		r = cli_finish_output(&program) || has_failed(results);
+	if (request->is_strict && request->is_unfit && !has_failed(results))
+		r = EXIT_UNFIT;
 
 	return stop ? 128 + stop : r;
 }
@@ -568,6 +638,7 @@ int main(int argc, char **argv)
 	runner_results_release(&results);
 	json_decref(record.host);
 	json_decref(record.target);
+	json_decref(record.conditions);
 	json_decref(record.warnings);
 
 	return r;

@@ -90,9 +90,10 @@ static json_t *result_json(const struct runner_result *result)
 
 static json_t *bench_json(const struct bench *bench)
 {
-	return json_pack("{s:s, s:s, s:s, s:o, s:s}", "id", bench->id, "title", bench->title,
+	return json_pack("{s:s, s:s, s:s, s:o, s:s, s:b}", "id", bench->id, "title", bench->title,
 	                 "group", bench->group, "parameter", text_or_null(bench->parameter),
-	                 "metric", bench->is_throughput ? "throughput" : "time");
+	                 "metric", bench->is_throughput ? "throughput" : "time", "pinned",
+	                 !bench->is_throughput && !bench->is_spread);
 }
 
 /* json_array_append_new() takes NULL for a failure: nothing is lost silently. */
@@ -116,13 +117,14 @@ json_t *record_json(const struct record *record)
 	for (size_t i = 0; i < record->results->count; i++)
 		failed |= add(results, result_json(&record->results->list[i]));
 
-	document = json_pack("{s:s, s:s, s:o, s:s, s:f, s:b, s:s, s:I, s:O, s:O, s:O, s:o, s:o}",
-	                     "format", "ovl2-bench/1", "version", OVL2_VERSION, "command", command,
-	                     "started", record->started, "duration_ms", record->duration_ms,
-	                     "complete", record->results->is_complete, "tier", record->tier, "seed",
-	                     (json_int_t)record->seed, "host", record->host, "target",
-	                     record->target, "warnings", record->warnings, "benchmarks", benchmarks,
-	                     "results", results);
+	document =
+		json_pack("{s:s, s:s, s:o, s:s, s:f, s:b, s:s, s:I, s:O, s:O, s:O, s:O, s:o, s:o}",
+	                  "format", "ovl2-bench/1", "version", OVL2_VERSION, "command", command,
+	                  "started", record->started, "duration_ms", record->duration_ms,
+	                  "complete", record->results->is_complete, "tier", record->tier, "seed",
+	                  (json_int_t)record->seed, "host", record->host, "target", record->target,
+	                  "conditions", record->conditions, "warnings", record->warnings,
+	                  "benchmarks", benchmarks, "results", results);
 	if (failed) {
 		json_decref(document);
 		return NULL;

@@ -22,6 +22,7 @@ struct record {
 	/* Borrowed: objects of FORMAT.md. */
 	json_t *host;
 	json_t *target;
+	json_t *conditions;
 
 	/* Borrowed: an array of sentences. */
 	json_t *warnings;

@@ -189,6 +189,7 @@ static int measure(const struct bench *const *benches, const struct runner_optio
 	int r;
 
 	own.seed = round->seed;
+	own.cpu = round->cpu;
 	ordered = order(benches, &own.seed);
 	if (!ordered)
 		return ovi_fail_memory(err);
@@ -535,6 +536,7 @@ int rounds_run(const struct bench *const *benches, const struct site *site,
 {
 	struct round round = {
 		.count = count_rounds(options),
+		.cpu = options->cpu,
 		.start_ns = runner_clock_ns(),
 	};
 	uint64_t random = options->seed;

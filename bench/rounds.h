@@ -20,6 +20,9 @@ struct round {
 	size_t count;
 	uint64_t seed;
 
+	/* As in struct runner_options. */
+	int cpu;
+
 	/* When the first round began, by runner_clock_ns(). */
 	double start_ns;
 };
@@ -29,6 +32,9 @@ struct rounds_options {
 	size_t count;
 	uint64_t seed;
 	enum bench_tier tier;
+
+	/* As in struct runner_options. */
+	int cpu;
 
 	/* Non-zero ends the run: what is complete by then stays. */
 	const volatile sig_atomic_t *stop;

@@ -4,6 +4,7 @@
 #include "fail.h"
 #include "tool.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -23,6 +24,7 @@ struct run {
 	struct runner_results *results;
 	double resolution_ns;
 	uint64_t random;
+	cpu_set_t all;
 };
 
 struct measurement {
@@ -417,10 +419,26 @@ static int run_case(struct run *run, const struct bench *bench, const struct ben
 	return r < 0 ? r : is_stopped(run);
 }
 
+static int pin(const struct run *run, const struct bench *bench, struct ovl2_error *err)
+{
+	cpu_set_t set = run->all;
+
+	if (run->options->cpu < 0)
+		return 0;
+	if (!bench->is_spread && !bench->is_throughput) {
+		CPU_ZERO(&set);
+		CPU_SET((size_t)run->options->cpu, &set);
+	}
+	if (sched_setaffinity(0, sizeof(set), &set) < 0)
+		return ovi_fail_errno(err, "pin '%s' to a processor", bench->id);
+
+	return 0;
+}
+
 static int run_bench(struct run *run, const struct bench *bench, struct ovl2_error *err)
 {
 	static const uint64_t none[] = { 0 };
-	int r = 0;
+	int r = pin(run, bench, err);
 
 	for (const struct bench_variant *v = bench->variants; v->name && r == 0; v++) {
 		const uint64_t *value = v->values ? v->values : none;
@@ -446,6 +464,8 @@ int runner_run(const struct bench *const *benches, struct place *place,
 	};
 	int r = 0;
 
+	if (sched_getaffinity(0, sizeof(run.all), &run.all) < 0)
+		return ovi_fail_errno(err, "find the processors of this process");
 	for (size_t i = 0; benches[i] && r == 0; i++)
 		r = run_bench(&run, benches[i], err);
 	results->is_complete = r == 0;

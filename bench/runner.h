@@ -78,6 +78,9 @@ struct runner_options {
 	uint64_t seed;
 	enum bench_tier tier;
 
+	/* What is not spread is pinned to this processor; -1 for none. */
+	int cpu;
+
 	/* Becomes non-zero when the run is to end; looked at between operations. */
 	const volatile sig_atomic_t *stop;
 

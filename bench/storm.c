@@ -200,6 +200,7 @@ static const struct bench_variant storm_variants[] = {
 
 const struct bench bench_mount_storm = {
 	.id = "mount_storm",
+	.is_spread = 1,
 	.title = "Mount and unmount a layer twice in each of this many threads",
 	.group = "mount",
 	.parameter = "threads",

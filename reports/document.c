@@ -147,6 +147,29 @@ static const struct report_field result_fields[] = {
 	{ 0 },
 };
 
+static const struct report_field before_fields[] = {
+	{ "load_average", AMOUNT | MAYBE, 0, NULL, NULL },
+	{ "cpu_waits_percent", AMOUNT | MAYBE, 0, NULL, NULL },
+	{ "io_waits_percent", AMOUNT | MAYBE, 0, NULL, NULL },
+	{ 0 },
+};
+
+static const struct report_field during_fields[] = {
+	{ "stolen_percent", AMOUNT | MAYBE, 0, NULL, NULL },
+	{ "cpu_waits_percent", AMOUNT | MAYBE, 0, NULL, NULL },
+	{ "io_waits_percent", AMOUNT | MAYBE, 0, NULL, NULL },
+	{ 0 },
+};
+
+static const struct report_field conditions_fields[] = {
+	{ "cpu", AMOUNT | MAYBE, 0, NULL, NULL },
+	{ "governor", STRING | MAYBE, 0, NULL, NULL },
+	{ "turbo", REPORT_BOOLEAN | MAYBE, 0, NULL, NULL },
+	{ "before", REPORT_OBJECT | MAYBE, 0, before_fields, NULL },
+	{ "during", REPORT_OBJECT | MAYBE, 0, during_fields, NULL },
+	{ 0 },
+};
+
 static const struct report_field bench_fields[] = {
 	{ "version", STRING, 0, NULL, NULL },
 	{ "command", REPORT_ARRAY, STRING, NULL, NULL },
@@ -158,6 +181,7 @@ static const struct report_field bench_fields[] = {
 	{ "seed", NUMBER | STRING | MAYBE, 0, NULL, NULL },
 	{ "host", REPORT_OBJECT, 0, host_fields, NULL },
 	{ "target", REPORT_OBJECT, 0, target_fields, NULL },
+	{ "conditions", REPORT_OBJECT | MAYBE, 0, conditions_fields, NULL },
 	{ "warnings", REPORT_ARRAY | OPTIONAL, STRING, NULL, NULL },
 	{ "benchmarks", REPORT_ARRAY, REPORT_OBJECT, benchmark_fields, NULL },
 	{ "results", REPORT_ARRAY, REPORT_OBJECT, result_fields, NULL },

@@ -74,6 +74,35 @@ static void add_target(struct ovi_strbuf *page, const json_t *target)
 	add_size(page, "Image", report_number(target, "image_bytes"));
 }
 
+static void add_percent(struct ovi_strbuf *page, const char *name, const json_t *percent)
+{
+	char text[32];
+
+	if (!json_is_number(percent))
+		return;
+	snprintf(text, sizeof(text), "%.1f %%", json_number_value(percent));
+	add_row(page, name, text);
+}
+
+static void add_conditions(struct ovi_strbuf *page, const json_t *conditions)
+{
+	const json_t *before = json_object_get(conditions, "before");
+	const json_t *during = json_object_get(conditions, "during");
+	const json_t *turbo = json_object_get(conditions, "turbo");
+
+	add_number(page, "Pinned to processor", json_object_get(conditions, "cpu"));
+	add_row(page, "Frequency governor", report_string(conditions, "governor"));
+	if (json_is_boolean(turbo))
+		add_row(page, "Turbo", json_is_true(turbo) ? "on" : "off");
+	add_percent(page, "Waits for processors before",
+	            json_object_get(before, "cpu_waits_percent"));
+	add_percent(page, "Waits for disks before", json_object_get(before, "io_waits_percent"));
+	add_percent(page, "Stolen meanwhile", json_object_get(during, "stolen_percent"));
+	add_percent(page, "Waits for processors meanwhile",
+	            json_object_get(during, "cpu_waits_percent"));
+	add_percent(page, "Waits for disks meanwhile", json_object_get(during, "io_waits_percent"));
+}
+
 static void add_document(struct ovi_strbuf *page, const char *caption, const json_t *document)
 {
 	if (!document)
@@ -84,6 +113,7 @@ static void add_document(struct ovi_strbuf *page, const char *caption, const jso
 	add_row(page, "Version", report_string(document, "version"));
 	add_target(page, json_object_get(document, "target"));
 	add_host(page, json_object_get(document, "host"));
+	add_conditions(page, json_object_get(document, "conditions"));
 	ovi_strbuf_add(page, "</tbody>\n</table>\n");
 }
 

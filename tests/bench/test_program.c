@@ -25,19 +25,13 @@ struct field {
 
 /* reports/FORMAT.md, ovl2-bench/1. */
 static const struct field document_fields[] = {
-	{ "format", JSON_STRING, 0 },
-	{ "version", JSON_STRING, 0 },
-	{ "command", JSON_ARRAY, 0 },
-	{ "started", JSON_STRING, 0 },
-	{ "duration_ms", JSON_REAL, 0 },
-	{ "tier", JSON_STRING, 0 },
-	{ "seed", JSON_INTEGER, 0 },
-	{ "host", JSON_OBJECT, 0 },
-	{ "target", JSON_OBJECT, 0 },
-	{ "warnings", JSON_ARRAY, 0 },
-	{ "benchmarks", JSON_ARRAY, 0 },
-	{ "results", JSON_ARRAY, 0 },
-	{ 0 },
+	{ "format", JSON_STRING, 0 },    { "version", JSON_STRING, 0 },
+	{ "command", JSON_ARRAY, 0 },    { "started", JSON_STRING, 0 },
+	{ "duration_ms", JSON_REAL, 0 }, { "tier", JSON_STRING, 0 },
+	{ "seed", JSON_INTEGER, 0 },     { "host", JSON_OBJECT, 0 },
+	{ "target", JSON_OBJECT, 0 },    { "conditions", JSON_OBJECT, 0 },
+	{ "warnings", JSON_ARRAY, 0 },   { "benchmarks", JSON_ARRAY, 0 },
+	{ "results", JSON_ARRAY, 0 },    { 0 },
 };
 
 static const struct field benchmark_fields[] = {
@@ -402,6 +396,31 @@ static void rounds_are_what_is_counted(void **state)
 	json_decref(document);
 }
 
+/* The host of the test may be fit or not: what is said and what is done agree. */
+static void strict_refuses_what_is_warned_of(void **state)
+{
+	const char *const argv[] = { OVL2_BENCH,      "--tier",   "smoke",  "--only",
+		                     "create_remove", "--strict", "--json", NULL };
+	cleanup_output struct test_output output = test_spawn(argv);
+	const json_t *conditions;
+	json_t *document;
+
+	(void)state;
+
+	if (output.status == 2 && !*output.out) {
+		assert_contains(output.err, "not fit to measure on");
+		return;
+	}
+	document = parse_document(output.out);
+	conditions = json_object_get(document, "conditions");
+	assert_true(json_is_integer(json_object_get(conditions, "cpu")));
+	if (output.status == 2)
+		assert_contains(output.err, "warning: ");
+	else
+		assert_int_equal(output.status, 0);
+	json_decref(document);
+}
+
 /* ----------------------------------------------------------- interruption -- */
 
 /* All of a file of /proc, which gives no more than a page at once; free(3), or NULL. */
@@ -672,6 +691,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(leftovers_of_a_killed_run_are_collected),
 		cmocka_unit_test(table_has_ours_floor_and_ratio),
 		cmocka_unit_test(rounds_are_what_is_counted),
+		cmocka_unit_test(strict_refuses_what_is_warned_of),
 		cmocka_unit_test(kill_leaves_no_mount_no_loop_no_file),
 		cmocka_unit_test(list_names_every_benchmark),
 		cmocka_unit_test(missing_peers_are_named_once),

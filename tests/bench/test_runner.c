@@ -81,6 +81,7 @@ static void run(const struct bench *bench, size_t blocks, uint64_t seed,
 		.blocks = blocks,
 		.seed = seed,
 		.tier = BENCH_TIER_SMOKE,
+		.cpu = -1,
 		.stop = &stop,
 	};
 	struct ovl2_error err = { 0 };
