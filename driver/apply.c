@@ -194,16 +194,17 @@ static int publish(struct ovl2_store *store, const char *id, const char *link,
 }
 
 /* What a tar brings counts against the layer's quota, whoever unpacks it. */
-static int unpack(struct ovl2_store *store, const struct ovi_stage *stage, struct ovi_place *place,
-                  const struct ovl2_apply_options *options, int fd, struct ovl2_error *err)
+static int unpack(const struct ovi_stage *stage, struct ovi_place *place,
+                  const struct ovl2_apply_options *options, int fd, uint64_t *ret_bytes,
+                  struct ovl2_error *err)
 {
 	int has_quota = ovi_quota_get_project(stage->dir) >= OVI_FIRST_PROJECT;
 	int had_resource_capability = has_quota ? ovi_quota_enter() : 0;
-	int r = ovi_unpack(store, place, options, fd, err);
+	int r = ovi_unpack(stage->store, place, options, fd, ret_bytes, err);
 
 	ovi_quota_leave(had_resource_capability);
 
-	return r;
+	return r == 0 ? ovi_changes_size_of_upper(place->root, ret_bytes, err) : r;
 }
 
 static int read_options(const struct ovl2_apply_options *given, struct ovl2_apply_options *own,
@@ -243,10 +244,8 @@ int ovl2_layer_apply(struct ovl2_store *store, const char *id,
 	if (r == 0)
 		r = prepare(store, id, &stage, &place, link, err);
 	if (r == 0)
-		r = unpack(store, &stage, &place, &own, fd, err);
-	if (r == 0 && ret_bytes)
-		r = ovi_changes_size_of_upper(place.root, &bytes, err);
-	if (r == 0)
+		r = unpack(&stage, &place, &own, fd, &bytes, err);
+	if (r >= 0)
 		r = ovi_digest_add_to_stage(store, id, stage.dir, place.root, err);
 	if (r == 0)
 		r = ovi_store_sync(store, err);

@@ -46,6 +46,10 @@ struct reader {
 	/* By what the entries say, holes included. */
 	uint64_t size_of_files;
 
+	/* What the layer's files and links add up to, unless one took another's place. */
+	uint64_t made_bytes;
+	int has_replaced;
+
 	struct ovl2_error *err;
 };
 
@@ -118,6 +122,7 @@ static int set_attributes(struct reader *reader, const struct target *target)
 
 	if (ovi_sys.fstatat(target->dir, target->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return ovi_fail_errno(reader->err, "look at '%s'", target->path);
+	reader->made_bytes += (uint64_t)st.st_size;
 	if ((st.st_uid != attributes->uid || st.st_gid != attributes->gid) &&
 	    ovi_sys.fchownat(target->dir, target->name, attributes->uid, attributes->gid,
 	                     AT_SYMLINK_NOFOLLOW) < 0)
@@ -265,6 +270,7 @@ static int clear_place(struct reader *reader, const struct target *target)
 			return r;
 	}
 	reader->place->is_stale = 1;
+	reader->has_replaced = 1;
 
 	return 0;
 }
@@ -321,6 +327,7 @@ static int make_file(struct reader *reader, const struct target *target)
 	r = create_file(reader, target, &piece.fd);
 	if (r < 0)
 		return r;
+	reader->made_bytes += (uint64_t)piece.size;
 	reader->has_open_files = 1;
 	r = put_content(reader, target, &piece);
 	/* The writers have it from the first piece on. */
@@ -682,7 +689,8 @@ static int finish(struct reader *reader)
 }
 
 int ovi_unpack(struct ovl2_store *store, struct ovi_place *place,
-               const struct ovl2_apply_options *options, int fd, struct ovl2_error *err)
+               const struct ovl2_apply_options *options, int fd, uint64_t *ret_bytes,
+               struct ovl2_error *err)
 {
 	struct ovl2_error own = { 0 };
 	struct reader reader = {
@@ -697,6 +705,9 @@ int ovi_unpack(struct ovl2_store *store, struct ovi_place *place,
 	if (r == 0)
 		r = finish(&reader);
 	release_reader(&reader);
+	if (r < 0)
+		return r;
+	*ret_bytes = reader.made_bytes;
 
-	return r;
+	return !reader.has_replaced;
 }

@@ -18,12 +18,20 @@ static int build_and_apply(const struct corpus_row *row, const char *victim,
                            struct ovl2_store *store, struct ovl2_error *err)
 {
 	cleanup_tar struct test_tar tar = { 0 };
+	uint64_t told = 0;
+	uint64_t held = 0;
 	cleanup_fd int fd = -1;
+	int r;
 
 	corpus_build(row, victim, &tar);
 	fd = test_tar_open(&tar);
+	r = ovl2_layer_apply(store, "layer", NULL, fd, &told, err);
+	if (r == 0) {
+		assert_ok(ovl2_layer_diff_size(store, "layer", NULL, &held, err), err);
+		assert_int_equal(told, held);
+	}
 
-	return ovl2_layer_apply(store, "layer", NULL, fd, NULL, err);
+	return r;
 }
 
 static void check_outcome(const struct corpus_row *row, int r, struct ovl2_store *store,
