@@ -279,7 +279,6 @@ static void on_an_overlay(void **state)
 		{ "whiteout_device", "no", "Operation not permitted" },
 		{ "rename_whiteout", "no", "Invalid argument" },
 		{ "d_type", "yes", NULL },
-		{ "xattr_user", "yes", NULL },
 		{ "hard_links", "yes", NULL },
 		{ "mount_fd", "no", NULL },
 		{ "overlay_basic", "no", "not supported as upperdir" },
