@@ -78,19 +78,158 @@ static int try_mount(struct ovl2_store *store, const struct ovi_found_layer *lay
 	return tell_result(report, "mount", layer->id, r, &reason, err);
 }
 
+/* ----------------------------------------------------------------------- walk -- */
+
+/* All that is in a layer's diff directory. */
+struct walk {
+	int (*visit)(struct walk *walk, int dir, const char *name, unsigned char type,
+	             struct ovl2_error *err);
+	void *data;
+	const char *id;
+	struct ovi_way way;
+};
+
+static int enter(struct walk *walk, struct ovi_folder *parent, const char *name,
+                 struct ovl2_error *err)
+{
+	struct ovi_folder *folder = NULL;
+	int r = ovi_folder_open(parent, name, &folder, err);
+
+	return r < 0 ? r : ovi_way_enter(&walk->way, name, folder, err);
+}
+
+/* One step, at the directory where the walk is. */
+static int walk_next(struct walk *walk, struct ovl2_error *err)
+{
+	struct ovi_level *level = ovi_way_here(&walk->way);
+	struct ovi_folder *folder = level->spots[OVI_SELF].folder;
+	unsigned char type;
+	const char *name;
+	int r;
+
+	r = ovi_names_peek(&level->names, &name, &type, err);
+	if (r < 0)
+		return ovi_fail_within(err, r, "layer '%s', '/%s'", walk->id, walk->way.path.text);
+	if (!name)
+		return ovi_way_leave(&walk->way, err);
+	r = walk->visit(walk, folder->fd, name, type, err);
+	if (r == 0 && type == DT_DIR)
+		r = enter(walk, folder, name, err);
+	ovi_names_next(&level->names);
+
+	return r;
+}
+
+static int walk_layer(struct ovl2_store *store, struct walk *walk, struct ovl2_error *err)
+{
+	cleanup_fd int dir = -1;
+	int diff = -1;
+	int r;
+
+	r = ovi_dir_open(store->home, walk->id, &dir, err);
+	if (r == OVL2_E_NOT_FOUND)
+		return 0;
+	if (r == 0)
+		r = ovi_dir_open(dir, "diff", &diff, err);
+	if (r == 0)
+		r = ovi_way_enter(&walk->way, "diff", ovi_folder_new(diff), err);
+	while (r == 0 && walk->way.count > 0)
+		r = walk_next(walk, err);
+	ovi_way_release(&walk->way);
+
+	return r;
+}
+
 /* -------------------------------------------------------------------- content -- */
+
+/* What was changed since the record was written, by when the kernel says it was. */
+struct changes {
+	struct timespec since;
+	size_t count;
+	int is_directory;
+	struct ovi_strbuf first;
+};
+
+static int note_change(struct walk *walk, int dir, const char *name, unsigned char type,
+                       struct ovl2_error *err)
+{
+	struct changes *changes = walk->data;
+	struct stat st;
+
+	if (ovi_sys.fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return ovi_fail_errno(err, "look at '%s'", name);
+	if (st.st_ctim.tv_sec < changes->since.tv_sec ||
+	    (st.st_ctim.tv_sec == changes->since.tv_sec &&
+	     st.st_ctim.tv_nsec <= changes->since.tv_nsec))
+		return 0;
+
+	/* A directory changes with what comes and goes in it: a file says more. */
+	if (!changes->count++ || (changes->is_directory && type != DT_DIR)) {
+		ovi_strbuf_cut(&changes->first, 0);
+		ovi_strbuf_addf(&changes->first, "/%s%s",
+		                walk->way.path.text ? walk->way.path.text : "", name);
+		changes->is_directory = type == DT_DIR;
+	}
+
+	return 0;
+}
+
+static int find_changes(struct ovl2_store *store, const char *id, struct changes *changes,
+                        struct ovl2_error *err)
+{
+	struct walk walk = { .visit = note_change, .data = changes, .id = id };
+	cleanup_fd int dir = -1;
+	struct stat st;
+	int r;
+
+	r = ovi_dir_open(store->home, id, &dir, err);
+	if (r < 0)
+		return r;
+	if (ovi_sys.fstatat(dir, OVI_RECORD_NAME, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return ovi_fail_errno(err, "look at the record");
+	changes->since = st.st_ctim;
+	ovi_strbuf_add(&changes->first, "");
+	r = note_change(&walk, dir, "diff", DT_DIR, err);
+	if (changes->count) {
+		ovi_strbuf_cut(&changes->first, 0);
+		ovi_strbuf_add(&changes->first, "/");
+	}
+
+	return r < 0 ? r : walk_layer(store, &walk, err);
+}
+
+/* Where to look: only times can tell, since one digest is kept of all that is in there. */
+static int fail_changed(struct ovl2_store *store, const struct ovi_found_layer *layer,
+                        const char *now, struct ovl2_error *err)
+{
+	struct changes changes = { .count = 0 };
+	cleanup_strbuf struct ovi_strbuf where = { 0 };
+	int r = find_changes(store, layer->id, &changes, NULL);
+
+	if (r == 0 && changes.count == 1)
+		ovi_strbuf_addf(&where, "'%s' was changed", changes.first.text);
+	else if (r == 0 && changes.count)
+		ovi_strbuf_addf(&where, "'%s' and %zu others were changed", changes.first.text,
+		                changes.count - 1);
+	else
+		ovi_strbuf_add(&where, "no file says that it was changed, the disk may be at "
+		                       "fault");
+	ovi_strbuf_release(&changes.first);
+
+	return ovi_fail(err, OVL2_E_CORRUPT,
+	                "its content is not what it was: %s: sha256 %s, now %s",
+	                where.failed ? "" : where.text, layer->record.digest, now);
+}
 
 static int check_content(struct ovl2_store *store, const struct ovi_found_layer *layer,
                          struct report *report, struct ovl2_error *err)
 {
-	const char *kept = layer->record.digest;
 	char digest[OVL2_DIGEST_SIZE] = "";
 	struct ovl2_error reason = { 0 };
 	int r = ovi_digest_compute(store, layer->id, digest, &reason);
 
-	if (r == 0 && strcmp(digest, kept) != 0)
-		r = ovi_fail(&reason, OVL2_E_CORRUPT,
-		             "its content is not what it was: sha256 %s, now %s", kept, digest);
+	if (r == 0 && strcmp(digest, layer->record.digest) != 0)
+		r = fail_changed(store, layer, digest, &reason);
 
 	return tell_result(report, "digest", layer->id, r, &reason, err);
 }
@@ -113,12 +252,6 @@ static void log_unkept(const struct ovl2_store *store, const struct ovi_survey *
 }
 
 /* ----------------------------------------------------------------- attributes -- */
-
-struct walk {
-	const char *id;
-	struct report *report;
-	struct ovi_way way;
-};
 
 /* Why this attribute would show the wrong files, or NULL. */
 static const char *judge_attribute(int dir, const char *name, const char *key, int is_directory)
@@ -149,6 +282,8 @@ static int check_entry(struct walk *walk, int dir, const char *name, unsigned ch
 	cleanup_free char *text = NULL;
 	int r;
 
+	if (type != DT_DIR && type != DT_REG)
+		return 0;
 	r = ovi_xattr_list(dir, name, &names, err);
 	text = names.text;
 	if (r < 0)
@@ -165,67 +300,19 @@ static int check_entry(struct walk *walk, int dir, const char *name, unsigned ch
 		if (line.failed)
 			return ovi_fail_memory(err);
 		problem.text = line.text;
-		if (tell(walk->report, &problem))
+		if (tell(walk->data, &problem))
 			return 1;
 	}
 
 	return 0;
 }
 
-static int enter(struct walk *walk, struct ovi_folder *parent, const char *name,
-                 struct ovl2_error *err)
-{
-	struct ovi_folder *folder = NULL;
-	int r = ovi_folder_open(parent, name, &folder, err);
-
-	return r < 0 ? r : ovi_way_enter(&walk->way, name, folder, err);
-}
-
-/* One step, at the directory where the walk is. */
-static int check_next(struct walk *walk, struct ovl2_error *err)
-{
-	struct ovi_level *level = ovi_way_here(&walk->way);
-	struct ovi_folder *folder = level->spots[OVI_SELF].folder;
-	unsigned char type;
-	const char *name;
-	int r;
-
-	r = ovi_names_peek(&level->names, &name, &type, err);
-	if (r < 0)
-		return ovi_fail_within(err, r, "layer '%s', '/%s'", walk->id, walk->way.path.text);
-	if (!name)
-		return ovi_way_leave(&walk->way, err);
-	if (type == DT_DIR || type == DT_REG)
-		r = check_entry(walk, folder->fd, name, type, err);
-	else
-		r = 0;
-	if (r == 0 && type == DT_DIR)
-		r = enter(walk, folder, name, err);
-	ovi_names_next(&level->names);
-
-	return r;
-}
-
 static int check_attributes(struct ovl2_store *store, const struct ovi_found_layer *layer,
                             struct report *report, struct ovl2_error *err)
 {
-	struct walk walk = { .id = layer->id, .report = report };
-	cleanup_fd int dir = -1;
-	int diff = -1;
-	int r;
+	struct walk walk = { .visit = check_entry, .data = report, .id = layer->id };
 
-	r = ovi_dir_open(store->home, layer->id, &dir, err);
-	if (r == OVL2_E_NOT_FOUND)
-		return 0;
-	if (r == 0)
-		r = ovi_dir_open(dir, "diff", &diff, err);
-	if (r == 0)
-		r = ovi_way_enter(&walk.way, "diff", ovi_folder_new(diff), err);
-	while (r == 0 && walk.way.count > 0)
-		r = check_next(&walk, err);
-	ovi_way_release(&walk.way);
-
-	return r;
+	return walk_layer(store, &walk, err);
 }
 
 /* ---------------------------------------------------------------------- check -- */

@@ -184,6 +184,9 @@ static void layer_of_docker_is_to_be_adopted_first(void **state)
 struct row {
 	const char *title;
 	void (*damage)(const char *content);
+
+	/* What check says of it. */
+	const char *names;
 };
 
 static void set_time(const char *path)
@@ -293,18 +296,36 @@ static void swap_for_a_whiteout(const char *content)
 }
 
 static const struct row rows[] = {
-	{ "flipped bit", flip_a_bit },
-	{ "file cut short", cut },
-	{ "changed mode", change_mode },
-	{ "changed group", change_owner },
-	{ "changed time", change_time },
-	{ "removed file", remove_file },
-	{ "added file", add_file },
-	{ "renamed file", rename_file },
-	{ "link to elsewhere", turn_link },
-	{ "added capability", add_capability },
-	{ "whiteout in place of a file", swap_for_a_whiteout },
+	{ "flipped bit", flip_a_bit, "'/etc/passwd' was" },
+	{ "file cut short", cut, "'/etc/passwd' was" },
+	{ "changed mode", change_mode, "'/etc/shadow' was" },
+	{ "changed group", change_owner, "'/etc/shadow' was" },
+	{ "changed time", change_time, "'/etc/shadow' was" },
+	{ "removed file", remove_file, "'/etc' was" },
+	{ "added file", add_file, "'/etc/more' and 1 others" },
+	{ "renamed file", rename_file, "'/etc/empty2' and 1 others" },
+	{ "link to elsewhere", turn_link, "'/etc/link' and 1 others" },
+	{ "added capability", add_capability, "'/etc/passwd' was" },
+	{ "whiteout in place of a file", swap_for_a_whiteout, "'/etc/empty' and 1 others" },
 };
+
+static int copy_problem(void *data, const struct ovl2_problem *problem)
+{
+	(void)snprintf(data, 1024, "%s", problem->text);
+
+	return 0;
+}
+
+/* Where check says that the only layer that is wrong was changed. */
+static void assert_named(struct ovl2_store *store, const char *names)
+{
+	const struct ovl2_check_options options = { .size = sizeof(options), .content = 1 };
+	struct ovl2_error err = { 0 };
+	char text[1024] = "";
+
+	assert_int_equal(ovl2_store_check(store, &options, copy_problem, text, &err), 1);
+	assert_contains(text, names);
+}
 
 static int take_problem(void *data, const struct ovl2_problem *problem)
 {
@@ -341,10 +362,13 @@ static void check_row(void **state)
 
 	fill_store(store);
 	check(store, "");
+	/* The clock of files ticks every few milliseconds. */
+	usleep(20000);
 	row->damage(content);
 	/* Without reading the content all is well. */
 	assert_int_equal(ovl2_store_check(store, NULL, NULL, NULL, &err), 0);
 	check(store, "base\n");
+	assert_named(store, row->names);
 	/* And it stays a problem: there is nothing to make the content from. */
 	assert_int_equal(ovl2_store_repair(store, NULL, NULL, NULL, &err), 0);
 	check(store, "base\n");
@@ -365,6 +389,21 @@ static void damage_is_found_in_the_layer_that_has_it(void **state)
 	assert_sys(utimensat(AT_FDCWD, directory,
 	                     (const struct timespec[]){ st.st_atim, st.st_mtim }, 0));
 	check(store, "child\n");
+}
+
+/* The record is the younger one: nothing tells what was changed, as after a fault of a disk. */
+static void damage_without_a_trace_is_found_as_well(void **state)
+{
+	struct test_place *place = *state;
+	cleanup_store struct ovl2_store *store = open_store(place);
+	cleanup_free char *content = test_path("%s/store/base/diff", place->path);
+	cleanup_free char *record = test_path("%s/store/base/ovl2.json", place->path);
+
+	fill_store(store);
+	flip_a_bit(content);
+	usleep(20000);
+	assert_sys(chmod(record, 0600));
+	assert_named(store, "no file says that it was changed");
 }
 
 static void use_is_no_damage(void **state)
@@ -420,6 +459,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(digest_can_be_kept_later),
 		cmocka_unit_test(layer_of_docker_is_to_be_adopted_first),
 		cmocka_unit_test(damage_is_found_in_the_layer_that_has_it),
+		cmocka_unit_test(damage_without_a_trace_is_found_as_well),
 		cmocka_unit_test(use_is_no_damage),
 		cmocka_unit_test(layers_without_a_digest_are_told),
 	};
