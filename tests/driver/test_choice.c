@@ -5,6 +5,7 @@
 #include "sys.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/mount.h>
@@ -76,8 +77,8 @@ static _Noreturn void choose(const struct row *row, const struct ovi_overlay *ov
 	kernel = row->kernel;
 	real = ovi_sys;
 	ovi_sys.fsconfig = fsconfig_as_it_was;
-	if (row->has_threads &&
-	    (pipe(end) < 0 || pthread_create(&thread, NULL, wait_for_end, &end[0]) != 0))
+	if (row->has_threads && (pipe2(end, O_CLOEXEC) < 0 ||
+	                         pthread_create(&thread, NULL, wait_for_end, &end[0]) != 0))
 		_exit(100);
 	if (ovi_overlay_choose(overlay, OVL2_MOUNT_AUTO, &method, NULL) < 0)
 		_exit(101);
