@@ -25,7 +25,7 @@ static int writable(int directory, struct ovl2_evidence *ret_evidence, struct ov
 
 	trial_begin(&t, directory);
 	trial_file(&t, t.dir, "file", "text");
-	t.is_no = t.reason.sys == EROFS;
+	t.is_no = t.reason.sys == EROFS || (t.dir >= 0 && ovi_is_refusal(&t.reason));
 
 	return trial_answer(&t, ret_evidence, err, 0, "a directory and a file could be made");
 }

@@ -394,6 +394,19 @@ static int shared_mappings(int directory, struct ovl2_evidence *ret_evidence,
 	return trial_answer(&t, ret_evidence, err, 0, "what is written to a mapping is read back");
 }
 
+/* A scratch directory is locked as well: where it cannot be for that reason is an answer. */
+static void refuse_without_locks(struct trial *t, int directory)
+{
+	if (trial_ok(t))
+		return;
+	if (ovi_sys.flock(directory, LOCK_SH | LOCK_NB) == 0) {
+		ovi_sys.flock(directory, LOCK_UN);
+	} else {
+		trial_failed(t, "flock of a directory");
+		t->is_unasked = 0;
+	}
+}
+
 static int file_locks(int directory, struct ovl2_evidence *ret_evidence, struct ovl2_error *err)
 {
 	cleanup_trial struct trial t = TRIAL_INIT;
@@ -401,6 +414,7 @@ static int file_locks(int directory, struct ovl2_evidence *ret_evidence, struct 
 	cleanup_fd int second = -1;
 
 	trial_begin(&t, directory);
+	refuse_without_locks(&t, directory);
 	first = trial_call(&t, ovi_sys.openat(t.dir, "lower", O_RDONLY, 0), "open a directory");
 	second = trial_call(&t, ovi_sys.openat(t.dir, "lower", O_RDONLY, 0), "open a directory");
 	trial_call(&t, ovi_sys.flock(first, LOCK_EX | LOCK_NB), "flock");

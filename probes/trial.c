@@ -69,7 +69,7 @@ int trial_answer(struct trial *t, struct ovl2_evidence *ret_evidence, struct ovl
 	ovi_kernel_log_read(t->log, words, sizeof(words));
 	if (*words)
 		ovi_fail_add(&t->reason, " (kernel log: %s)", words);
-	if (t->is_no || ovi_is_refusal(&t->reason))
+	if (t->is_no || (!t->is_unasked && ovi_is_refusal(&t->reason)))
 		return ovi_answer(0, ret_evidence, value, "%s", t->reason.message);
 	if (err)
 		*err = t->reason;
@@ -85,14 +85,17 @@ void trial_begin(struct trial *t, int directory)
 
 	t->log = ovi_kernel_log_open();
 	t->result = ovi_scratch_create(directory, &t->scratch, &t->reason);
-	if (t->result < 0)
+	if (t->result < 0) {
+		t->is_unasked = 1;
 		return;
+	}
 
 	t->dir = t->scratch.dir;
 	if (ovi_sys.fchdir(t->dir) < 0)
 		trial_failed(t, "change to the scratch directory");
 	else
 		t->result = ovi_make_directories(t->dir, names, &t->reason);
+	t->is_unasked = !trial_ok(t);
 }
 
 void trial_unmount(struct trial *t)
@@ -279,13 +282,18 @@ int trial_has_option(struct trial *t, const char *name, const char *value)
 
 void trial_directory(struct trial *t, int at, const char *name)
 {
+	if (!trial_ok(t))
+		return;
 	trial_call(t, ovi_sys.mkdirat(at, name, 0755), "create directory '%s'", name);
+	t->is_unasked = !trial_ok(t) && at == t->dir;
 }
 
 void trial_file(struct trial *t, int at, const char *name, const char *text)
 {
-	if (trial_ok(t))
-		t->result = ovi_append_file(at, name, text, &t->reason);
+	if (!trial_ok(t))
+		return;
+	t->result = ovi_append_file(at, name, text, &t->reason);
+	t->is_unasked = !trial_ok(t) && at == t->dir;
 }
 
 long trial_attribute(struct trial *t, const char *path, const char *name, char *value, size_t size)

@@ -44,6 +44,9 @@ struct trial {
 
 	/* The failure is an answer, whatever its errno. */
 	int is_no;
+
+	/* It failed before the question was asked: no answer, whatever its errno. */
+	int is_unasked;
 };
 
 #define TRIAL_INIT                                                            \
@@ -54,7 +57,8 @@ struct trial {
 
 /*
  * Makes a scratch directory under `directory` and changes to it. In it are "lower",
- * "lower2", "upper", "work" and "merged", all empty.
+ * "lower2", "upper", "work" and "merged", all empty. Not being able to, as not being able
+ * to make files in it, is no answer to what is asked then.
  */
 void trial_begin(struct trial *t, int directory);
 

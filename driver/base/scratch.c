@@ -85,7 +85,7 @@ static int try_create(int parent, struct ovi_scratch *scratch, struct ovl2_error
 	if (errno == ENOENT || errno == EWOULDBLOCK)
 		return 0;
 
-	r = ovi_fail_errno(err, "open and lock scratch directory '%s'", scratch->name);
+	r = ovi_fail_errno(err, "open and lock a scratch directory");
 	ovi_sys.unlinkat(parent, scratch->name, AT_REMOVEDIR);
 
 	return r;
