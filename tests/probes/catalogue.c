@@ -6,9 +6,13 @@
 #include "dir.h"
 
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #define MAX_PROBES 160
@@ -34,6 +38,28 @@ static void check_form(const struct probe *probe, const struct probe_outcome *ou
 		         (int)outcome->reason);
 	if (outcome->reason == PROBE_REASON_CRASH || outcome->reason == PROBE_REASON_TIMEOUT)
 		fail_msg("%s: %s", probe->id, outcome->evidence);
+}
+
+void catalogue_fail_calls(const int *calls, size_t count, int error)
+{
+	struct sock_filter filter[64] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+	};
+	struct sock_fprog program = { .filter = filter };
+	size_t length = 1;
+
+	for (size_t i = 0; i < count; i++) {
+		filter[length++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+		                                                (unsigned int)calls[i], 0, 1);
+		filter[length++] = (struct sock_filter)BPF_STMT(
+			BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned int)error);
+	}
+	filter[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	program.len = (unsigned short)length;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+		_exit(1);
 }
 
 static void check_row(const struct catalogue_row *row, const struct probe *const *probes,
@@ -84,6 +110,22 @@ static void run(const char *path, const struct probe *const *probes, void (*prep
 	assert_int_equal(status, 0);
 }
 
+/*
+ * Notes what was answered where count_answers looks for it; in the lab, on a disk that
+ * cannot be written to, nobody counts.
+ */
+static void note_answers(const struct probe *const *probes, const struct probe_outcome *outcomes)
+{
+	FILE *file = fopen(ANSWERS, "ae");
+
+	for (size_t i = 0; file && probes[i]; i++)
+		if (outcomes[i].answer != PROBE_UNKNOWN)
+			assert_true(fprintf(file, "%s %s\n", probes[i]->id,
+			                    probe_answer_name(outcomes[i].answer)) > 0);
+	if (file)
+		assert_int_equal(fclose(file), 0);
+}
+
 static void ask(const char *path, const struct probe *const *probes, void (*prepare)(void),
                 const struct catalogue_row *rows)
 {
@@ -106,6 +148,7 @@ static void ask(const char *path, const struct probe *const *probes, void (*prep
 	for (; rows->id; rows++)
 		check_row(rows, probes, outcomes);
 
+	note_answers(probes, outcomes);
 	assert_nothing_left(before);
 	assert_sys(munmap(outcomes, size));
 }

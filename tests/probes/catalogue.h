@@ -28,3 +28,9 @@ void catalogue_check(const char *path, const struct catalogue_row *rows);
  */
 void catalogue_check_only(const char *path, void (*prepare)(void),
                           const struct catalogue_row *rows);
+
+/*
+ * Calls with these numbers fail with `error` from now on, in this process and those that it
+ * makes: for `prepare`.
+ */
+void catalogue_fail_calls(const int *calls, size_t count, int error);

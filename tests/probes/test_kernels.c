@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "catalogue.h"
 
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -19,29 +15,6 @@
 
 /* ------------------------------------------------------------------ calls -- */
 
-/* These calls fail with `error` from now on. */
-static void fail_calls(const int *calls, size_t count, int error)
-{
-	struct sock_filter filter[64] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-	};
-	struct sock_fprog program = { .filter = filter };
-	size_t length = 1;
-
-	for (size_t i = 0; i < count; i++) {
-		filter[length++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
-		                                                (unsigned int)calls[i], 0, 1);
-		filter[length++] = (struct sock_filter)BPF_STMT(
-			BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned int)error);
-	}
-	filter[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-	program.len = (unsigned short)length;
-
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
-		_exit(1);
-}
-
 static const int newer_calls[] = {
 	SYS_fsopen,        SYS_fsconfig, SYS_fsmount, SYS_open_tree,   SYS_move_mount,
 	SYS_mount_setattr, SYS_openat2,  457,         SYS_quotactl_fd,
@@ -49,7 +22,7 @@ static const int newer_calls[] = {
 
 static void be_linux_5_1(void)
 {
-	fail_calls(newer_calls, ARRAY_SIZE(newer_calls), ENOSYS);
+	catalogue_fail_calls(newer_calls, ARRAY_SIZE(newer_calls), ENOSYS);
 }
 
 /* As Docker's default profile does to containers without CAP_SYS_ADMIN. */
@@ -60,7 +33,7 @@ static void be_filtered(void)
 		SYS_mount,  SYS_umount2,  SYS_unshare, SYS_mount_setattr,
 	};
 
-	fail_calls(calls, ARRAY_SIZE(calls), EPERM);
+	catalogue_fail_calls(calls, ARRAY_SIZE(calls), EPERM);
 }
 
 static void older_kernel_lacks_calls(void **state)

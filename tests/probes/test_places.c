@@ -6,8 +6,10 @@
 #include "dir.h"
 
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
@@ -85,6 +87,49 @@ static void no_uuid(void **state)
 		{ .id = NULL },
 	};
 
+	check_made(*state, mkfs, rows);
+}
+
+/* What the kernel's ext4 was built with. */
+static void require_feature(const char *path)
+{
+	if (access(path, F_OK) < 0)
+		test_skip("this kernel has no %s", path);
+}
+
+static void folded_case(void **state)
+{
+	static const char *const mkfs[] = { "-O", "casefold", "-E", "encoding=utf8", NULL };
+	static const struct catalogue_row rows[] = {
+		{ "case_sensitive", "no", "the same file" },
+		{ "d_type", "yes", NULL },
+		{ .id = NULL },
+	};
+	const struct test_filesystem ext4 = { .type = "ext4", .bytes = 64 << 20, .mkfs = mkfs };
+	const struct test_place *place = *state;
+	cleanup_free char *path = NULL;
+	cleanup_fd int fd = -1;
+	int flags = FS_CASEFOLD_FL;
+
+	require_feature("/sys/fs/ext4/features/casefold");
+	mount_place(place, &ext4);
+	path = test_path("%s/folded", place->path);
+	assert_sys(mkdir(path, 0755));
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_sys(fd);
+	assert_sys(ioctl(fd, FS_IOC_SETFLAGS, &flags));
+	catalogue_check_only(path, NULL, rows);
+}
+
+static void verity(void **state)
+{
+	static const char *const mkfs[] = { "-O", "verity", NULL };
+	static const struct catalogue_row rows[] = {
+		{ "fs_verity", "yes", NULL },
+		{ .id = NULL },
+	};
+
+	require_feature("/sys/fs/ext4/features/verity");
 	check_made(*state, mkfs, rows);
 }
 
@@ -321,6 +366,7 @@ static void on_fuse(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(folded_case),  cmocka_unit_test(verity),
 		cmocka_unit_test(no_types),     cmocka_unit_test(small_blocks),
 		cmocka_unit_test(small_inodes), cmocka_unit_test(no_uuid),
 		cmocka_unit_test(projects),     cmocka_unit_test(no_inodes),
