@@ -1,6 +1,8 @@
 #include "families.h"
 
 #include "cleanup.h"
+#include "fail.h"
+#include "mounts.h"
 #include "privilege.h"
 #include "sys.h"
 #include "trial.h"
@@ -201,6 +203,79 @@ static int fs_uuid(int directory, struct ovl2_evidence *ret_evidence, struct ovl
 	return ovi_answer(1, ret_evidence, 0, "ioctl FS_IOC_GETFSUUID gave %u bytes", uuid.length);
 }
 
+/* Of a mount other than that of `device`, with this UUID; or NULL. */
+static const char *find_twin(const struct mounts *mounts, dev_t device,
+                             const struct filesystem_uuid *uuid)
+{
+	for (size_t i = 0; i < mounts->count; i++) {
+		const struct mounts_entry *entry = &mounts->list[i];
+		struct filesystem_uuid other = { 0 };
+		cleanup_fd int fd = -1;
+		struct stat st;
+
+		/* Only those on disks: a network could keep us waiting. */
+		if (entry->device == device || strncmp(entry->source, "/dev/", 5) != 0)
+			continue;
+		fd = ovi_sys.openat(AT_FDCWD, entry->target, O_RDONLY | O_NONBLOCK, 0);
+		if (fd < 0 || fstat(fd, &st) < 0 || st.st_dev != entry->device)
+			continue;
+		if (ovi_sys.ioctl(fd, GET_UUID, &other) == 0 && other.length == uuid->length &&
+		    memcmp(other.bytes, uuid->bytes, sizeof(other.bytes)) == 0)
+			return entry->target;
+	}
+
+	return NULL;
+}
+
+static int uuid_unique(int directory, struct ovl2_evidence *ret_evidence, struct ovl2_error *err)
+{
+	cleanup_mounts struct mounts mounts = { 0 };
+	struct filesystem_uuid uuid = { 0 };
+	const char *twin;
+	struct stat st;
+
+	if (ovi_sys.ioctl(directory, GET_UUID, &uuid) < 0 &&
+	    (errno == ENOTTY || errno == EOPNOTSUPP))
+		return probe_unknown(err, PROBE_REASON_NOSUPPORT,
+		                     "ioctl FS_IOC_GETFSUUID is not there (Linux >= 6.9), or this "
+		                     "filesystem has no UUID");
+	if (uuid.length == 0 || fstat(directory, &st) < 0)
+		return ovi_fail_errno(err, "ioctl FS_IOC_GETFSUUID");
+	if (is_zero(uuid.bytes, sizeof(uuid.bytes)))
+		return probe_unknown(err, PROBE_REASON_NOT_APPLICABLE,
+		                     "this filesystem's UUID is all zero: see fs_uuid");
+	if (mounts_read(&mounts) < 0)
+		return ovi_fail_errno(err, "read /proc/self/mountinfo");
+
+	twin = find_twin(&mounts, st.st_dev, &uuid);
+	if (twin)
+		return ovi_answer(0, ret_evidence, 0, "'%.200s' has the same UUID", twin);
+
+	return ovi_answer(1, ret_evidence, 0, "no other filesystem on a disk has this UUID");
+}
+
+/* Whether directories of the target can be told to fold case, not whether one does. */
+static int casefold_off(int directory, struct ovl2_evidence *ret_evidence, struct ovl2_error *err)
+{
+	cleanup_trial struct trial t = TRIAL_INIT;
+	cleanup_fd int fd = -1;
+	int flags = 0;
+
+	trial_begin(&t, directory);
+	fd = trial_call(&t, ovi_sys.openat(t.dir, "lower", O_RDONLY | O_DIRECTORY, 0),
+	                "open a directory");
+	if (trial_ok(&t) && ovi_sys.ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0) {
+		if (errno == ENOTTY || errno == EOPNOTSUPP)
+			return ovi_answer(1, ret_evidence, 0, "directories have no flags here");
+		trial_failed(&t, "ioctl FS_IOC_GETFLAGS");
+	}
+	flags |= FS_CASEFOLD_FL;
+	trial_call_fails(&t, ovi_sys.ioctl(fd, FS_IOC_SETFLAGS, &flags), EOPNOTSUPP,
+	                 "ioctl FS_IOC_SETFLAGS made a directory fold case");
+
+	return trial_answer(&t, ret_evidence, err, 0, "no directory can be told to fold case");
+}
+
 static int project_ids(int directory, struct ovl2_evidence *ret_evidence, struct ovl2_error *err)
 {
 	cleanup_trial struct trial t = TRIAL_INIT;
@@ -355,6 +430,32 @@ const struct probe probe_attributes_family[] = {
 			  "  tune2fs -U random /dev/DISK\n"
 			  "  xfs_admin -U generate /dev/DISK",
 		.run = fs_uuid,
+	},
+	{
+		.id = "uuid_unique",
+		.group = "filesystem",
+		.title = "Has no other filesystem the same UUID?",
+		.why = "Layers are told apart by UUID and inode for index, nfs_export and xino. Clones of "
+		       "a disk have one UUID.",
+		.how = "ioctl(FS_IOC_GETFSUUID) of this and of every other mount of a disk.",
+		.since = "Linux 6.9 can tell",
+		.remedy = "Give one of them another, while not mounted:\n"
+			  "  tune2fs -U random /dev/DISK\n"
+			  "  xfs_admin -U generate /dev/DISK",
+		.run = uuid_unique,
+	},
+	{
+		.id = "casefold_off",
+		.group = "filesystem",
+		.title = "Is the filesystem without case folding?",
+		.why = "Overlayfs refuses filesystems that can fold case as layers before Linux 6.17, "
+		       "and directories that do fold it before 6.18.",
+		.how = "ioctl(FS_IOC_SETFLAGS) with FS_CASEFOLD_FL on an empty directory has to fail "
+		       "with EOPNOTSUPP.",
+		.since = "ext4 can since Linux 5.2, with mkfs -O casefold",
+		.remedy = "Take the feature away while not mounted, or use a newer kernel:\n"
+			  "  tune2fs -O ^casefold /dev/DISK",
+		.run = casefold_off,
 	},
 	{
 		.id = "project_ids",

@@ -105,6 +105,30 @@ static int kernel_log(int directory, struct ovl2_evidence *ret_evidence, struct 
 	                          : "/dev/kmsg cannot be read: why a mount fails is only there");
 }
 
+/* "none [integrity] confidentiality" */
+static int not_locked_down(int directory, struct ovl2_evidence *ret_evidence,
+                           struct ovl2_error *err)
+{
+	static const char path[] = "/sys/kernel/security/lockdown";
+	cleanup_free char *text = NULL;
+	struct ovl2_error reason = { 0 };
+	int r = ovi_file_read(AT_FDCWD, path, 128, &text, NULL, &reason);
+
+	(void)directory;
+	if (r == OVL2_E_NOT_FOUND && access("/sys/kernel/security/lsm", F_OK) < 0)
+		return probe_unknown(err, PROBE_REASON_NOSUPPORT,
+		                     "securityfs is not mounted on /sys/kernel/security");
+	if (r == OVL2_E_NOT_FOUND)
+		return ovi_answer(1, ret_evidence, 0, "there is no %s", path);
+	if (r < 0)
+		return probe_unknown(err, PROBE_REASON_NOPERM, "%s", reason.message);
+
+	text[strcspn(text, "\n")] = '\0';
+
+	return ovi_answer(strstr(text, "[none]") != NULL, ret_evidence, 0, "%s is '%.60s'", path,
+	                  text);
+}
+
 /* -------------------------------------------------------- without privileges -- */
 
 static int make_namespace(void *data, struct ovl2_evidence *ret_evidence, struct ovl2_error *err)
@@ -221,6 +245,17 @@ const struct probe probe_privilege_family[] = {
 		.since = "Linux 3.5",
 		.remedy = "Allow it to this process, or to all:\n  sysctl kernel.dmesg_restrict=0",
 		.run = kernel_log,
+	},
+	{
+		.id = "not_locked_down", .group = "security",
+		.title = "Is the kernel not locked down?",
+		.why = "Under lockdown, which comes with secure boot, no unsigned module can be loaded, "
+		       "as those of ZFS or of storage vendors are.",
+		.how = "read(/sys/kernel/security/lockdown).",
+		.since = "Linux 5.4",
+		.remedy = "Sign the modules with a key that the firmware knows, or switch secure boot "
+			  "off:\n  mokutil --import KEY.der",
+		.run = not_locked_down,
 	},
 	{
 		.id = "unprivileged_namespaces", .group = "security",

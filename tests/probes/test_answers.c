@@ -38,7 +38,6 @@ static void on_ramfs(void **state)
 		{ "project_ids", "no", NULL },
 		{ "space_headroom", "unknown not-applicable", NULL },
 		{ "inode_headroom", "unknown not-applicable", NULL },
-		{ "redirect_dir", "no", "switched it off" },
 		{ "metacopy", "no", "switched it off" },
 		{ "index_hard_links", "no", "switched it off" },
 		{ "index_guards_upper", "no", "switched it off" },
@@ -155,7 +154,7 @@ static const struct refused_row refused_rows[] = {
 	    { "overlay_stacking", "no", "No such device" },
 	    { "nested_attributes", "no", "No such device" },
 	    { "userxattr_mount", "no", "No such device" },
-	    { "idmapped_lower", "no", "No such device" },
+	    { "idmapped_lower", "no", NULL },
 	    { "mount_absolute", "yes", NULL },
 	    { .id = NULL } } },
 	{ "renaming by name only",
@@ -259,7 +258,7 @@ struct root_row {
 	const char *paths[2];
 	const char *text;
 
-	struct catalogue_row expected[12];
+	struct catalogue_row expected[16];
 };
 
 static const struct root_row root_rows[] = {
@@ -275,6 +274,7 @@ static const struct root_row root_rows[] = {
 	    { "fuse_device", "no", NULL },
 	    { "loop_devices", "no", NULL },
 	    { "newuidmap", "no", "no newuidmap in PATH" },
+	    { "not_locked_down", "unknown nosupport", "securityfs" },
 	    { "userns_not_confined", "yes", "there is no" },
 	    { "userns_not_forbidden", "yes", "there is no" },
 	    { .id = NULL } } },
@@ -290,6 +290,14 @@ static const struct root_row root_rows[] = {
 	  { "proc/sys/kernel/apparmor_restrict_unprivileged_userns" },
 	  "1\n",
 	  { { "userns_not_confined", "no", "1" }, { .id = NULL } } },
+	{ "a kernel that is locked down",
+	  { "sys/kernel/security/lsm", "sys/kernel/security/lockdown" },
+	  "none [integrity] confidentiality\n",
+	  { { "not_locked_down", "no", "[integrity]" }, { .id = NULL } } },
+	{ "a kernel that is not",
+	  { "sys/kernel/security/lockdown" },
+	  "[none] integrity confidentiality\n",
+	  { { "not_locked_down", "yes", "[none]" }, { .id = NULL } } },
 	{ "Debian's switch, off",
 	  { "proc/sys/kernel/unprivileged_userns_clone" },
 	  "0\n",

@@ -84,10 +84,46 @@ static void no_uuid(void **state)
 	static const char *const mkfs[] = { "-U", "00000000-0000-0000-0000-000000000000", NULL };
 	static const struct catalogue_row rows[] = {
 		{ "fs_uuid", "no", "zero" },
+		{ "casefold_off", "yes", NULL },
 		{ .id = NULL },
 	};
 
 	check_made(*state, mkfs, rows);
+}
+
+static int has_uuid_call(const char *path)
+{
+	cleanup_fd int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char uuid[17];
+
+	return ioctl(fd, _IOR(0x15, 0, uuid), uuid) == 0;
+}
+
+/* As when a disk was cloned: both are mounted. Before Linux 6.9 nobody can tell. */
+static void same_uuid_twice(void **state)
+{
+	static const char *const mkfs[] = { "-U", "6b24b2a0-8f4b-4c46-9d2a-0f6f5e1c7a11", NULL };
+	static const struct catalogue_row alone[] = {
+		{ "uuid_unique", "yes", NULL },
+		{ .id = NULL },
+	};
+	static const struct catalogue_row twice[] = {
+		{ "uuid_unique", "no", "has the same UUID" },
+		{ .id = NULL },
+	};
+	const struct test_filesystem ext4 = { .type = "ext4", .bytes = 16 << 20, .mkfs = mkfs };
+	const struct test_place *place = *state;
+	cleanup_free char *path = NULL;
+
+	mount_place(place, &ext4);
+	if (!has_uuid_call(place->path))
+		test_skip("this kernel has no FS_IOC_GETFSUUID");
+	path = test_path("%s/twin", place->path);
+	assert_sys(mkdir(path, 0755));
+	catalogue_check_only(place->path, NULL, alone);
+	assert_int_equal(test_filesystem_mount(&ext4, path, NULL), 0);
+	catalogue_check_only(path, NULL, twice);
+	assert_sys(umount2(path, 0));
 }
 
 /* What the kernel's ext4 was built with. */
@@ -102,6 +138,7 @@ static void folded_case(void **state)
 	static const char *const mkfs[] = { "-O", "casefold", "-E", "encoding=utf8", NULL };
 	static const struct catalogue_row rows[] = {
 		{ "case_sensitive", "no", "the same file" },
+		{ "casefold_off", "no", "made a directory fold case" },
 		{ "d_type", "yes", NULL },
 		{ .id = NULL },
 	};
@@ -123,7 +160,7 @@ static void folded_case(void **state)
 
 static void verity(void **state)
 {
-	static const char *const mkfs[] = { "-O", "verity", NULL };
+	static const char *const mkfs[] = { "-O", "verity", "-b", "4096", NULL };
 	static const struct catalogue_row rows[] = {
 		{ "fs_verity", "yes", NULL },
 		{ .id = NULL },
@@ -366,15 +403,15 @@ static void on_fuse(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(folded_case),  cmocka_unit_test(verity),
-		cmocka_unit_test(no_types),     cmocka_unit_test(small_blocks),
-		cmocka_unit_test(small_inodes), cmocka_unit_test(no_uuid),
-		cmocka_unit_test(projects),     cmocka_unit_test(no_inodes),
-		cmocka_unit_test(no_space),     cmocka_unit_test(read_only),
-		cmocka_unit_test(restricted),   cmocka_unit_test(synchronous),
-		cmocka_unit_test(mount_below),  cmocka_unit_test(leftovers),
-		cmocka_unit_test(in_use),       cmocka_unit_test(on_an_overlay),
-		cmocka_unit_test(on_fuse),
+		cmocka_unit_test(folded_case),   cmocka_unit_test(same_uuid_twice),
+		cmocka_unit_test(verity),        cmocka_unit_test(no_types),
+		cmocka_unit_test(small_blocks),  cmocka_unit_test(small_inodes),
+		cmocka_unit_test(no_uuid),       cmocka_unit_test(projects),
+		cmocka_unit_test(no_inodes),     cmocka_unit_test(no_space),
+		cmocka_unit_test(read_only),     cmocka_unit_test(restricted),
+		cmocka_unit_test(synchronous),   cmocka_unit_test(mount_below),
+		cmocka_unit_test(leftovers),     cmocka_unit_test(in_use),
+		cmocka_unit_test(on_an_overlay), cmocka_unit_test(on_fuse),
 	};
 
 	test_enter_namespace();
