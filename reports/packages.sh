@@ -24,6 +24,7 @@ OVL2_TEST_PACKAGES="
 	cmark-gfm
 	debootstrap
 	dpkg-dev
+	erofs-utils
 	fuse-overlayfs
 	g++
 	gcc-aarch64-linux-gnu
@@ -48,6 +49,7 @@ OVL2_TEST_PACKAGES="
 	qemu-user
 	shellcheck
 	systemd
+	uidmap
 	xz-utils
 	zsh
 "
