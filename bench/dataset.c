@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
 
 #define SMALL_BYTES 4096
 #define SMALL_PER_DIRECTORY 100
@@ -102,6 +104,113 @@ static int make_files(struct dataset *dataset, unsigned int count, size_t size,
 			return r;
 		dataset->files++;
 		dataset->bytes += size;
+	}
+
+	return 0;
+}
+
+/* ------------------------------------------------------------ of one kind -- */
+
+#define XATTRS_A_FILE 8
+#define LINKS_A_FILE 100
+#define SPARSE_BYTES (1u << 20)
+
+static int make_whiteout(int dir, const char *name, unsigned int number)
+{
+	(void)number;
+
+	return mknodat(dir, name, S_IFCHR, 0);
+}
+
+/* Like /dev/null, and no more of a danger: nobody opens it. */
+static int make_device(int dir, const char *name, unsigned int number)
+{
+	return mknodat(dir, name, S_IFCHR | 0600, makedev(1, 3 + number % 6));
+}
+
+static int make_attributes(int dir, const char *name, unsigned int number)
+{
+	cleanup_fd int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	char attribute[32];
+
+	if (fd < 0)
+		return -1;
+	for (unsigned int i = 0; i < XATTRS_A_FILE; i++) {
+		snprintf(attribute, sizeof(attribute), "trusted.bench.%u", i);
+		if (fsetxattr(fd, attribute, &number, sizeof(number), 0) < 0)
+			return -1;
+	}
+
+	return 0;
+}
+
+/* The first of each hundred is the file; empty, so that no name has bytes of its own. */
+static int make_hard_link(int dir, const char *name, unsigned int number)
+{
+	char first[32];
+
+	if (number % LINKS_A_FILE == 0) {
+		cleanup_fd int fd =
+			openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+
+		return fd < 0 ? -1 : 0;
+	}
+	snprintf(first, sizeof(first), "entry-%05u", number - number % LINKS_A_FILE);
+
+	return linkat(dir, first, dir, name, 0);
+}
+
+/* One block in the middle of a hole. */
+static int make_sparse(int dir, const char *name, unsigned int number)
+{
+	cleanup_fd int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	char block[SMALL_BYTES];
+
+	if (fd < 0)
+		return -1;
+	memset(block, 'a' + (int)(number % 26), sizeof(block));
+	if (pwrite(fd, block, sizeof(block), SPARSE_BYTES / 2) != (ssize_t)sizeof(block))
+		return -1;
+
+	return ftruncate(fd, SPARSE_BYTES);
+}
+
+static const struct shape {
+	const char *name;
+	int (*make)(int dir, const char *name, unsigned int number);
+	unsigned int bytes;
+
+	/* One of them where there are that many small files. */
+	unsigned int share;
+} shapes[] = {
+	{ "whiteouts", make_whiteout, 0, 1 },        { "devices", make_device, 0, 1 },
+	{ "xattrs", make_attributes, 0, 1 },         { "hard links", make_hard_link, 0, 1 },
+	{ "sparse", make_sparse, SPARSE_BYTES, 20 },
+};
+
+static const struct shape *find_shape(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(shapes); i++)
+		if (strcmp(shapes[i].name, name) == 0)
+			return &shapes[i];
+
+	return NULL;
+}
+
+static int make_shape(struct dataset *dataset, const struct shape *shape, unsigned int count,
+                      struct ovl2_error *err)
+{
+	cleanup_fd int dir = open(dataset->upper, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char name[32];
+
+	if (dir < 0)
+		return ovi_fail_errno(err, "open '%s'", dataset->upper);
+	for (unsigned int i = 0; i < count / shape->share; i++) {
+		snprintf(name, sizeof(name), "entry-%05u", i);
+		if (shape->make(dir, name, i) < 0)
+			return ovi_fail_errno(err, "create '%s'", name);
+		dataset->files++;
+		dataset->bytes += shape->bytes;
 	}
 
 	return 0;
@@ -268,13 +377,16 @@ static int find_upper(struct place *place, struct dataset *dataset, struct ovl2_
 static int make(struct place *place, struct dataset *dataset, struct ovl2_error *err)
 {
 	const struct amount *amount = &amounts[place->tier];
+	const struct shape *shape = find_shape(dataset->name);
 	int r;
 
 	r = find_upper(place, dataset, err);
 	if (r < 0)
 		return r;
 
-	if (strcmp(dataset->name, "small") == 0)
+	if (shape)
+		r = make_shape(dataset, shape, amount->small_count, err);
+	else if (strcmp(dataset->name, "small") == 0)
 		r = make_files(dataset, amount->small_count, SMALL_BYTES, err);
 	else if (strcmp(dataset->name, "big") == 0)
 		r = make_files(dataset, amount->big_count, amount->big_bytes, err);

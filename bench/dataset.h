@@ -1,9 +1,11 @@
 #pragma once
 
 /*
- * What layers hold, in three shapes: "small", many files of 4 KiB, where the cost
+ * What layers hold, in shapes: "small", many files of 4 KiB, where the cost
  * of a file shows; "big", few large ones, where the cost of a byte does; "real", a
- * part of this machine's own /usr. Each is a container's layer on one lower, made
+ * part of this machine's own /usr. And as many small things of one kind: "whiteouts",
+ * "devices", "xattrs" (eight on each file), "hard links" (a hundred to each file),
+ * "sparse" (files that are mostly hole). Each is a container's layer on one lower, made
  * when first asked for and kept until the end.
  */
 

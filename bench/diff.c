@@ -385,6 +385,28 @@ const struct bench bench_diff = {
 	.more_peers = { { { "bsdtar c, through a pipe", NULL, run_bsdtar, NULL }, "bsdtar" } },
 };
 
+static const struct bench_variant shapes[] = {
+	{ "whiteouts", NULL },  { "devices", NULL }, { "xattrs", NULL },
+	{ "hard links", NULL }, { "sparse", NULL },  { 0 },
+};
+
+const struct bench bench_diff_shapes = {
+	.id = "diff_shapes",
+	.title = "Make a tar of a layer with things of one kind, for a callback that drops it",
+	.group = "content",
+	.variants = shapes,
+	.is_throughput = 1,
+	.is_full_only = 1,
+	.weight = 5,
+	.setup = setup,
+	.teardown = teardown,
+	.ours = { "ovl2_layer_diff", NULL, run_diff, NULL },
+	.floor = { "open, fstat, fgetxattr, read, close", NULL, run_read, NULL },
+	.peer = { "GNU tar c, through a pipe", NULL, run_tar, NULL },
+	.peer_program = "tar",
+	.more_peers = { { { "bsdtar c, through a pipe", NULL, run_bsdtar, NULL }, "bsdtar" } },
+};
+
 const struct bench bench_diff_pipe = {
 	.id = "diff_pipe",
 	.title = "Write a layer as a tar, into a pipe",

@@ -36,6 +36,7 @@ extern const struct bench bench_apply_parallel;
 
 /* diff.c */
 extern const struct bench bench_diff;
+extern const struct bench bench_diff_shapes;
 extern const struct bench bench_diff_pipe;
 extern const struct bench bench_diff_file;
 extern const struct bench bench_changes;

@@ -20,6 +20,7 @@ const struct bench *const bench_registry[] = {
 	&bench_many_mounts,
 	&bench_mount_storm,
 	&bench_diff,
+	&bench_diff_shapes,
 	&bench_diff_pipe,
 	&bench_diff_file,
 	&bench_apply,

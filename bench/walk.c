@@ -84,11 +84,13 @@ static int visit(struct walk *walk, int dir, const struct dirent *entry)
 		return 0;
 	if (entry->d_type == DT_DIR)
 		return walk_directory(walk, dir, entry->d_name);
-	if (!walk->buffer)
-		return look(walk, dir, entry->d_name);
+	if (walk->buffer && entry->d_type == DT_REG)
+		return read_file(walk, dir, entry->d_name);
+	if (walk->buffer && entry->d_type == DT_LNK)
+		return read_link(walk, dir, entry->d_name);
 
-	return entry->d_type == DT_REG ? read_file(walk, dir, entry->d_name)
-	                               : read_link(walk, dir, entry->d_name);
+	/* Nothing is in a device or a pipe, and opening one may wait for ever. */
+	return look(walk, dir, entry->d_name);
 }
 
 static int walk_directory(struct walk *walk, int parent, const char *name)

@@ -19,6 +19,6 @@ int walk_stat(const char *path, struct walk_count *ret_count, struct ovl2_error 
 
 /*
  * Reads everything: open, fstat, fgetxattr, read, close for each file, readlinkat
- * for each symbolic link.
+ * for each symbolic link, fstatat of devices.
  */
 int walk_read(const char *path, struct walk_count *ret_count, struct ovl2_error *err);

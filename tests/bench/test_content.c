@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 /* The floors do the work that they say they do. */
 
@@ -52,6 +53,23 @@ static void walks_see_every_entry_once(void **state)
 	assert_int_equal(looked.directories, 2);
 	assert_int_equal(looked.bytes, 4);
 	assert_memory_equal(&looked, &read, sizeof(read));
+	free(tree);
+}
+
+/* A device has no body; opening one would be asking for its driver. */
+static void walk_passes_devices_and_pipes(void **state)
+{
+	struct test_place *place = *state;
+	char *tree = make_tree(place);
+	struct walk_count count = { 0 };
+	struct ovl2_error err = { 0 };
+
+	assert_sys(mknodat(place->fd, "tree/whiteout", S_IFCHR, 0));
+	assert_sys(mknodat(place->fd, "tree/null", S_IFCHR | 0600, makedev(1, 3)));
+	assert_sys(mknodat(place->fd, "tree/pipe", S_IFIFO | 0600, 0));
+	assert_ok(walk_read(tree, &count, &err), &err);
+	assert_int_equal(count.files, 8);
+	assert_int_equal(count.bytes, 4);
 	free(tree);
 }
 
@@ -144,6 +162,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(walks_see_every_entry_once),
+		cmocka_unit_test(walk_passes_devices_and_pipes),
 		cmocka_unit_test(walk_names_what_is_missing),
 		cmocka_unit_test(plan_makes_what_the_tar_says),
 		cmocka_unit_test(damaged_tar_is_no_plan),
