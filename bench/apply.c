@@ -175,7 +175,7 @@ static int after_peer(struct bench_case *c, struct ovl2_error *err)
 	return place_remove(c->place, PEER, err);
 }
 
-/* -------------------------------------------------------------------- row -- */
+/* ------------------------------------------------------------------- rows -- */
 
 static int teardown(struct bench_case *c, struct ovl2_error *err)
 {
@@ -218,4 +218,24 @@ const struct bench bench_apply = {
 	.peer = { "GNU tar x, syncfs", before_peer, run_peer, after_peer },
 	.peer_program = "tar",
 	.more_peers = { { { "bsdtar x, syncfs", before_peer, run_bsdtar, after_peer }, "bsdtar" } },
+};
+
+static const struct bench_variant shapes[] = {
+	{ "whiteouts", NULL },  { "devices", NULL }, { "xattrs", NULL },
+	{ "hard links", NULL }, { "sparse", NULL },  { 0 },
+};
+
+const struct bench bench_apply_shapes = {
+	.id = "apply_shapes",
+	.title = "Fill a layer from a tar with things of one kind, until it is on disk",
+	.group = "content",
+	.variants = shapes,
+	.is_throughput = 1,
+	.is_full_only = 1,
+	.weight = 10,
+	.setup = setup,
+	.teardown = teardown,
+	.ours = { "ovl2_layer_apply", before_ours, run_ours, after_ours },
+	.floor = { "openat, write, mknodat, linkat, attributes, one syncfs", before_floor,
+	           run_floor, after_floor },
 };

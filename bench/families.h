@@ -47,6 +47,7 @@ extern const struct bench bench_changes_below;
 
 /* apply.c */
 extern const struct bench bench_apply;
+extern const struct bench bench_apply_shapes;
 
 /* access.c */
 extern const struct bench bench_lookup_top;

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/xattr.h>
 
 #define cleanup_archive __attribute__((cleanup(free_archive)))
 
@@ -57,12 +58,52 @@ static int take_body(struct archive *archive, const struct plan *plan, struct pl
 	return 0;
 }
 
+/* "a/.wh.b" -> "a/b", a character device 0/0. */
+static void take_whiteout(struct plan_entry *entry)
+{
+	static const char prefix[] = ".wh.";
+	char *slash = strrchr(entry->path, '/');
+	char *name = slash ? slash + 1 : entry->path;
+
+	if (strncmp(name, prefix, strlen(prefix)) != 0)
+		return;
+	memmove(name, name + strlen(prefix), strlen(name + strlen(prefix)) + 1);
+	entry->mode = S_IFCHR;
+	entry->device = 0;
+}
+
+static int take_xattrs(struct archive_entry *header, struct plan_entry *entry,
+                       struct ovl2_error *err)
+{
+	int count = archive_entry_xattr_reset(header);
+	const char *name;
+	const void *value;
+	size_t size;
+
+	if (count <= 0)
+		return 0;
+	entry->xattrs = calloc((size_t)count, sizeof(*entry->xattrs));
+	if (!entry->xattrs)
+		return ovi_fail_memory(err);
+	while (archive_entry_xattr_next(header, &name, &value, &size) == ARCHIVE_OK) {
+		struct plan_xattr *xattr = &entry->xattrs[entry->xattr_count++];
+
+		*xattr = (struct plan_xattr){ strdup(name), calloc(1, size + 1), size };
+		if (!xattr->name || !xattr->value)
+			return ovi_fail_memory(err);
+		memcpy(xattr->value, value, size);
+	}
+
+	return 0;
+}
+
 static int add_entry(struct archive *archive, struct archive_entry *header, struct plan *plan,
                      struct ovl2_error *err)
 {
 	struct plan_entry *list;
 	struct plan_entry *entry;
 	const char *target = archive_entry_hardlink(header);
+	int r;
 
 	list = realloc(plan->list, (plan->count + 1) * sizeof(*list));
 	if (!list)
@@ -73,6 +114,7 @@ static int add_entry(struct archive *archive, struct archive_entry *header, stru
 		.is_hard_link = target != NULL,
 		.path = clean_path(archive_entry_pathname(header)),
 		.mode = archive_entry_mode(header),
+		.device = archive_entry_rdev(header),
 		.uid = (uid_t)archive_entry_uid(header),
 		.gid = (gid_t)archive_entry_gid(header),
 		.modified = { archive_entry_mtime(header), archive_entry_mtime_nsec(header) },
@@ -84,11 +126,14 @@ static int add_entry(struct archive *archive, struct archive_entry *header, stru
 	if (!entry->path || (target && !entry->target))
 		return ovi_fail_memory(err);
 
+	if (!target)
+		take_whiteout(entry);
 	if (target || !S_ISREG(entry->mode))
 		return 0;
 	entry->size = (size_t)archive_entry_size(header);
+	r = take_xattrs(header, entry, err);
 
-	return entry->size ? take_body(archive, plan, entry, err) : 0;
+	return r < 0 || !entry->size ? r : take_body(archive, plan, entry, err);
 }
 
 static int parse(struct plan *plan, struct ovl2_error *err)
@@ -137,8 +182,15 @@ int plan_init(struct plan *plan, int fd, size_t bytes, struct ovl2_error *err)
 void plan_release(struct plan *plan)
 {
 	for (size_t i = 0; i < plan->count; i++) {
-		free(plan->list[i].path);
-		free(plan->list[i].target);
+		struct plan_entry *entry = &plan->list[i];
+
+		for (size_t j = 0; j < entry->xattr_count; j++) {
+			free(entry->xattrs[j].name);
+			free(entry->xattrs[j].value);
+		}
+		free(entry->xattrs);
+		free(entry->path);
+		free(entry->target);
 	}
 	free(plan->list);
 	if (plan->map)
@@ -166,6 +218,12 @@ static int make_file(const struct plan_entry *entry, int root)
 	}
 	if (fchown(fd, entry->uid, entry->gid) < 0 || fchmod(fd, entry->mode & 07777) < 0)
 		return -1;
+	for (size_t i = 0; i < entry->xattr_count; i++) {
+		const struct plan_xattr *xattr = &entry->xattrs[i];
+
+		if (fsetxattr(fd, xattr->name, xattr->value, xattr->size, 0) < 0)
+			return -1;
+	}
 
 	return futimens(fd, times);
 }
@@ -192,8 +250,13 @@ static int make_entry(const struct plan_entry *entry, int root)
 		return utimensat(root, entry->path, times, AT_SYMLINK_NOFOLLOW);
 	}
 
-	errno = ENOTSUP;
-	return -1;
+	/* Devices and pipes; mknodat(2) says what else there is. */
+	if (mknodat(root, entry->path, entry->mode, entry->device) < 0 ||
+	    fchownat(root, entry->path, entry->uid, entry->gid, 0) < 0 ||
+	    fchmodat(root, entry->path, entry->mode & 07777, 0) < 0)
+		return -1;
+
+	return utimensat(root, entry->path, times, 0);
 }
 
 int plan_execute(const struct plan *plan, int root, struct ovl2_error *err)

@@ -11,8 +11,14 @@
 #include <sys/stat.h>
 #include <time.h>
 
+struct plan_xattr {
+	char *name;
+	void *value;
+	size_t size;
+};
+
 struct plan_entry {
-	/* Relative, without a trailing slash. */
+	/* Relative, without a trailing slash; of a whiteout what it hides. */
 	char *path;
 
 	/* Of a symbolic or a hard link, else NULL. */
@@ -20,9 +26,14 @@ struct plan_entry {
 	int is_hard_link;
 
 	mode_t mode; /* with the type */
+	dev_t device;
 	uid_t uid;
 	gid_t gid;
 	struct timespec modified;
+
+	/* Of a regular file. */
+	struct plan_xattr *xattrs;
+	size_t xattr_count;
 
 	/* Of a regular file; in the mapped tar. */
 	const char *body;
@@ -45,7 +56,8 @@ int plan_init(struct plan *plan, int fd, size_t bytes, struct ovl2_error *err);
 void plan_release(struct plan *plan);
 
 /*
- * Creates all entries below `root`, with owners, modes and times, directories'
- * times last. Writes each body with one write(2); syncs nothing.
+ * Creates all entries below `root`, with owners, modes, attributes and times,
+ * directories' times last; whiteouts as overlayfs has them. Writes each body with one write(2);
+ * syncs nothing.
  */
 int plan_execute(const struct plan *plan, int root, struct ovl2_error *err);

@@ -24,6 +24,7 @@ const struct bench *const bench_registry[] = {
 	&bench_diff_pipe,
 	&bench_diff_file,
 	&bench_apply,
+	&bench_apply_shapes,
 	&bench_diff_parallel,
 	&bench_apply_parallel,
 	&bench_changes,

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 
 /* The floors do the work that they say they do. */
 
@@ -86,7 +87,11 @@ static void walk_names_what_is_missing(void **state)
 
 static int archive(const struct test_place *place, const char *tree, off_t *ret_bytes)
 {
-	const char *const argv[] = { "tar", "--format=pax", "-C", tree, "-cf", "-", ".", NULL };
+	const char *const argv[] = { "tar",      "--format=pax",
+		                     "--xattrs", "--xattrs-include=*",
+		                     "-C",       tree,
+		                     "-cf",      "-",
+		                     ".",        NULL };
 	int tar = openat(place->fd, "tar", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	struct ovl2_error err = { 0 };
 
@@ -124,6 +129,43 @@ static void plan_makes_what_the_tar_says(void **state)
 	close(tar);
 	plan_release(&plan);
 	free(copy);
+	free(tree);
+}
+
+static void plan_makes_whiteouts_devices_and_attributes(void **state)
+{
+	struct test_place *place = *state;
+	char *tree = make_tree(place);
+	char *one = test_path("%s/one", tree);
+	char *copied = test_path("%s/copy/one", place->path);
+	char value[8] = "";
+	struct ovl2_error err = { 0 };
+	struct stat st;
+	struct plan plan;
+	off_t bytes;
+	int root;
+	int tar;
+
+	assert_sys(mknodat(place->fd, "tree/null", S_IFCHR | 0600, makedev(1, 3)));
+	assert_sys(setxattr(one, "trusted.bench", "yes", 3, 0));
+	write_file(tree, "sub/.wh.gone", "");
+	tar = archive(place, tree, &bytes);
+	assert_ok(plan_init(&plan, tar, (size_t)bytes, &err), &err);
+	assert_sys(mkdirat(place->fd, "copy", 0700));
+	root = openat(place->fd, "copy", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_ok(plan_execute(&plan, root, &err), &err);
+
+	assert_sys(fstatat(root, "null", &st, AT_SYMLINK_NOFOLLOW));
+	assert_true(S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3));
+	assert_sys(fstatat(root, "sub/gone", &st, AT_SYMLINK_NOFOLLOW));
+	assert_true(S_ISCHR(st.st_mode) && st.st_rdev == 0);
+	assert_int_equal(getxattr(copied, "trusted.bench", value, sizeof(value)), 3);
+	assert_string_equal(value, "yes");
+	close(root);
+	close(tar);
+	plan_release(&plan);
+	free(copied);
+	free(one);
 	free(tree);
 }
 
@@ -165,6 +207,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(walk_passes_devices_and_pipes),
 		cmocka_unit_test(walk_names_what_is_missing),
 		cmocka_unit_test(plan_makes_what_the_tar_says),
+		cmocka_unit_test(plan_makes_whiteouts_devices_and_attributes),
 		cmocka_unit_test(damaged_tar_is_no_plan),
 		cmocka_unit_test(failing_tool_is_quoted),
 	};
