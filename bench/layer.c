@@ -1,5 +1,6 @@
 #include "families.h"
 #include "place.h"
+#include "seed.h"
 
 #include "cleanup.h"
 #include "fail.h"
@@ -15,16 +16,19 @@
  * without any sync and once as it comes, with the layer on disk when the call
  * returns. The floor makes the very files and directories that the library makes,
  * in a staging directory, publishes them by a rename and deletes them by way of a
- * trash directory, with the same syncs; it checks nothing and locks nothing.
+ * trash directory, with the same syncs; it checks nothing and locks nothing. The peer
+ * is what Docker's driver calls, which knows no sync; where ours is durable one follows.
  */
 
 #define FLOOR "layer-floor"
 #define FLOOR_HOME PLACE_ROOT "/" FLOOR
+#define SEED "layer-seed"
+#define SEED_HOME PLACE_ROOT "/" SEED
 
 /* link, lower, the record; diff, work, merged. */
 #define MAX_ENTRIES 16
 
-static const uint64_t values[] = { 1, 127, 0 };
+static const uint64_t values[] = { 1, 16, 127, 0 };
 
 struct entry {
 	char name[64];
@@ -111,6 +115,15 @@ static int open_floor(struct state *state, struct ovl2_error *err)
 	return 0;
 }
 
+static int open_seed(const struct state *state, struct ovl2_error *err)
+{
+	for (size_t i = 0; i < state->count; i++)
+		if (strcmp(state->entries[i].name, "lower") == 0)
+			return seed_open(SEED_HOME, state->entries[i].content, err);
+
+	return ovi_fail(err, OVL2_E_SYSTEM, "the layer has no lowers");
+}
+
 static int setup(struct bench_case *c, struct ovl2_error *err)
 {
 	struct state *state = calloc(1, sizeof(*state));
@@ -132,13 +145,16 @@ static int setup(struct bench_case *c, struct ovl2_error *err)
 	r = read_sample(c, state, id, err);
 	if (r == 0)
 		r = ovl2_layer_remove(c->place->hasty, id, err);
+	if (r == 0)
+		r = open_floor(state, err);
 
-	return r < 0 ? r : open_floor(state, err);
+	return r < 0 ? r : open_seed(state, err);
 }
 
 static int teardown(struct bench_case *c, struct ovl2_error *err)
 {
 	struct state *state = c->state;
+	int r;
 
 	if (!state)
 		return 0;
@@ -148,7 +164,9 @@ static int teardown(struct bench_case *c, struct ovl2_error *err)
 	free(state);
 	c->state = NULL;
 
-	return place_remove(c->place, FLOOR, err);
+	r = place_remove(c->place, FLOOR, err);
+
+	return r < 0 ? r : place_remove(c->place, SEED, err);
 }
 
 static int settle(struct bench_case *c, struct ovl2_error *err)
@@ -283,6 +301,22 @@ static int create_floor_and_settle(struct bench_case *c, struct ovl2_error *err)
 	return r < 0 ? r : place_settle(c->place, err);
 }
 
+/* ------------------------------------------------------------------- peer -- */
+
+static int run_seed(struct bench_case *c, struct ovl2_error *err)
+{
+	const struct state *state = c->state;
+	char id[PLACE_ID_SIZE];
+	int r;
+
+	place_new_id(c->place, id);
+	r = seed_create(SEED_HOME, id, err);
+	if (r == 0 && state->is_durable && syncfs(state->floor) < 0)
+		r = ovi_fail_errno(err, "flush the filesystem");
+
+	return r < 0 ? r : seed_remove(SEED_HOME, id, err);
+}
+
 /* ------------------------------------------------------------------- rows -- */
 
 static const struct bench_variant variants[] = { { "none", values }, { "commit", values }, { 0 } };
@@ -301,6 +335,8 @@ const struct bench bench_create_remove = {
 	.ours = { "ovl2_layer_create, ovl2_layer_remove", settle, run_ours, NULL },
 	.floor = { "mkdir, write, symlink, rename, unlink, the same syncs", settle, run_floor,
 	           NULL },
+	.peer = { "the calls of Docker's overlay2 of 2017, and syncfs where ours is durable",
+	          settle, run_seed, NULL },
 };
 
 const struct bench bench_layer_create = {
