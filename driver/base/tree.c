@@ -18,8 +18,8 @@ struct removal {
 	dev_t device;
 };
 
-static int remove_entry(struct removal *job, int dir, const char *name, unsigned int depth,
-                        struct ovl2_error *err);
+static int remove_entry(struct removal *job, int dir, const struct ovi_name *entry,
+                        unsigned int depth, struct ovl2_error *err);
 
 /* Somebody else may be deleting the same tree: what is gone is done. */
 static int accept_missing(int r, struct ovl2_error *err)
@@ -43,7 +43,7 @@ static int empty_directory(struct removal *job, int dir, const char *name, unsig
 	if (r < 0)
 		return accept_missing(r, err);
 	for (size_t i = 0; i < listing.count && r == 0; i++)
-		r = remove_entry(job, dir, listing.names[i].name, depth + 1, err);
+		r = remove_entry(job, dir, &listing.names[i], depth + 1, err);
 
 	return r;
 }
@@ -91,9 +91,14 @@ static int remove_directory(struct removal *job, int dir, const char *name, unsi
 	return 0;
 }
 
-static int remove_entry(struct removal *job, int dir, const char *name, unsigned int depth,
-                        struct ovl2_error *err)
+static int remove_entry(struct removal *job, int dir, const struct ovi_name *entry,
+                        unsigned int depth, struct ovl2_error *err)
 {
+	const char *name = entry->name;
+
+	/* Most that are deleted are empty: there is nothing to list. */
+	if (entry->type == DT_DIR && ovi_sys.unlinkat(dir, name, AT_REMOVEDIR) == 0)
+		return 0;
 	if (ovi_sys.unlinkat(dir, name, 0) == 0 || errno == ENOENT)
 		return 0;
 	if (errno != EISDIR)
