@@ -289,6 +289,8 @@ static int plan_parent(struct plan *plan, const char *parent, struct ovl2_error 
 {
 	int r;
 
+	ovi_layer_close(&plan->parent);
+	ovi_strbuf_cut(&plan->blueprint.lower, 0);
 	r = ovi_layer_open(plan->store, parent, &plan->parent, err);
 	if (r == OVL2_E_NOT_FOUND)
 		return ovi_fail(err, r, "there is no parent layer '%s' in '%s'", parent,
@@ -373,6 +375,17 @@ static int finish_parent(struct ovl2_store *store, const char *id, struct ovl2_e
 }
 
 /*
+ * A layer of ours that was committed when the store was locked stays so, and was not
+ * mounted writable then or since. Docker's may be.
+ */
+static int must_commit(const struct plan *plan)
+{
+	const struct ovi_layer *parent = &plan->parent;
+
+	return parent->dir >= 0 && (parent->record.is_foreign || !parent->record.is_committed);
+}
+
+/*
  * One rename makes the layer visible. Its link is there before: a link that leads
  * nowhere hurts nobody, a layer without its link would be corrupt.
  */
@@ -389,7 +402,7 @@ static int publish(struct plan *plan, const struct ovi_stage *stage, struct ovl2
 	if (ovi_sys.symlinkat(target.text, store->home, plan->blueprint.link) < 0)
 		return ovi_fail_errno(err, "create link '%s'", plan->blueprint.link);
 
-	r = plan->parent.dir < 0 ? 0 : commit_parent(store, plan->blueprint.record.parent, err);
+	r = must_commit(plan) ? commit_parent(store, plan->blueprint.record.parent, err) : 0;
 	if (r == 0)
 		r = ovi_store_sync(store, err);
 	if (r == 0 && ovi_store_is_durable(store) && *plan->parent.record.boot)
@@ -405,6 +418,7 @@ static int publish(struct plan *plan, const struct ovi_stage *stage, struct ovl2
 	return r;
 }
 
+/* Returns 1, with nothing done, when the parent is to have a digest first. */
 static int make_layer(struct plan *plan, const char *parent, struct ovl2_error *err)
 {
 	cleanup_stage struct ovi_stage stage = { .dir = -1 };
@@ -423,6 +437,8 @@ static int make_layer(struct plan *plan, const char *parent, struct ovl2_error *
 		r = plan_parent(plan, parent, err);
 		if (r < 0)
 			return r;
+		if (plan->parent.record.wants_digest && !*plan->parent.record.digest)
+			return 1;
 	}
 
 	memcpy(plan->blueprint.link, "l/", 2);
@@ -474,10 +490,8 @@ int ovl2_layer_create(struct ovl2_store *store, const char *id,
 
 	if (plan.blueprint.record.quota_bytes || own.quota_inodes)
 		r = ovi_quota_require(store->home, store->path, err);
-	if (r == 0 && own.parent)
+	while (r == 0 && (r = make_layer(&plan, own.parent, err)) > 0)
 		r = finish_parent(store, own.parent, err);
-	if (r == 0)
-		r = make_layer(&plan, own.parent, err);
 	ovi_layer_close(&plan.parent);
 	ovi_strbuf_release(&plan.blueprint.lower);
 
