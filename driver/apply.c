@@ -1,4 +1,21 @@
-/* A tar into a layer: Docker's ApplyDiff. Built aside, then in place at once. */
+/*
+ * A tar into a layer: Docker's ApplyDiff. Built aside, then in place at once.
+ *
+ * What is left of system calls for each file (strace -f -c, 1000 files of 4 KiB: five or
+ * six times 1000, and what threads need to wait for each other), and why it cannot go:
+ *
+ *   pread64       the header: read apart, so that the thread that writes the content is
+ *                 the one that has it in its cache; contents come many at a time
+ *   openat        creates it with its mode, in a directory that is open: nothing of the
+ *                 name but its last component is resolved
+ *   write
+ *   newfstatat    what the umask took from the mode, and who owns it: cheaper than the
+ *                 fchmod and fchown that follow only where they have to
+ *   utimensat     no call creates a file with a time
+ *   close
+ *
+ * Once for all: syncfs instead of an fsync for each file, and the rename.
+ */
 
 #include <ovl2.h>
 

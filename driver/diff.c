@@ -1,4 +1,22 @@
-/* A layer's changes as a tar: Docker's Diff. */
+/*
+ * A layer's changes as a tar: Docker's Diff.
+ *
+ * What is left of system calls for each file (strace -f -c, 1000 files of 4 KiB: five
+ * times 1000, and 30 writes), and why it cannot go:
+ *
+ *   openat        without a descriptor every call below walks a path, and what was looked
+ *                 at need not be what is read
+ *   newfstatat    size, mode, owner and time stand in the header, before the content
+ *   flistxattr    nothing else tells that there are no attributes; fgetxattr only follows
+ *                 where there are some
+ *   read          a file is read to the size that its header promised and not to its end,
+ *                 which saves the second call
+ *   close
+ *
+ * Directories cost a getdents64 or two, and the same look and list; deletions nothing but
+ * the look that found them. Output is gathered to 128 KiB and more. Files that are large
+ * stay inside the kernel (sink.c) where nobody has to see their bytes.
+ */
 
 #include "diff.h"
 
