@@ -202,6 +202,18 @@ static struct report_range range_of(const struct report_figures *figures,
 	return range;
 }
 
+int report_has_limits(const struct report_figures *figures,
+                      const struct report_benchmark *benchmark)
+{
+	return find_series(figures, benchmark, has_data_bytes).count > 0;
+}
+
+/* A script's string must hold nothing that means something to gnuplot. */
+static int is_plain(const char *text)
+{
+	return text[strspn(text, "abcdefghijklmnopqrstuvwxyz ")] == '\0';
+}
+
 static int draw_curve(struct ovi_strbuf *page, const struct report_figures *figures,
                       const struct report_benchmark *benchmark, struct ovl2_error *err)
 {
@@ -209,13 +221,14 @@ static int draw_curve(struct ovi_strbuf *page, const struct report_figures *figu
 	struct series series = find_series(figures, benchmark, has_times);
 	struct report_range x = range_of(figures, benchmark, 1);
 	struct report_range y = range_of(figures, benchmark, 0);
+	int is_wide = report_has_limits(figures, benchmark);
 	int has_limits;
 
 	if (!series.count)
 		return 0;
 
 	/* Room for the limits' names below the curves. */
-	y.low /= 3.2;
+	y.low /= is_wide ? 3.2 : 1.25;
 	y.high *= 1.25;
 	report_add_csv_table(&drawing.table, figures, benchmark);
 	ovi_strbuf_addf(&drawing.id, "curve-%zu", (size_t)(benchmark - figures->benchmarks));
@@ -226,10 +239,11 @@ static int draw_curve(struct ovi_strbuf *page, const struct report_figures *figu
 
 	add_styles(&drawing.parameters, &series);
 	ovi_strbuf_addf(&drawing.parameters,
-	                "WIDTH = 800\nHEIGHT = 480\nHAS_LIMITS = %d\nLEFT = %.9g\nRIGHT = %.9g\n"
+	                "WIDTH = %d\nHEIGHT = %d\nHAS_LIMITS = %d\nLEFT = %.9g\nRIGHT = %.9g\n"
 	                "BOTTOM = %.9g\nTOP = %.9g\nPARAMETER = \"%s\"\n",
-	                has_limits, x.low * 0.9, x.high * 1.15, y.low, y.high,
-	                strcmp(benchmark->parameter, "lowers") == 0 ? "lowers" : "");
+	                is_wide ? 800 : 500, is_wide ? 480 : 320, has_limits, x.low * 0.9,
+	                x.high * 1.15, y.low, y.high,
+	                is_plain(benchmark->parameter) ? benchmark->parameter : "");
 	ovi_strbuf_add(&drawing.caption,
 	               "Both axes are logarithmic. Points are medians, bands the intervals that "
 	               "hold them; dashed lines are the floor, the same work done with bare "

@@ -53,6 +53,10 @@ double report_choose_step(double right);
 int report_draw_curves(struct ovi_strbuf *page, const struct report_figures *figures,
                        const struct report_benchmark *benchmark, struct ovl2_error *err);
 
+/* Is there a limit to its parameter, as the page of options that mount(2) takes? */
+int report_has_limits(const struct report_figures *figures,
+                      const struct report_benchmark *benchmark);
+
 /* Percentiles of single calls, where a benchmark has them. */
 int report_draw_tails(struct ovi_strbuf *page, const struct report_figures *figures,
                       const struct report_benchmark *benchmark, struct ovl2_error *err);

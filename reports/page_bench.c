@@ -60,8 +60,16 @@ static void add_headline(struct ovi_strbuf *page, const struct report_figures *f
 	               "<th scope=\"col\">Floor</th><th scope=\"col\">Time, ours / floor</th>"
 	               "<th scope=\"col\">Peer</th><th scope=\"col\">Speed, ours / peer</th>"
 	               "</tr></thead>\n<tbody>\n");
-	for (size_t i = 0; i < figures->headline_count; i++)
+	for (size_t i = 0; i < figures->headline_count; i++) {
+		const char *group = figures->headline[i]->benchmark->group;
+
+		if (*group &&
+		    strcmp(group, i ? figures->headline[i - 1]->benchmark->group : "") != 0)
+			html(page,
+			     "<tr class=\"group\"><th scope=\"rowgroup\" colspan=\"6\">%</th></tr>\n",
+			     group);
 		add_headline_row(page, figures->headline[i]);
+	}
 	ovi_strbuf_add(page, "</tbody>\n</table>\n</div>\n");
 }
 

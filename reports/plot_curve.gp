@@ -4,12 +4,12 @@
 #     value, median, low, high, median of the floor
 # Block SERIES, where HAS_LIMITS: rows of value, bottom, height, side, label.
 # Numbers given: SERIES, HAS_LIMITS, LEFT, RIGHT, BOTTOM, TOP, STYLE[].
-# Given in words of ours: PARAMETER.
+# Given as text, of small letters: PARAMETER.
 
 set logscale xy
 set xrange [LEFT:RIGHT]
 set yrange [BOTTOM:TOP]
-set xtics (1, 2, 4, 8, 16, 32, 64, 128, 256, 500, 1000, 2000, 5000, 10000)
+set xtics (1, 2, 4, 8, 16, 32, 64, 128, 256, 500, 1000, 2000, 5000, 10000, 100000, 1000000)
 set ytics (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, \
 	20000, 50000, 100000, 1000000)
 set xlabel PARAMETER

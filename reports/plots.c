@@ -9,6 +9,7 @@
 #include "page.h"
 #include "text.h"
 
+#include <math.h>
 #include <string.h>
 
 /* More rows than this are a drawing a group. */
@@ -20,7 +21,9 @@ static int draw_ratios(struct ovi_strbuf *page, const struct report_figures *fig
 {
 	cleanup_drawing struct report_drawing drawing = { .script = report_plot_ratios };
 	struct report_range x = { 0.9, 1.25 };
+	size_t first = figures->headline_count;
 	size_t rows = 0;
+	double margin;
 
 	report_add_csv_head(&drawing.table);
 	for (size_t i = 0; i < figures->headline_count; i++) {
@@ -40,8 +43,10 @@ static int draw_ratios(struct ovi_strbuf *page, const struct report_figures *fig
 		report_range_include(&x, result->ratio_low > 0 ? result->ratio_low : result->ratio);
 		report_range_include(&x, result->ratio_high);
 		report_add_csv_rows(&drawing.table, result);
-		rows++;
+		first = rows++ ? first : i;
 	}
+	/* On a logarithmic axis a part of its length is a power of what it spans. */
+	margin = pow(x.high / x.low, 0.04);
 	ovi_strbuf_add(&drawing.title, "Our time over the floor's");
 	if (group)
 		ovi_strbuf_addf(&drawing.title, ": %s", group);
@@ -50,10 +55,10 @@ static int draw_ratios(struct ovi_strbuf *page, const struct report_figures *fig
 	               "with ours. Lines are the intervals of the ratio; the axis is logarithmic.");
 	ovi_strbuf_addf(&drawing.parameters,
 	                "WIDTH = 800\nHEIGHT = %zu\nROWS = %zu\nLEFT = %.9g\nRIGHT = %.9g\n",
-	                70 + 27 * rows, rows, x.low * 0.97, x.high * 1.03);
+	                70 + 27 * rows, rows, x.low / margin, x.high * margin);
 	ovi_strbuf_add(&drawing.id, "ratios");
 	if (group)
-		ovi_strbuf_addf(&drawing.id, "-%zu", page->length);
+		ovi_strbuf_addf(&drawing.id, "-%zu", first);
 
 	return report_draw(page, &drawing, err);
 }
@@ -87,8 +92,20 @@ static int add_all_ratios(struct ovi_strbuf *page, const struct report_figures *
 	return r;
 }
 
-/* Draws what `is_sweep` says, as long as there is room; how many had none is added. */
-static int add_some(struct ovi_strbuf *page, const struct report_figures *figures, int is_sweep,
+enum shape { SHAPE_WIDE, SHAPE_CURVE, SHAPE_BARS };
+
+/* Curves of one variant are as small as bars; with limits and methods they are not. */
+static enum shape shape_of(const struct report_figures *figures,
+                           const struct report_benchmark *benchmark)
+{
+	if (!benchmark->is_sweep)
+		return SHAPE_BARS;
+
+	return report_has_limits(figures, benchmark) ? SHAPE_WIDE : SHAPE_CURVE;
+}
+
+/* Draws those of this shape, as long as there is room; how many had none is added. */
+static int add_some(struct ovi_strbuf *page, const struct report_figures *figures, enum shape shape,
                     size_t *left, struct ovl2_error *err)
 {
 	int r = 0;
@@ -96,14 +113,14 @@ static int add_some(struct ovi_strbuf *page, const struct report_figures *figure
 	for (size_t i = 0; i < figures->benchmark_count && r == 0; i++) {
 		const struct report_benchmark *benchmark = &figures->benchmarks[i];
 
-		if (benchmark->is_sweep != is_sweep)
+		if (shape_of(figures, benchmark) != shape)
 			continue;
 		if (page->length > REPORT_DRAWN_BYTES)
 			(*left)++;
-		else if (is_sweep)
-			r = report_draw_curves(page, figures, benchmark, err);
-		else
+		else if (shape == SHAPE_BARS)
 			r = report_draw_bars(page, figures, benchmark, err);
+		else
+			r = report_draw_curves(page, figures, benchmark, err);
 	}
 
 	return r;
@@ -118,13 +135,15 @@ int report_add_plots(struct ovi_strbuf *page, const struct report_figures *figur
 
 	r = add_all_ratios(page, figures, err);
 	if (r == 0)
-		r = add_some(page, figures, 1, &left, err);
+		r = add_some(page, figures, SHAPE_WIDE, &left, err);
 	for (size_t i = 0; i < figures->benchmark_count && r == 0; i++)
 		if (page->length <= REPORT_DRAWN_BYTES)
 			r = report_draw_tails(page, figures, &figures->benchmarks[i], err);
 	ovi_strbuf_add(page, "<div class=\"pair\">\n");
 	if (r == 0)
-		r = add_some(page, figures, 0, &left, err);
+		r = add_some(page, figures, SHAPE_CURVE, &left, err);
+	if (r == 0)
+		r = add_some(page, figures, SHAPE_BARS, &left, err);
 	ovi_strbuf_add(page, "</div>\n");
 	if (r == 0 && left)
 		html(page,

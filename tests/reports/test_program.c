@@ -143,7 +143,7 @@ static void every_drawing_has_its_data(void **state)
 	assert_contains(table.out, "\"diff\",\"small\",\"\",,floor,");
 }
 
-/* A document of ten times the sample's benchmarks: the page stays small and says how. */
+/* A document of twenty times the sample's benchmarks: the page stays small and says how. */
 static void large_document_makes_a_small_page(void **state)
 {
 	struct test_place *place = *state;
@@ -158,7 +158,7 @@ static void large_document_makes_a_small_page(void **state)
 	size_t result_count = json_array_size(results);
 
 	assert_non_null(document);
-	for (size_t i = 0; i < 9 * benchmark_count; i++) {
+	for (size_t i = 0; i < 19 * benchmark_count; i++) {
 		json_t *copy = json_copy(json_array_get(benchmarks, i % benchmark_count));
 
 		json_object_set_new(
@@ -167,7 +167,7 @@ static void large_document_makes_a_small_page(void **state)
 		json_object_set_new(copy, "group", json_sprintf("group %zu", i / benchmark_count));
 		json_array_append_new(benchmarks, copy);
 	}
-	for (size_t i = 0; i < 9 * result_count; i++) {
+	for (size_t i = 0; i < 19 * result_count; i++) {
 		json_t *copy = json_copy(json_array_get(results, i % result_count));
 
 		json_object_set_new(
@@ -184,7 +184,7 @@ static void large_document_makes_a_small_page(void **state)
 	page_assert_count(path, "//*[contains(text(), 'more benchmarks are not drawn')]", "1");
 	page_assert_count(path, "//*[contains(text(), 'more results are left out')]", "1");
 	page_assert_count(path, "//*[starts-with(@id, 'ratios-') and local-name() = 'figure']",
-	                  "13");
+	                  "23");
 }
 
 static void notes_and_title_are_shown(void **state)
