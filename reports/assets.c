@@ -14,6 +14,7 @@ ASSET(report_plot_common, "plot_common.gp");
 ASSET(report_plot_curve, "plot_curve.gp");
 ASSET(report_plot_bytes, "plot_bytes.gp");
 ASSET(report_plot_bars, "plot_bars.gp");
+ASSET(report_plot_hosts, "plot_hosts.gp");
 ASSET(report_plot_ratios, "plot_ratios.gp");
 ASSET(report_plot_tail, "plot_tail.gp");
 ASSET(report_plot_trend, "plot_trend.gp");

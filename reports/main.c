@@ -11,6 +11,7 @@
 #include "figures.h"
 #include "fleet.h"
 #include "history.h"
+#include "hosts.h"
 #include "matrix.h"
 #include "output.h"
 #include "page.h"
@@ -43,6 +44,7 @@ static const struct command {
 } commands[] = {
 	{ "compare", "says what became slower between two bench documents", report_compare_main },
 	{ "history", "keeps many runs, and tells which benchmarks changed", report_history_main },
+	{ "hosts", "lays many bench documents side by side", report_hosts_main },
 	{ "matrix", "lays many probe documents side by side", report_matrix_main },
 	{ "fleet", "tells which of many hosts are out, and why", report_fleet_main },
 };
