@@ -7,10 +7,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 /* Where Debian keeps mkfs; not in the PATH that su(1) leaves. */
@@ -46,38 +46,42 @@ int tool_has(const char *name)
 	return path != NULL;
 }
 
-/* errno in the return value, as posix_spawn(3) has it. */
-static int start_prepared(const char *path, const char *const *argv, struct tool_files files,
-                          int report, pid_t *ret_pid)
+/* In the new process, which ends with this one, however that ends. Returns on failure. */
+static void become(const char *path, const char *const *argv, const int files[3], pid_t parent)
 {
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
+	const struct sigaction usual = { .sa_handler = SIG_DFL };
+	sigset_t none;
+
+	for (int number = 1; number < NSIG; number++)
+		sigaction(number, &usual, NULL);
+	sigemptyset(&none);
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent && setpgid(0, 0) == 0 &&
+	    dup2(files[0], 0) == 0 && dup2(files[1], 1) == 1 && dup2(files[2], 2) == 2 &&
+	    sigprocmask(SIG_SETMASK, &none, NULL) == 0)
+		execve(path, (char *const *)argv, environ);
+}
+
+/*
+ * As posix_spawn(3) does it, which cannot ask for PR_SET_PDEATHSIG: with the memory of this
+ * process for as long as it takes, and no signal's handler running in it.
+ */
+static pid_t start_prepared(const char *path, const char *const *argv, const int files[3])
+{
+	pid_t parent = getpid();
 	sigset_t all;
-	int sys = 0;
+	sigset_t old;
+	pid_t pid;
 
-	posix_spawn_file_actions_init(&actions);
-	posix_spawnattr_init(&attributes);
 	sigfillset(&all);
-	posix_spawnattr_setsigdefault(&attributes, &all);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF);
+	sigprocmask(SIG_SETMASK, &all, &old);
+	pid = vfork(); /* NOLINT(clang-analyzer-security.insecureAPI.vfork) */
+	if (pid == 0) {
+		become(path, argv, files, parent); /* NOLINT(clang-analyzer-unix.Vfork) */
+		_exit(127);
+	}
+	sigprocmask(SIG_SETMASK, &old, NULL);
 
-	if (files.input >= 0)
-		sys |= posix_spawn_file_actions_adddup2(&actions, files.input, 0);
-	else
-		sys |= posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-	if (files.output >= 0)
-		sys |= posix_spawn_file_actions_adddup2(&actions, files.output, 1);
-	else
-		sys |= posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-	sys |= posix_spawn_file_actions_adddup2(&actions, report, 2);
-	if (!sys)
-		sys = posix_spawn(ret_pid, path, &actions, &attributes, (char *const *)argv,
-		                  environ);
-
-	posix_spawn_file_actions_destroy(&actions);
-	posix_spawnattr_destroy(&attributes);
-
-	return sys;
+	return pid;
 }
 
 int tool_start(const char *const *argv, struct tool_files files, pid_t *ret_pid, int *ret_report,
@@ -85,6 +89,7 @@ int tool_start(const char *const *argv, struct tool_files files, pid_t *ret_pid,
 {
 	cleanup_free char *path = find_program(argv[0]);
 	cleanup_fd int report = -1;
+	cleanup_fd int null = -1;
 
 	if (!path)
 		return ovi_fail(err, OVL2_E_UNSUPPORTED, "run '%s': no such program in PATH",
@@ -94,8 +99,14 @@ int tool_start(const char *const *argv, struct tool_files files, pid_t *ret_pid,
 	if (report < 0)
 		return ovi_fail_errno(err, "make room for the messages of '%s'", argv[0]);
 
-	errno = start_prepared(path, argv, files, report, ret_pid);
-	if (errno)
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null < 0)
+		return ovi_fail_errno(err, "open '/dev/null'");
+
+	*ret_pid = start_prepared(path, argv,
+	                          (const int[3]){ files.input < 0 ? null : files.input,
+	                                          files.output < 0 ? null : files.output, report });
+	if (*ret_pid < 0)
 		return ovi_fail_errno(err, "run '%s'", path);
 	*ret_report = steal_fd(&report);
 

@@ -3,7 +3,8 @@
 /*
  * Programs of the system that a benchmark runs: mkfs, and tar as a peer. They get
  * a process group of their own, so that Ctrl-C reaches us alone and we end in
- * order.
+ * order; and are killed when the thread that started them ends, so that a run which is
+ * killed leaves none at work.
  */
 
 #include <ovl2.h>

@@ -536,6 +536,42 @@ static void check_interruption(void **state)
 	assert_nothing_left(place, mounts);
 }
 
+/* A mkfs that never ends: it opens its device, the last argument, and sleeps. */
+static void put_slow_mkfs(const struct test_place *place)
+{
+	static const char script[] = "#!/bin/sh\nfor last; do :; done\nexec 9<>\"$last\"\n"
+				     ": >\"${0%/*}/mkfs-runs\"\nexec sleep 1000\n";
+	int fd = openat(place->fd, "mkfs.xfs", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
+
+	assert_sys(fd);
+	assert_int_equal(write(fd, script, strlen(script)), strlen(script));
+	close(fd);
+}
+
+static void kill_ends_the_tools_too(void **state)
+{
+	const struct test_place *place = *state;
+	const struct timespec moment = { .tv_nsec = 10000000 };
+	cleanup_free char *path = test_path("PATH=%s:/usr/bin:/bin", place->path);
+	const char *const argv[] = { "/usr/bin/env", path,     OVL2_BENCH,      "--tier",
+		                     "smoke",        "--only", "create_remove", "--filesystem",
+		                     "xfs",          NULL };
+	int status;
+	pid_t child;
+
+	keep_images_here(place);
+	put_slow_mkfs(place);
+	child = start(argv);
+	for (int i = 0; i < 3000 && faccessat(place->fd, "mkfs-runs", F_OK, 0) < 0; i++)
+		nanosleep(&moment, NULL);
+	assert_sys(faccessat(place->fd, "mkfs-runs", F_OK, 0));
+	assert_int_equal(loops_count(place->path), 1);
+
+	assert_sys(kill(child, SIGKILL));
+	assert_int_equal(waitpid(child, &status, 0), child);
+	loops_assert_gone(place->path);
+}
+
 static void kill_leaves_no_mount_no_loop_no_file(void **state)
 {
 	const struct test_place *place = *state;
@@ -693,6 +729,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(rounds_are_what_is_counted),
 		cmocka_unit_test(strict_refuses_what_is_warned_of),
 		cmocka_unit_test(kill_leaves_no_mount_no_loop_no_file),
+		cmocka_unit_test(kill_ends_the_tools_too),
 		cmocka_unit_test(list_names_every_benchmark),
 		cmocka_unit_test(missing_peers_are_named_once),
 		cmocka_unit_test(output_that_cannot_be_written_fails_at_once),
