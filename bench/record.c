@@ -1,5 +1,7 @@
 #include "record.h"
 
+#include "cleanup.h"
+
 #include <string.h>
 
 static json_t *text_or_null(const char *text)
@@ -88,12 +90,68 @@ static json_t *result_json(const struct runner_result *result)
 		text_or_null(result->skipped));
 }
 
-static json_t *bench_json(const struct bench *bench)
+int record_find_growth(const struct record *record, const struct bench *bench, const char *variant,
+                       struct stats_growth *ret_growth)
 {
-	return json_pack("{s:s, s:s, s:s, s:o, s:s, s:b}", "id", bench->id, "title", bench->title,
-	                 "group", bench->group, "parameter", text_or_null(bench->parameter),
-	                 "metric", bench->is_throughput ? "throughput" : "time", "pinned",
-	                 !bench->is_throughput && !bench->is_spread);
+	size_t room = record->results->count + 1;
+	cleanup_free double *n = calloc(room, sizeof(*n));
+	cleanup_free double *time = calloc(room, sizeof(*time));
+	size_t count = 0;
+
+	if (!n || !time)
+		return -1;
+	for (size_t i = 0; i < record->results->count; i++) {
+		const struct runner_result *result = &record->results->list[i];
+
+		if (result->bench != bench || result->skipped ||
+		    strcmp(result->variant, variant) != 0)
+			continue;
+		n[count] = (double)result->value;
+		time[count++] = result->ours.summary.median;
+	}
+
+	return count < STATS_GROWTH_LEAST ? -1 : stats_fit_growth(n, time, count, ret_growth);
+}
+
+static json_t *numbers(const double *values, size_t count)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(list, json_real(values[i]));
+
+	return list;
+}
+
+static json_t *growth_json(const struct record *record, const struct bench *bench)
+{
+	json_t *list = json_array();
+
+	for (const struct bench_variant *v = bench->variants; v->name; v++) {
+		struct stats_growth growth;
+		size_t count;
+
+		if (!v->values || record_find_growth(record, bench, v->name, &growth) < 0)
+			continue;
+		count = stats_shape_terms(growth.shape);
+		json_array_append_new(list,
+		                      json_pack("{s:s, s:s, s:o, s:o, s:f}", "variant", v->name,
+		                                "shape", stats_shape_name(growth.shape), "terms_ns",
+		                                numbers(growth.terms, count), "spread_ns",
+		                                numbers(growth.spread, count), "exponent",
+		                                growth.exponent));
+	}
+
+	return list;
+}
+
+static json_t *bench_json(const struct record *record, const struct bench *bench)
+{
+	return json_pack(
+		"{s:s, s:s, s:s, s:o, s:s, s:b, s:o}", "id", bench->id, "title", bench->title,
+		"group", bench->group, "parameter", text_or_null(bench->parameter), "metric",
+		bench->is_throughput ? "throughput" : "time", "pinned",
+		!bench->is_throughput && !bench->is_spread, "growth", growth_json(record, bench));
 }
 
 /* json_array_append_new() takes NULL for a failure: nothing is lost silently. */
@@ -113,7 +171,7 @@ json_t *record_json(const struct record *record)
 	for (int i = 0; i < record->argc; i++)
 		failed |= add(command, json_string(record->argv[i]));
 	for (size_t i = 0; record->benches[i]; i++)
-		failed |= add(benchmarks, bench_json(record->benches[i]));
+		failed |= add(benchmarks, bench_json(record, record->benches[i]));
 	for (size_t i = 0; i < record->results->count; i++)
 		failed |= add(results, result_json(&record->results->list[i]));
 

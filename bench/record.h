@@ -32,6 +32,13 @@ struct record {
 	const struct runner_results *results;
 };
 
+/*
+ * How the time of ours grows with the parameter. 0 when that can be told; not of fewer
+ * than STATS_GROWTH_LEAST values.
+ */
+int record_find_growth(const struct record *record, const struct bench *bench, const char *variant,
+                       struct stats_growth *ret_growth);
+
 /* NULL when there is no memory. The caller owns it. */
 json_t *record_json(const struct record *record);
 

@@ -19,6 +19,7 @@ enum {
 	COLUMN_FLOOR,
 	COLUMN_RATIO,
 	COLUMN_P50,
+	COLUMN_P90,
 	COLUMN_P99,
 	COLUMN_P999,
 	COLUMN_PEER,
@@ -37,6 +38,7 @@ static const struct column columns[COLUMN_COUNT] = {
 	[COLUMN_FLOOR] = { "FLOOR", SCOLS_FL_RIGHT },
 	[COLUMN_RATIO] = { "RATIO [INTERVAL]", SCOLS_FL_RIGHT },
 	[COLUMN_P50] = { "P50 OF ONE", SCOLS_FL_RIGHT },
+	[COLUMN_P90] = { "P90", SCOLS_FL_RIGHT },
 	[COLUMN_P99] = { "P99", SCOLS_FL_RIGHT },
 	[COLUMN_P999] = { "P99.9", SCOLS_FL_RIGHT },
 	[COLUMN_PEER] = { "PEER", SCOLS_FL_RIGHT },
@@ -108,6 +110,7 @@ static int set_latency(struct libscols_line *line, const struct layout *layout,
 		return 0;
 
 	return set_pair(line, layout, COLUMN_P50, ours->p50, floor->p50) |
+	       set_pair(line, layout, COLUMN_P90, ours->p90, floor->p90) |
 	       set_pair(line, layout, COLUMN_P99, ours->p99, floor->p99) |
 	       set_pair(line, layout, COLUMN_P999, ours->p999, floor->p999);
 }
@@ -255,6 +258,26 @@ static void print_reasons(const struct record *record, const struct bench *bench
 	}
 }
 
+/* "  auto: a + b n, 26.0 us (+- 1.2 us), 2.1 us (+- 0.1 us); exponent 0.92" */
+static void print_growth(const struct record *record, const struct bench *bench, FILE *out)
+{
+	for (const struct bench_variant *v = bench->variants; v->name; v++) {
+		struct stats_growth growth;
+		char term[COLUMN_WIDTH];
+		char spread[COLUMN_WIDTH];
+
+		if (!v->values || record_find_growth(record, bench, v->name, &growth) < 0)
+			continue;
+		fprintf(out, "  %s: %s", v->name, stats_shape_name(growth.shape));
+		for (size_t i = 0; i < stats_shape_terms(growth.shape); i++) {
+			format_time(term, growth.terms[i]);
+			format_time(spread, growth.spread[i]);
+			fprintf(out, ", %s (+- %s)", term, spread);
+		}
+		fprintf(out, "; exponent %.2f for many %s\n", growth.exponent, bench->parameter);
+	}
+}
+
 static int print_bench(const struct record *record, const struct bench *bench, FILE *out)
 {
 	struct libscols_table *table = scols_new_table();
@@ -275,6 +298,7 @@ static int print_bench(const struct record *record, const struct bench *bench, F
 		if (measured)
 			print_titles(measured, out);
 		r = scols_print_table(table);
+		print_growth(record, bench, out);
 		print_reasons(record, bench, out);
 		fputc('\n', out);
 	}

@@ -51,6 +51,11 @@ const char *stats_shape_name(enum stats_shape shape)
 	return shapes[shape].name;
 }
 
+size_t stats_shape_terms(enum stats_shape shape)
+{
+	return shapes[shape].term_count;
+}
+
 struct points {
 	const double *n;
 	const double *time;

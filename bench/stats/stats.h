@@ -193,6 +193,9 @@ struct stats_growth {
 /* "a + b n". */
 const char *stats_shape_name(enum stats_shape shape);
 
+/* How many terms it has. */
+size_t stats_shape_terms(enum stats_shape shape);
+
 /* The fewest values of which anything is said. */
 #define STATS_GROWTH_LEAST 5
 

@@ -35,8 +35,13 @@ static const struct field document_fields[] = {
 };
 
 static const struct field benchmark_fields[] = {
-	{ "id", JSON_STRING, 0 },        { "title", JSON_STRING, 0 },  { "group", JSON_STRING, 0 },
-	{ "parameter", JSON_STRING, 1 }, { "metric", JSON_STRING, 0 }, { 0 },
+	{ "id", JSON_STRING, 0 },
+	{ "title", JSON_STRING, 0 },
+	{ "group", JSON_STRING, 0 },
+	{ "parameter", JSON_STRING, 1 },
+	{ "metric", JSON_STRING, 0 },
+	{ "growth", JSON_ARRAY, 0 },
+	{ 0 },
 };
 
 static const struct field result_fields[] = {
@@ -55,6 +60,11 @@ static const struct field series_fields[] = {
 	{ "low_ns", JSON_INTEGER, 0 },  { "high_ns", JSON_INTEGER, 0 },
 	{ "confidence", JSON_REAL, 0 }, { "latency", JSON_OBJECT, 1 },
 	{ "values_ns", JSON_ARRAY, 0 }, { 0 },
+};
+
+static const struct field growth_fields[] = {
+	{ "variant", JSON_STRING, 0 },  { "shape", JSON_STRING, 0 },  { "terms_ns", JSON_ARRAY, 0 },
+	{ "spread_ns", JSON_ARRAY, 0 }, { "exponent", JSON_REAL, 0 }, { 0 },
 };
 
 static const struct field ratio_fields[] = {
@@ -255,6 +265,7 @@ static void depth_beyond_the_limit_is_skipped_with_its_size(void **state)
 	const char *const argv[] = { OVL2_BENCH, "--tier",      "smoke", "--json",
 		                     "--only",   "mount_depth", NULL };
 	cleanup_output struct test_output output = test_spawn(argv);
+	const json_t *growth;
 	const json_t *result;
 	json_t *document;
 
@@ -270,6 +281,16 @@ static void depth_beyond_the_limit_is_skipped_with_its_size(void **state)
 	assert_non_null(json_string_value(json_object_get(result, "skipped")));
 	assert_true(json_integer_value(json_object_get(result, "data_bytes")) > 4095);
 	assert_int_equal(json_integer_value(json_object_get(result, "data_limit_bytes")), 4095);
+
+	/* A depth is a sweep, so it says how time grows. */
+	growth = json_array_get(
+		json_object_get(json_array_get(json_object_get(document, "benchmarks"), 0),
+	                        "growth"),
+		0);
+	check_fields(growth, growth_fields);
+	assert_true(json_array_size(json_object_get(growth, "terms_ns")) > 0);
+	assert_int_equal(json_array_size(json_object_get(growth, "terms_ns")),
+	                 json_array_size(json_object_get(growth, "spread_ns")));
 
 	/* Docker's own limit fits when paths are relative. */
 	result = find_result(document, "relative", 128);
