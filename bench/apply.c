@@ -217,7 +217,9 @@ const struct bench bench_apply = {
 	           after_floor },
 	.peer = { "GNU tar x, syncfs", before_peer, run_peer, after_peer },
 	.peer_program = "tar",
-	.more_peers = { { { "bsdtar x, syncfs", before_peer, run_bsdtar, after_peer }, "bsdtar" } },
+	.more_peers = { { { "bsdtar x, syncfs", before_peer, run_bsdtar, after_peer },
+	                  "bsdtar",
+	                  NULL } },
 };
 
 static const struct bench_variant shapes[] = {

@@ -623,8 +623,8 @@ const struct bench bench_command_start = {
 	.floor = { "true", NULL, start_true, NULL },
 	.peer = { STORAGE_START, NULL, start_storage, NULL },
 	.peer_program = STORAGE,
-	.more_peers = { { { TAR_START, NULL, start_tar, NULL }, "tar" },
-	                { { BSDTAR_START, NULL, start_bsdtar, NULL }, "bsdtar" } },
+	.more_peers = { { { TAR_START, NULL, start_tar, NULL }, "tar", NULL },
+	                { { BSDTAR_START, NULL, start_bsdtar, NULL }, "bsdtar", NULL } },
 };
 
 const struct bench bench_command_diff = {
@@ -643,7 +643,8 @@ const struct bench bench_command_diff = {
 	.peer = { "containers-storage diff", NULL, diff_storage, NULL },
 	.peer_program = STORAGE,
 	.more_peers = { { { "bsdtar c, with attributes and ACLs", NULL, diff_bsdtar, NULL },
-	                  "bsdtar" } },
+	                  "bsdtar",
+	                  NULL } },
 };
 
 const struct bench bench_command_apply = {
@@ -665,9 +666,11 @@ const struct bench bench_command_apply = {
 	.peer_program = STORAGE,
 	.more_peers = { { { "bsdtar x, with attributes and ACLs; sync -f", before_target,
 	                    apply_bsdtar, after_target },
-	                  "bsdtar" },
+	                  "bsdtar",
+	                  NULL },
 	                { { "cp -a --reflink=never of the tree; sync -f", before_target, copy_tree,
 	                    after_target },
+	                  NULL,
 	                  NULL } },
 };
 

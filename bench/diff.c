@@ -382,7 +382,9 @@ const struct bench bench_diff = {
 	.floor = { "open, fstat, fgetxattr, read, close", NULL, run_read, NULL },
 	.peer = { "GNU tar c, through a pipe", NULL, run_tar, NULL },
 	.peer_program = "tar",
-	.more_peers = { { { "bsdtar c, through a pipe", NULL, run_bsdtar, NULL }, "bsdtar" } },
+	.more_peers = { { { "bsdtar c, through a pipe", NULL, run_bsdtar, NULL },
+	                  "bsdtar",
+	                  NULL } },
 };
 
 static const struct bench_variant shapes[] = {
@@ -404,7 +406,9 @@ const struct bench bench_diff_shapes = {
 	.floor = { "open, fstat, fgetxattr, read, close", NULL, run_read, NULL },
 	.peer = { "GNU tar c, through a pipe", NULL, run_tar, NULL },
 	.peer_program = "tar",
-	.more_peers = { { { "bsdtar c, through a pipe", NULL, run_bsdtar, NULL }, "bsdtar" } },
+	.more_peers = { { { "bsdtar c, through a pipe", NULL, run_bsdtar, NULL },
+	                  "bsdtar",
+	                  NULL } },
 };
 
 const struct bench bench_diff_pipe = {
@@ -435,7 +439,7 @@ const struct bench bench_diff_file = {
 	.floor = { "open, fstat, fgetxattr, read, close; write", empty_file, run_read_write, NULL },
 	.peer = { "GNU tar c", empty_file, run_tar_file, NULL },
 	.peer_program = "tar",
-	.more_peers = { { { "bsdtar c", empty_file, run_bsdtar_file, NULL }, "bsdtar" } },
+	.more_peers = { { { "bsdtar c", empty_file, run_bsdtar_file, NULL }, "bsdtar", NULL } },
 };
 
 const struct bench bench_changes = {
