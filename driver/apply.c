@@ -210,7 +210,7 @@ static int publish(struct ovl2_store *store, const char *id, const char *link,
 	return r;
 }
 
-/* What a tar brings counts against the layer's quota, whoever unpacks it. */
+/* As ovi_unpack(). What a tar brings counts against the layer's quota, whoever unpacks it. */
 static int unpack(const struct ovi_stage *stage, struct ovi_place *place,
                   const struct ovl2_apply_options *options, int fd, uint64_t *ret_bytes,
                   struct ovl2_error *err)
@@ -221,7 +221,7 @@ static int unpack(const struct ovi_stage *stage, struct ovi_place *place,
 
 	ovi_quota_leave(had_resource_capability);
 
-	return r == 0 ? ovi_changes_size_of_upper(place->root, ret_bytes, err) : r;
+	return r;
 }
 
 static int read_options(const struct ovl2_apply_options *given, struct ovl2_apply_options *own,
@@ -262,6 +262,8 @@ int ovl2_layer_apply(struct ovl2_store *store, const char *id,
 		r = prepare(store, id, &stage, &place, link, err);
 	if (r == 0)
 		r = unpack(&stage, &place, &own, fd, &bytes, err);
+	if (r == 0 && ret_bytes)
+		r = ovi_changes_size_of_upper(place.root, &bytes, err);
 	if (r >= 0)
 		r = ovi_digest_add_to_stage(store, id, stage.dir, place.root, err);
 	if (r == 0)
