@@ -70,17 +70,11 @@ static int rewind_tar(const struct state *state, struct ovl2_error *err)
 
 static int before_ours(struct bench_case *c, struct ovl2_error *err)
 {
-	const struct ovl2_layer_options options = { .size = sizeof(options) };
 	struct state *state = c->state;
-	char id[PLACE_ID_SIZE];
-	int r;
+	int r = place_create_empty(c->place, state->id, err);
 
-	place_new_id(c->place, id);
-	r = ovl2_layer_create(c->place->hasty, id, &options, err);
-	if (r < 0)
-		return r;
-	snprintf(state->id, sizeof(state->id), "%s", id);
-	r = rewind_tar(state, err);
+	if (r == 0)
+		r = rewind_tar(state, err);
 
 	return r < 0 ? r : place_settle(c->place, err);
 }

@@ -280,16 +280,14 @@ static int setup_mount(struct bench_case *c, struct ovl2_error *err)
 		.method = OVL2_MOUNT_ABSOLUTE,
 	};
 	struct state *state;
-	char id[PLACE_ID_SIZE];
 	int r = setup(c, err);
 
 	state = c->state;
 	if (r < 0 || *c->skipped)
 		return r;
-	r = place_create_layer(c->place, c->value, id, err);
+	r = place_create_layer(c->place, c->value, state->id, err);
 	if (r < 0)
 		return r;
-	memcpy(state->id, id, sizeof(state->id));
 	r = ovl2_layer_mount_spec(c->place->hasty, state->id, &options, &state->spec, err);
 	if (r == 0)
 		r = setup_peers_of_mount(c, err);
@@ -411,18 +409,10 @@ static int check_files(const struct bench_case *c, const char *path, struct ovl2
 
 static int before_apply_ours(struct bench_case *c, struct ovl2_error *err)
 {
-	const struct ovl2_layer_options options = { .size = sizeof(options) };
 	struct state *state = c->state;
-	char id[PLACE_ID_SIZE];
-	int r;
+	int r = place_create_empty(c->place, state->id, err);
 
-	place_new_id(c->place, id);
-	r = ovl2_layer_create(c->place->hasty, id, &options, err);
-	if (r < 0)
-		return r;
-	memcpy(state->id, id, sizeof(state->id));
-
-	return place_settle(c->place, err);
+	return r < 0 ? r : place_settle(c->place, err);
 }
 
 static int apply_ours(struct bench_case *c, struct ovl2_error *err)

@@ -87,14 +87,12 @@ static int fill_tree(const char *path, uint64_t files, struct ovl2_error *err)
 static int before_remove(struct bench_case *c, struct ovl2_error *err)
 {
 	struct removal *removal = c->state;
-	char id[PLACE_ID_SIZE];
 	char path[sizeof(PLACE_HOME) + PLACE_ID_SIZE + 8];
-	int r = place_create_layer(c->place, 1, id, err);
+	int r = place_create_layer(c->place, 1, removal->id, err);
 
 	if (r < 0)
 		return r;
-	memcpy(removal->id, id, sizeof(removal->id));
-	snprintf(path, sizeof(path), PLACE_HOME "/%s/diff", id);
+	snprintf(path, sizeof(path), PLACE_HOME "/%s/diff", removal->id);
 	r = fill_tree(path, removal->files, err);
 
 	return r < 0 ? r : place_settle(c->place, err);
@@ -331,7 +329,6 @@ static int diff_in_turn(struct bench_case *c, struct ovl2_error *err)
 
 static int before_apply(struct bench_case *c, struct ovl2_error *err)
 {
-	const struct ovl2_layer_options options = { .size = sizeof(options) };
 	struct several *several = c->state;
 	char path[64];
 
@@ -339,17 +336,14 @@ static int before_apply(struct bench_case *c, struct ovl2_error *err)
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", several->dataset->tar);
 	for (uint64_t i = 0; i < c->value; i++) {
 		struct job *job = &several->jobs[i];
-		char id[PLACE_ID_SIZE];
 		int r;
 
 		job->tar = open(path, O_RDONLY | O_CLOEXEC);
 		if (job->tar < 0)
 			return ovi_fail_errno(err, "open the tar again");
-		place_new_id(c->place, id);
-		r = ovl2_layer_create(c->place->hasty, id, &options, err);
+		r = place_create_empty(c->place, job->id, err);
 		if (r < 0)
 			return r;
-		memcpy(job->id, id, sizeof(job->id));
 	}
 
 	return place_settle(c->place, err);

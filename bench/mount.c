@@ -141,13 +141,10 @@ static int prepare_floor(struct bench_case *c, struct state *state, struct ovl2_
 
 static int prepare(struct bench_case *c, struct state *state, struct ovl2_error *err)
 {
-	char id[PLACE_ID_SIZE];
-	int r;
+	int r = place_create_layer(c->place, c->value, state->id, err);
 
-	r = place_create_layer(c->place, c->value, id, err);
 	if (r < 0)
 		return r;
-	snprintf(state->id, sizeof(state->id), "%s", id);
 	state->is_created = 1;
 
 	return prepare_floor(c, state, err);

@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
@@ -37,16 +38,23 @@ void place_new_id(struct place *place, char ret_id[PLACE_ID_SIZE])
 	}
 }
 
-static int create_layer(struct place *place, const char *id, const char *parent, int read_write,
-                        struct ovl2_error *err)
+static int create_layer(struct place *place, const char *parent, int read_write,
+                        char ret_id[PLACE_ID_SIZE], struct ovl2_error *err)
 {
 	const struct ovl2_layer_options options = {
 		.size = sizeof(options),
 		.parent = parent,
 		.read_write = read_write,
 	};
+	char id[PLACE_ID_SIZE];
+	int r;
 
-	return ovl2_layer_create(place->hasty, id, &options, err);
+	place_new_id(place, id);
+	r = ovl2_layer_create(place->hasty, id, &options, err);
+	if (r == 0)
+		memcpy(ret_id, id, sizeof(id));
+
+	return r;
 }
 
 int place_chain(struct place *place, uint64_t lowers, const char **ret_id, struct ovl2_error *err)
@@ -59,11 +67,9 @@ int place_chain(struct place *place, uint64_t lowers, const char **ret_id, struc
 
 	while (place->chain_length < lowers) {
 		size_t next = place->chain_length;
-		int r;
+		int r = create_layer(place, next ? place->chain[next - 1] : NULL, 0,
+		                     place->chain[next], err);
 
-		place_new_id(place, place->chain[next]);
-		r = create_layer(place, place->chain[next], next ? place->chain[next - 1] : NULL, 0,
-		                 err);
 		if (r < 0)
 			return r;
 		place->chain_length++;
@@ -81,11 +87,13 @@ int place_create_layer(struct place *place, uint64_t lowers, char ret_id[PLACE_I
 
 	if (lowers > 0)
 		r = place_chain(place, lowers, &parent, err);
-	if (r < 0)
-		return r;
-	place_new_id(place, ret_id);
 
-	return create_layer(place, ret_id, parent, 1, err);
+	return r < 0 ? r : create_layer(place, parent, 1, ret_id, err);
+}
+
+int place_create_empty(struct place *place, char ret_id[PLACE_ID_SIZE], struct ovl2_error *err)
+{
+	return create_layer(place, NULL, 0, ret_id, err);
 }
 
 /* ---------------------------------------------------------------- opening -- */
