@@ -98,12 +98,8 @@ static int write_page(const struct settings *settings, const struct report_trend
 	struct ovl2_error without_plots = { 0 };
 	int r = report_trend_add_page(&page, trend, settings->title, &without_plots, err);
 
-	if (r < 0)
-		return r;
-	if (without_plots.code)
-		fprintf(stderr, "%s: no drawings: %s\n", program.name, without_plots.message);
-
-	return report_write_file(settings->html, page.text, page.length, err);
+	return r < 0 ? r
+	             : report_write_page(program.name, settings->html, &page, &without_plots, err);
 }
 
 int report_history_main(int argc, char **argv)

@@ -146,12 +146,9 @@ static int write_page(const struct settings *settings, const struct report_docum
 	int r;
 
 	r = report_add_page(&page, documents, figures, &settings->page, &without_plots, err);
-	if (r < 0)
-		return r;
-	if (without_plots.code)
-		fprintf(stderr, "%s: no drawings: %s\n", program.name, without_plots.message);
 
-	return report_write_file(settings->html, page.text, page.length, err);
+	return r < 0 ? r
+	             : report_write_page(program.name, settings->html, &page, &without_plots, err);
 }
 
 static int print_export(const struct report_export *format, const struct report_source *source,

@@ -98,3 +98,12 @@ int report_write_file(const char *path, const char *bytes, size_t length, struct
 
 	return 0;
 }
+
+int report_write_page(const char *program, const char *path, const struct ovi_strbuf *page,
+                      const struct ovl2_error *without_plots, struct ovl2_error *err)
+{
+	if (without_plots->code)
+		fprintf(stderr, "%s: no drawings: %s\n", program, without_plots->message);
+
+	return report_write_file(path, page->text, page->length, err);
+}
