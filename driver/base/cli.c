@@ -49,8 +49,8 @@ static void fill_getopt(const struct cli_program *program, struct option *names,
 {
 	size_t count = 0;
 
-	/* Stop at the first operand; report a missing value as ':'. */
-	letters += sprintf(letters, "+:hV");
+	/* '+' stops at the first operand; ':' is the answer to a missing value. */
+	letters += sprintf(letters, program->has_commands ? "+:hV" : ":hV");
 	names[count++] = (struct option){ "help", no_argument, NULL, KEY_HELP };
 	names[count++] = (struct option){ "version", no_argument, NULL, KEY_VERSION };
 

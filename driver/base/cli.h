@@ -34,6 +34,9 @@ struct cli_program {
 	/* What follows the name in the usage line: "[OPTION...] [DIR]". */
 	const char *usage;
 
+	/* The first operand is a command, and options after it are the command's. */
+	int has_commands;
+
 	/* One or more sentences. */
 	const char *about;
 
@@ -51,8 +54,9 @@ struct cli_program {
 
 /*
  * The next option's key, its value in `optarg`; -1 after the last one, with
- * `optind` at the first operand. Stops at the first operand. Handles --help and
- * --version (prints, exits 0) and unknown options (says which, exits 64).
+ * `optind` at the first operand: options may stand after operands, up to "--", and
+ * `argv` is put in order. Handles --help and --version (prints, exits 0) and
+ * unknown options (says which, exits 64).
  */
 int cli_next_option(const struct cli_program *program, int argc, char **argv);
 

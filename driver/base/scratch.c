@@ -36,21 +36,43 @@ static int fill_name(char *name, size_t size, struct ovl2_error *err)
 	return 0;
 }
 
-static int fill_path(struct ovi_scratch *scratch, struct ovl2_error *err)
+/* The path of `dir`, in PATH_MAX bytes; 0, or negative with errno. */
+static int path_of(int dir, char *path)
 {
 	char link[32];
 	ssize_t length;
 
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", scratch->dir);
-	length = ovi_sys.readlinkat(AT_FDCWD, link, scratch->path, sizeof(scratch->path) - 1);
-	if (length < 0)
-		return ovi_fail_errno(err, "read '%s'", link);
-	scratch->path[length] = '\0';
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", dir);
+	length = ovi_sys.readlinkat(AT_FDCWD, link, path, PATH_MAX - 1);
+	path[length > 0 ? length : 0] = '\0';
+
+	return length < 0 ? -1 : 0;
+}
+
+static int fill_path(struct ovi_scratch *scratch, struct ovl2_error *err)
+{
+	if (path_of(scratch->dir, scratch->path) < 0)
+		return ovi_fail_errno(err, "read the path of a scratch directory");
 	if (scratch->path[0] != '/')
 		return ovi_fail(err, OVL2_E_SYSTEM, "the directory has no path here: '%s'",
 		                scratch->path);
 
 	return 0;
+}
+
+static int fail_to_make(int parent, int cause, struct ovl2_error *err)
+{
+	char path[PATH_MAX];
+	int r;
+
+	if (path_of(parent, path) < 0)
+		strcpy(path, "?");
+	errno = cause;
+	r = ovi_fail_errno(err, "create a scratch directory in '%s'", path);
+	if (cause == EACCES || cause == EPERM)
+		ovi_fail_add(err, ": be root, or name a directory of your own");
+
+	return r;
 }
 
 /* 1 when `dir` is still the directory called `name`, and locked by us from now on. */
@@ -75,7 +97,7 @@ static int try_create(int parent, struct ovi_scratch *scratch, struct ovl2_error
 	if (r < 0)
 		return r;
 	if (ovi_sys.mkdirat(parent, scratch->name, 0700) < 0)
-		return errno == EEXIST ? 0 : ovi_fail_errno(err, "create a scratch directory");
+		return errno == EEXIST ? 0 : fail_to_make(parent, errno, err);
 
 	dir = ovi_sys.openat(parent, scratch->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 	if (dir >= 0 && take(parent, scratch->name, dir)) {

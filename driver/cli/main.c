@@ -35,6 +35,7 @@ static void print_commands(FILE *out)
 static const struct cli_program ovl2 = {
 	.name = "ovl2",
 	.usage = "[OPTION...] COMMAND [ARGUMENT...]",
+	.has_commands = 1,
 	.about = "Keeps container layers on disk, in the layout of Docker's overlay2, and mounts\n"
 		 "any stack of them with Linux overlayfs.",
 	.options = options,

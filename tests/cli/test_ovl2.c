@@ -754,6 +754,39 @@ static void every_command_has_help_with_an_example(void **state)
 	}
 }
 
+static void options_may_follow_the_layer(void **state)
+{
+	struct test_place *place = *state;
+	json_t *made;
+
+	prepare(place);
+	made = answer(ovl2(place, "create", "other", "--parent", "base", "--json"));
+	assert_string_equal(text_of(made, "parent"), "base");
+	json_decref(made);
+	must(ovl2(place, "remove", "--", "other"));
+}
+
+/* Root, but without the right to write in somebody else's directory. */
+static void home_without_rights_is_told_with_a_cure(void **state)
+{
+	struct test_place *place = *state;
+	cleanup_free char *yard = test_path("%s/yard", place->path);
+	cleanup_free char *home = test_path("%s/yard/store", place->path);
+	const char *argv[] = { "setpriv",    "--bounding-set=-dac_override,-dac_read_search",
+		               OVL2_PROGRAM, "create",
+		               "base",       "--home",
+		               home,         NULL };
+	cleanup_output struct test_output output = { 0 };
+
+	assert_sys(mkdir(yard, 0755));
+	assert_sys(chown(yard, 65534, 65534));
+	output = test_spawn(argv);
+	assert_int_equal(output.status, EXIT_FAILED);
+	assert_contains(output.err, yard);
+	assert_contains(output.err, "Permission denied: be root, or name a directory of your own");
+	assert_sys(rmdir(yard));
+}
+
 static void version_is_told(void **state)
 {
 	cleanup_output struct test_output output = ovl2((struct test_place *)*state, "--version");
@@ -799,6 +832,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(damage_is_found_and_put_right),
 		cmocka_unit_test(content_is_compared_with_what_it_was),
 		cmocka_unit_test(every_command_has_help_with_an_example),
+		cmocka_unit_test(options_may_follow_the_layer),
+		cmocka_unit_test(home_without_rights_is_told_with_a_cure),
 		cmocka_unit_test(version_is_told),
 		cmocka_unit_test(other_programs_are_found_beside_it),
 	};

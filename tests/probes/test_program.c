@@ -310,8 +310,9 @@ static void read_only_cannot_be_determined(void **state)
 	output = probe("--color=never", place->path);
 	assert_int_equal(output.status, 2);
 	assert_contains(output.out, "pass     kernel_version  yes");
-	assert_contains(output.out, "unknown  d_type          unknown  create a scratch directory: "
-	                            "Read-only file system");
+	assert_contains(output.out,
+	                "unknown  d_type          unknown  create a scratch directory in ");
+	assert_contains(output.out, ": Read-only file system");
 	assert_contains(output.out, "UNDETERMINED for docker");
 }
 
