@@ -609,6 +609,9 @@ static int open_home(const char *path, const struct ovl2_store_options *options,
 		if (kind < 0)
 			return kind;
 	}
+	if (kind == KIND_NEW && options->must_exist)
+		return ovi_fail(err, OVL2_E_NOT_FOUND,
+		                "there is no store in '%s': creating a layer makes one", path);
 
 	if (kind != KIND_OURS || !is_checked(dir, options->run_directory)) {
 		r = check_host(dir, path, options, err);

@@ -73,10 +73,12 @@ char **take_operands(const struct command *command, int argc, char **argv, int l
 
 struct ovl2_store *open_store(const struct command *command, const struct context *context)
 {
+	struct ovl2_store_options options = context->options;
 	struct ovl2_store *store = NULL;
 	struct ovl2_error err = { 0 };
 
-	if (ovl2_store_open(context->home, &context->options, &store, &err) < 0)
+	options.must_exist = !command->makes_store;
+	if (ovl2_store_open(context->home, &options, &store, &err) < 0)
 		exit(cli_report_error(&command->program, &err));
 
 	return store;

@@ -28,6 +28,9 @@ struct command {
 
 	struct cli_program program;
 
+	/* Makes the store where there is none; for others that is a mistyped --home. */
+	int makes_store;
+
 	/* Parses what follows the name and does it; returns an exit code. */
 	int (*run)(const struct command *command, struct context *context, int argc, char **argv);
 };

@@ -72,6 +72,7 @@ const struct command command_create = {
 		.examples = "  ovl2 create base\n"
 		"  ovl2 create --parent base --read-write web",
 	},
+	.makes_store = 1,
 	.run = run_create,
 };
 

@@ -223,6 +223,9 @@ struct ovl2_store_options {
 
 	/* Non-zero is ovl2_layer_options.digest for every layer created. */
 	int digest;
+
+	/* Non-zero fails with OVL2_E_NOT_FOUND where there is no store, and makes none. */
+	int must_exist;
 };
 
 /*

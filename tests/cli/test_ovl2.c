@@ -766,6 +766,24 @@ static void options_may_follow_the_layer(void **state)
 	must(ovl2(place, "remove", "--", "other"));
 }
 
+/* A mistyped home is no empty store in which nothing is wrong. */
+static void only_create_makes_a_store(void **state)
+{
+	static const char *const names[] = { "list", "check", "status", "gc" };
+	struct test_place *place = *state;
+	cleanup_free char *home = test_path("%s/store", place->path);
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		cleanup_output struct test_output output = ovl2(place, names[i]);
+
+		assert_int_equal(output.status, EXIT_FAILED);
+		assert_contains(output.err, "there is no store in ");
+		assert_contains(output.err, home);
+	}
+	assert_int_equal(access(home, F_OK), -1);
+	must(ovl2(place, "create", "base"));
+}
+
 /* Root, but without the right to write in somebody else's directory. */
 static void home_without_rights_is_told_with_a_cure(void **state)
 {
@@ -833,6 +851,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(content_is_compared_with_what_it_was),
 		cmocka_unit_test(every_command_has_help_with_an_example),
 		cmocka_unit_test(options_may_follow_the_layer),
+		cmocka_unit_test(only_create_makes_a_store),
 		cmocka_unit_test(home_without_rights_is_told_with_a_cure),
 		cmocka_unit_test(version_is_told),
 		cmocka_unit_test(other_programs_are_found_beside_it),
