@@ -44,6 +44,7 @@ OVL2_TEST_PACKAGES="
 	python3-jsonschema
 	python3-prometheus-client
 	python3-yaml
+	qemu-system-arm
 	qemu-system-common
 	qemu-system-x86
 	qemu-user

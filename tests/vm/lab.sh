@@ -62,9 +62,10 @@ lab_search_package()
 {
 	case $1 in
 	*-cloud) lab_flavour=cloud-amd64 ;;
+	*-arm64) lab_flavour=arm64 ;;
 	*) lab_flavour=amd64 ;;
 	esac
-	lab_series=$(printf %s "${1%-cloud}" | sed 's/\./\\./g')
+	lab_series=$(printf %s "${1%-*}" | sed 's/\./\\./g')
 	apt-cache search --names-only "^linux-image-$lab_series\\.[0-9].*-$lab_flavour\$" |
 		awk '{ print $1 }' | grep -E "^linux-image-[0-9.]+(\+deb[0-9]+|-[0-9]+)*-$lab_flavour\$" |
 		sort -V | tail -n 1
@@ -82,7 +83,10 @@ lab_find_package()
 }
 
 # The directories of a kernel package that the lab loads modules from.
-LAB_MODULES="arch/x86/crypto crypto drivers/block drivers/char drivers/virtio fs lib"
+LAB_MODULES="arch/x86/crypto arch/arm64/crypto crypto drivers/block drivers/char drivers/virtio fs lib"
+
+# Of the guest's architecture.
+lab_busybox=/bin/busybox
 
 # lab_unpack DEB DIR: kernel and initramfs, with the modules that the lab needs.
 lab_unpack()
@@ -107,7 +111,7 @@ lab_unpack()
 	find "$2/root/lib/modules" -name '*.ko.xz' -exec xz -d {} +
 	/bin/busybox depmod -b "$2/root" "$3"
 	mkdir -p "$2/root/bin" "$2/root/sbin" "$2/root/new"
-	cp /bin/busybox "$2/root/bin/"
+	cp "$lab_busybox" "$2/root/bin/busybox"
 	ln -s busybox "$2/root/bin/sh"
 	ln -s ../bin/busybox "$2/root/sbin/modprobe"
 	cp "$lab_top/tests/vm/init" "$2/root/init"
@@ -166,9 +170,8 @@ lab_put()
 	done <"$lab_scratch/libraries"
 }
 
-# lab_make_system COMMAND...: the disk the guest runs from, read-only. Our programs
-# keep their paths, which some of the tests have inside.
-lab_make_system()
+# lab_begin_system: what every system disk has, in lab_root. Disks are made before.
+lab_begin_system()
 {
 	lab_root=$lab_scratch/root
 	rm -f "$lab_scratch/system.img" "$lab_scratch/results.img"
@@ -186,13 +189,13 @@ lab_make_system()
 	cp /etc/os-release /etc/passwd /etc/group "$lab_root/etc/"
 	cp "$lab_top/tests/vm/guest" "$lab_top/tests/vm/suite" "$lab_root/lab/"
 	printf '%s\n' "$lab_build" >"$lab_root/lab/build"
+}
 
-	# Before busybox, whose programs of the same names can less; its shell knows no others.
-	lab_put blkid find setpriv sh mkfs.ext4 mkfs.xfs mkfs.btrfs tar tune2fs /usr/bin/test "$lab_build"/bin/* \
-		"$lab_build"/tests/*/test-* "$lab_build"/tests/vm/cut
-	mkdir -p "$lab_root$lab_top/tests"
-	cp -R "$lab_top/tests/data" "$lab_root$lab_top/tests/"
-	cp /bin/busybox "$lab_root/bin/"
+# lab_end_system COMMAND...: makes the disk, with busybox for what is not there yet. Its
+# names are asked of the one here, which can run.
+lab_end_system()
+{
+	cp "$lab_busybox" "$lab_root/bin/busybox"
 	for lab_program in $(/bin/busybox --list); do
 		[ -e "$lab_root/bin/$lab_program" ] || [ -e "$lab_root/sbin/$lab_program" ] ||
 			ln -s busybox "$lab_root/bin/$lab_program"
@@ -210,6 +213,19 @@ lab_make_system()
 	rm -rf "$lab_root"
 }
 
+# lab_make_system COMMAND...: the disk the guest runs from, read-only. Our programs
+# keep their paths, which some of the tests have inside.
+lab_make_system()
+{
+	lab_begin_system
+	# Before busybox, whose programs of the same names can less; its shell knows no others.
+	lab_put find setpriv sh mkfs.ext4 mkfs.xfs mkfs.btrfs tar tune2fs /usr/bin/test \
+		"$lab_build"/bin/* "$lab_build"/tests/*/test-* "$lab_build"/tests/vm/cut
+	mkdir -p "$lab_root$lab_top/tests"
+	cp -R "$lab_top/tests/data" "$lab_root$lab_top/tests/"
+	lab_end_system "$@"
+}
+
 # lab_make_disk TYPE NAME [MKFS-OPTION...]: an empty filesystem, called NAME, which the
 # guest mounts on /mnt/NAME. Disks are made before the system's.
 lab_make_disk()
@@ -225,6 +241,10 @@ lab_make_disk()
 
 # ------------------------------------------------------------------------ boot --
 
+# The guest's machine, and the device of its console.
+lab_machine="qemu-system-x86_64 -cpu qemu64,+rdrand"
+lab_console=ttyS0
+
 # lab_boot DISK...: starts QEMU in the background, its process in lab_qemu. The guest's
 # disks are the system's, one for results, and these; what runs in the guest
 # writes to the file `output`, the kernel to `console`.
@@ -237,10 +257,10 @@ lab_boot()
 	done
 	: >"$lab_scratch/output"
 	# shellcheck disable=SC2086
-	qemu-system-x86_64 -accel tcg -cpu qemu64,+rdrand -m 2048 -nodefaults -no-user-config \
+	$lab_machine -accel tcg -m 2048 -nodefaults -no-user-config \
 		-no-reboot -display none -serial "file:$lab_scratch/console" \
 		-kernel "$lab_kernel/vmlinuz" -initrd "$lab_kernel/initramfs" \
-		-append "console=ttyS0 quiet panic=-1 tsc=unstable random.trust_cpu=on" \
+		-append "console=$lab_console quiet panic=-1 tsc=unstable random.trust_cpu=on" \
 		$lab_disks -device virtio-serial-pci \
 		-chardev "file,id=output,path=$lab_scratch/output" \
 		-device virtserialport,chardev=output,name=output </dev/null &
@@ -281,4 +301,49 @@ lab_check_console()
 		lab_say "the kernel complained (above)"
 		return 1
 	fi
+}
+
+# lab_show LIMIT: shows `output` as it grows, until the guest is done or that many seconds
+# are over.
+lab_show()
+{
+	tail -n +1 -f --pid="$lab_qemu" -s 0.2 "$lab_scratch/output" &
+	lab_follower=$!
+	(
+		sleep "$1" &
+		trap 'kill $!; exit' TERM
+		wait
+		kill -KILL "$lab_qemu"
+	) 2>/dev/null &
+	lab_guard=$!
+	wait "$lab_qemu" || true
+	lab_qemu=
+	kill "$lab_guard" 2>/dev/null || true
+	wait "$lab_guard" "$lab_follower" 2>/dev/null || true
+	lab_guard=
+}
+
+# lab_follow LIMIT: as lab_show, and brings the results home. Fails as the command did
+# that ran in the guest, if another kernel ran, or if this one complained.
+lab_follow()
+{
+	lab_started=$(date +%s)
+	lab_show "$1"
+	lab_results=$lab_home/results/$lab_release
+	rm -rf "$lab_results"
+	mkdir -p "$lab_results"
+	tar -x -C "$lab_results" -f "$lab_scratch/results.img" 2>/dev/null || true
+	cp "$lab_scratch/output" "$lab_scratch/console" "$lab_results/"
+	if [ ! -f "$lab_results/status" ]; then
+		tail -n 20 "$lab_scratch/console" >&2
+		lab_say "Linux $lab_release: the guest ended without results (console above)"
+		return 1
+	fi
+	if [ "$(cat "$lab_results/release")" != "$lab_release" ]; then
+		lab_say "Linux $(cat "$lab_results/release") ran, which is not $lab_release"
+		return 1
+	fi
+	lab_say "Linux $lab_release: exit $(cat "$lab_results/status") after" \
+		"$(($(date +%s) - lab_started)) s; results in ${lab_results#"$lab_top/"}"
+	lab_check_console && [ "$(cat "$lab_results/status")" -eq 0 ]
 }
