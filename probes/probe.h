@@ -179,8 +179,8 @@ int probe_run(const struct probe *probe, const struct probe_runner *runner,
 
 /*
  * The same for each of `probes`, up to a NULL, as many at once as the runner has jobs;
- * `ret_outcomes` has one for each, in their order. After a signal those that had not
- * ended by then have no evidence.
+ * `ret_outcomes` has one for each, in their order. Lines of the kernel log are from runs
+ * of one probe alone. After a signal those that had not ended by then have no evidence.
  */
 int probe_run_all(const struct probe *const *probes, const struct probe_runner *runner,
                   struct probe_outcome *ret_outcomes);

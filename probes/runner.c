@@ -1,6 +1,7 @@
 #include "probe.h"
 
 #include "cleanup.h"
+#include "kernel_log.h"
 #include "sandbox.h"
 #include "scratch.h"
 
@@ -326,8 +327,8 @@ static int is_busy(const struct job *jobs)
 	return 0;
 }
 
-int probe_run_all(const struct probe *const *probes, const struct probe_runner *runner,
-                  struct probe_outcome *ret_outcomes)
+static int run_jobs(const struct probe *const *probes, const struct probe_runner *runner,
+                    struct probe_outcome *ret_outcomes)
 {
 	struct job jobs[PROBE_MAX_JOBS];
 
@@ -348,10 +349,34 @@ int probe_run_all(const struct probe *const *probes, const struct probe_runner *
 	return 0;
 }
 
+/*
+ * The kernel log is everybody's, and does not say whose mount a line is about: of probes
+ * that ran at once, those that found something there are asked again, alone.
+ */
+static int ask_again(const struct probe *const *probes, const struct probe_runner *runner,
+                     struct probe_outcome *outcomes)
+{
+	int sig = 0;
+
+	for (size_t i = 0; probes[i] && !sig; i++)
+		if (strstr(outcomes[i].evidence, OVI_KERNEL_LOG_MARK))
+			sig = probe_run(probes[i], runner, &outcomes[i]);
+
+	return sig;
+}
+
+int probe_run_all(const struct probe *const *probes, const struct probe_runner *runner,
+                  struct probe_outcome *ret_outcomes)
+{
+	int sig = run_jobs(probes, runner, ret_outcomes);
+
+	return sig || runner->jobs <= 1 ? sig : ask_again(probes, runner, ret_outcomes);
+}
+
 int probe_run(const struct probe *probe, const struct probe_runner *runner,
               struct probe_outcome *ret_outcome)
 {
 	const struct probe *const one[] = { probe, NULL };
 
-	return probe_run_all(one, runner, ret_outcome);
+	return run_jobs(one, runner, ret_outcome);
 }

@@ -68,7 +68,7 @@ int trial_answer(struct trial *t, struct ovl2_evidence *ret_evidence, struct ovl
 
 	ovi_kernel_log_read(t->log, words, sizeof(words));
 	if (*words)
-		ovi_fail_add(&t->reason, " (kernel log: %s)", words);
+		ovi_fail_add(&t->reason, OVI_KERNEL_LOG_MARK "%s)", words);
 	if (t->is_no || (!t->is_unasked && ovi_is_refusal(&t->reason)))
 		return ovi_answer(0, ret_evidence, value, "%s", t->reason.message);
 	if (err)

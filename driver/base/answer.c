@@ -50,8 +50,8 @@ int ovi_answer_refused(struct ovl2_evidence *evidence, uint64_t value, const cha
 	if (!*words)
 		return ovi_answer(0, evidence, value, "%s: %.400s", what, reason->message);
 
-	return ovi_answer(0, evidence, value, "%s: %.250s (kernel log: %s)", what, reason->message,
-	                  words);
+	return ovi_answer(0, evidence, value, "%s: %.250s" OVI_KERNEL_LOG_MARK "%s)", what,
+	                  reason->message, words);
 }
 
 int ovi_make_directories(int dir, const char *const names[], struct ovl2_error *err)

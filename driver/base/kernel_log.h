@@ -16,3 +16,6 @@ int ovi_kernel_log_open(void);
  * somebody else's mount, so it is a hint for people and decides nothing.
  */
 void ovi_kernel_log_read(int log, char *line, size_t size);
+
+/* What evidence has before such a line: " (kernel log: overlayfs: ...)". */
+#define OVI_KERNEL_LOG_MARK " (kernel log: "

@@ -3,8 +3,10 @@
 
 #include "leftovers.h"
 
+#include "answer.h"
 #include "dir.h"
 #include "fail.h"
+#include "kernel_log.h"
 #include "probe.h"
 #include "scratch.h"
 
@@ -115,6 +117,42 @@ static int mount_in_sight(int directory, struct ovl2_evidence *evidence, struct 
 	return mount("tmpfs", path, "tmpfs", 0, NULL) == 0;
 }
 
+/* From the one that listens to the one that speaks, and back. */
+static int to_speaker[2];
+static int to_listener[2];
+
+/* Opens its window on the kernel log, and looks when the other has spoken. */
+static int listen_to_log(int directory, struct ovl2_evidence *evidence, struct ovl2_error *err)
+{
+	const struct ovl2_error reason = { .message = "refused" };
+	cleanup_fd int log = ovi_kernel_log_open();
+	char turn = 0;
+
+	(void)directory;
+	(void)err;
+	if (write(to_speaker[1], &turn, 1) != 1 || read(to_listener[0], &turn, 1) != 1)
+		_exit(1);
+
+	return ovi_answer_refused(evidence, 0, "mount", &reason, log);
+}
+
+/* Twice the answer: the other may listen again, when this one is no longer there. */
+static int speak_to_log(int directory, struct ovl2_evidence *evidence, struct ovl2_error *err)
+{
+	static const char words[] = "overlayfs: said to ovl2's own test\n";
+	cleanup_fd int log = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+	char turns[2] = { 0 };
+
+	(void)directory;
+	(void)evidence;
+	(void)err;
+	if (read(to_speaker[0], turns, 1) != 1 || write(log, words, strlen(words)) < 0 ||
+	    write(to_listener[1], turns, sizeof(turns)) != sizeof(turns))
+		_exit(1);
+
+	return 1;
+}
+
 /* ------------------------------------------------------------------ tests -- */
 
 static struct probe_outcome run(const struct test_place *place, probe_fn *function, int signals,
@@ -192,6 +230,38 @@ static void many_run_at_once(void **state)
 		assert_int_equal(outcomes[5].answer, PROBE_YES);
 		assert_nothing_left(before);
 		assert_int_equal(ovi_dir_is_empty(place->fd, "place", NULL), 1);
+	}
+}
+
+/* The kernel log is everybody's: a line in it may be about another probe's mount. */
+static void words_about_another_probe_are_no_evidence(void **state)
+{
+	static const struct probe pair[] = {
+		{ .id = "listen", .run = listen_to_log },
+		{ .id = "speak", .run = speak_to_log },
+	};
+	const struct probe *const probes[] = { &pair[0], &pair[1], NULL };
+	struct test_place *place = *state;
+	const struct probe_runner runner = {
+		.target = place->fd,
+		.timeout_ms = 10000,
+		.signals = -1,
+		.jobs = 2,
+	};
+	struct probe_outcome outcomes[ARRAY_SIZE(pair)];
+	cleanup_fd int log = ovi_kernel_log_open();
+
+	if (log < 0 || access("/dev/kmsg", W_OK) < 0)
+		test_skip("the kernel log is not ours to read and write");
+	assert_sys(pipe2(to_speaker, O_CLOEXEC) | pipe2(to_listener, O_CLOEXEC));
+	assert_int_equal(probe_run_all(probes, &runner, outcomes), 0);
+	assert_int_equal(test_kernel_log_count(log, "overlayfs: ", "said to ovl2's own test"), 1);
+	assert_int_equal(outcomes[0].answer, PROBE_NO);
+	assert_int_equal(outcomes[1].answer, PROBE_YES);
+	assert_null(strstr(outcomes[0].evidence, "own test"));
+	for (size_t i = 0; i < ARRAY_SIZE(to_speaker); i++) {
+		close(to_speaker[i]);
+		close(to_listener[i]);
 	}
 }
 
@@ -273,6 +343,7 @@ int main(int argc, char **argv)
 		test_case("probe without a tool", outcome_is_told, &rows[4]),
 		test_case("probe without room", outcome_is_told, &rows[5]),
 		cmocka_unit_test(many_run_at_once),
+		cmocka_unit_test(words_about_another_probe_are_no_evidence),
 		cmocka_unit_test(signal_ends_the_run),
 		cmocka_unit_test(only_leftovers_are_swept),
 		cmocka_unit_test(names_of_scratch_directories_are_hidden),
