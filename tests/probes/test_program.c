@@ -356,7 +356,7 @@ static void unprivileged_cannot_tell(void **state)
 
 /* ------------------------------------------------------------------- ends -- */
 
-static int end_after(const char *profile, const char *directory, int sig, useconds_t delay_us)
+static int end_after(const char *const argv[], int sig, useconds_t delay_us)
 {
 	int status = 0;
 	pid_t child = fork();
@@ -366,7 +366,7 @@ static int end_after(const char *profile, const char *directory, int sig, usecon
 		int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
 		dup2(null, STDOUT_FILENO);
-		execl(OVL2_PROBE, OVL2_PROBE, "--profile", profile, directory, (char *)NULL);
+		execv(argv[0], (char *const *)argv);
 		_exit(127);
 	}
 	usleep(delay_us);
@@ -383,12 +383,13 @@ static int end_after(const char *profile, const char *directory, int sig, usecon
 static void signal_leaves_nothing(void **state)
 {
 	struct test_place *place = *state;
+	const char *const argv[] = { OVL2_PROBE, place->path, NULL };
 	int sig = *(const int *)place->row;
 	struct test_resources before = test_resources_count();
 	size_t ended = 0;
 
 	for (useconds_t i = 0; i < END_COUNT; i++) {
-		int status = end_after("docker", place->path, sig, i * END_STEP_US);
+		int status = end_after(argv, sig, i * END_STEP_US);
 
 		assert_true(status == 0 || status == 128 + sig);
 		ended += status != 0;
@@ -441,15 +442,21 @@ static void runs_do_not_disturb_each_other(void **state)
 }
 
 struct kill_row {
+	const char *program;
 	const char *profile;
+	const char *jobs;
 	size_t count;
 	useconds_t step_us;
 };
 
-/* Every probe of the catalogue is killed at some moment of its own. */
+/*
+ * Nothing of a process that is killed is the sanitizers' to see: the whole catalogue is
+ * asked by the program as it is shipped, if that was built, and eight probes are killed
+ * at a time.
+ */
 static const struct kill_row kill_rows[] = {
-	{ "docker", END_COUNT, END_STEP_US },
-	{ "all", 80, 5000 },
+	{ OVL2_PROBE, "docker", "1", END_COUNT, END_STEP_US },
+	{ OVL2_PROBE_STATIC, "all", "8", 48, 3000 },
 };
 
 /* Nobody can clean up after SIGKILL but the next run; mounts are gone at once. */
@@ -457,13 +464,16 @@ static void next_run_cleans_up_after_kill(void **state)
 {
 	struct test_place *place = *state;
 	const struct kill_row *row = place->row;
+	const char *program = access(row->program, X_OK) == 0 ? row->program : OVL2_PROBE;
+	const char *const argv[] = { program,   "--profile", row->profile, "--jobs",
+		                     row->jobs, place->path, NULL };
 	struct test_resources before = test_resources_count();
 	size_t killed = 0;
 
 	for (useconds_t i = 0; i < row->count; i++) {
-		int status = end_after(row->profile, place->path, SIGKILL, i * row->step_us);
+		int status = end_after(argv, SIGKILL, i * row->step_us);
 
-		assert_true(status >= 0);
+		assert_true(status <= 2 || status == 128 + SIGKILL);
 		killed += status == 128 + SIGKILL;
 		assert_nothing_left(before);
 	}
