@@ -25,6 +25,12 @@ struct place;
 /* How much is done: 60 seconds, minutes, or one of each for the test suite. */
 enum bench_tier { BENCH_TIER_QUICK, BENCH_TIER_FULL, BENCH_TIER_SMOKE };
 
+/* "quick". */
+const char *bench_tier_name(enum bench_tier tier);
+
+/* -1 when none has that name. */
+int bench_tier_find(const char *name, enum bench_tier *ret_tier);
+
 /* What single calls took, where one operation is many of them. */
 struct bench_latency {
 	double *values_ns;

@@ -34,7 +34,8 @@
 #define WIDE_INTERVAL 0.2
 
 enum {
-	KEY_JSON = 256,
+	KEY_BASE = 256,
+	KEY_JSON,
 	KEY_LIST,
 	KEY_ROUNDS,
 	KEY_SEED,
@@ -48,6 +49,8 @@ static const struct cli_option options[] = {
 	{ "tier", 't', "NAME", "quick (default, a minute) or full (many minutes)" },
 	{ "only", 'b', "ID", "only this benchmark; may be repeated" },
 	{ "list", KEY_LIST, NULL, "list the benchmarks, what their floors are, and do nothing" },
+	{ "base", KEY_BASE, "PROGRAM",
+	  "the ovl2-bench of another build, measured in turn with this one" },
 	{ "rounds", KEY_ROUNDS, "N",
 	  "processes that measure it all, 1 to 1000, instead of the tier's" },
 	{ "seed", KEY_SEED, "N", "draws the same order of samples again" },
@@ -66,7 +69,8 @@ static const struct cli_program program = {
 		"Beside each figure stands its floor, the same work by bare system calls taken in the\n"
 		"same minute, and the ratio of the two; that ratio carries over to other machines.\n"
 		"Everything is measured in rounds, each a fresh process: a figure is the median of\n"
-		"rounds and its interval is over rounds.\n"
+		"rounds and its interval is over rounds. With --base each benchmark is measured by\n"
+		"both builds in turn, so that what the machine does meanwhile meets both of them.\n"
 		"\n"
 		"Works on an image of its own in TMPDIR (default /var/tmp), with mounts that nobody\n"
 		"else sees, and leaves nothing behind. Needs root.",
@@ -77,10 +81,12 @@ static const struct cli_program program = {
 		"  2    with --strict: the host was not fit to measure on, before or meanwhile\n"
 		"  64   the command line makes no sense\n"
 		"  130  interrupted: what was complete by then is in the document (143: SIGTERM)",
-	.examples = "  ovl2-bench\n"
-		    "  ovl2-bench --only mount_depth --filesystem ext4\n"
-		    "  ovl2-bench --dir /var/lib --tier full --output bench.json\n"
-		    "  ovl2-bench --only apply --json | jq '.results[].ratio'",
+	.examples =
+		"  ovl2-bench\n"
+		"  ovl2-bench --only mount_depth --filesystem ext4\n"
+		"  ovl2-bench --dir /var/lib --tier full --output bench.json\n"
+		"  ovl2-bench --base ../before/ovl2-bench --output new.json && ovl2-report compare new.json\n"
+		"  ovl2-bench --only apply --json | jq '.results[].ratio'",
 };
 
 struct request {
@@ -92,6 +98,10 @@ struct request {
 	size_t bench_count;
 	int is_strict;
 	int is_unpinned;
+
+	/* Path of a program, or NULL; free(3). */
+	char *base;
+
 	/* Found out by run(). */
 	int is_unfit;
 
@@ -131,14 +141,13 @@ static uint64_t parse_number(const char *option, const char *text, uint64_t leas
 
 static enum bench_tier parse_tier(const char *text)
 {
+	enum bench_tier tier;
+
 	/* smoke: one tiny operation of each, for the test suite. */
-	if (strcmp(text, "quick") == 0)
-		return BENCH_TIER_QUICK;
-	if (strcmp(text, "full") == 0)
-		return BENCH_TIER_FULL;
-	if (strcmp(text, "smoke") == 0)
-		return BENCH_TIER_SMOKE;
-	cli_usage_error(&program, "there is no tier '%s', but quick and full", text);
+	if (bench_tier_find(text, &tier) < 0)
+		cli_usage_error(&program, "there is no tier '%s', but quick and full", text);
+
+	return tier;
 }
 
 static const char *parse_filesystem(const char *text)
@@ -174,6 +183,17 @@ static void add_tier(struct request *request)
 			request->benches[request->bench_count++] = *b;
 }
 
+/* Also where the rounds are, whose working directory and mounts are the same. */
+static char *find_base(const char *path)
+{
+	char *base = realpath(path, NULL);
+
+	if (!base || access(base, X_OK) < 0)
+		cli_usage_error(&program, "--base: run '%s': %s", path, strerror(errno));
+
+	return base;
+}
+
 static void parse_option(struct request *request, int key, const char *value)
 {
 	switch (key) {
@@ -192,6 +212,9 @@ static void parse_option(struct request *request, int key, const char *value)
 		break;
 	case 'o':
 		request->output = value;
+		break;
+	case KEY_BASE:
+		request->base = find_base(value);
 		break;
 	case KEY_LIST:
 		request->is_list = 1;
@@ -442,22 +465,6 @@ static int open_site(const struct request *request, struct record *record, struc
 	return r < 0 ? r : describe_image(site, record, err);
 }
 
-/* How this program becomes one of its rounds; free(3), or NULL. */
-static char **round_arguments(const struct record *record)
-{
-	static char argument[] = ROUNDS_ARGUMENT;
-	char **argv = calloc((size_t)record->argc + 2, sizeof(*argv));
-
-	if (!argv)
-		return NULL;
-	argv[0] = record->argv[0];
-	argv[1] = argument;
-	for (int i = 1; i < record->argc; i++)
-		argv[i + 1] = record->argv[i];
-
-	return argv;
-}
-
 /* The last: the first ones are where interrupts go. -1 when it is not to be pinned. */
 static int choose_cpu(const struct request *request)
 {
@@ -475,14 +482,14 @@ static int choose_cpu(const struct request *request)
 static int run(struct request *request, struct record *record, struct runner_results *results,
                struct ovl2_error *err)
 {
-	cleanup_free char **argv = round_arguments(record);
 	const struct rounds_options rounds = {
 		.count = request->rounds,
 		.seed = request->seed,
 		.tier = request->site.tier,
 		.cpu = choose_cpu(request),
+		.is_shown = isatty(STDERR_FILENO),
 		.stop = &stop,
-		.argv = argv,
+		.base = request->base,
 	};
 	cleanup_fd int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct site site = SITE_NONE;
@@ -491,8 +498,6 @@ static int run(struct request *request, struct record *record, struct runner_res
 	struct conditions after;
 	int r;
 
-	if (!argv)
-		return ovi_fail_memory(err);
 	choose_filesystem(request, record->warnings);
 	conditions_read(root, runner_clock_ns(), &before);
 	warn_before(request, record->warnings);
@@ -504,7 +509,7 @@ static int run(struct request *request, struct record *record, struct runner_res
 	if (r == 0)
 		r = rounds_run(record->benches, &site, &rounds, results, err);
 	site_close(&site);
-	if (isatty(STDERR_FILENO))
+	if (rounds.is_shown)
 		fprintf(stderr, "\r\033[K");
 	if (r < 0)
 		return r;
@@ -590,30 +595,26 @@ static void on_forwarded_signal(int number)
 	stop = number;
 }
 
-static int serve(const struct request *request)
+static int serve(void)
 {
-	const struct runner_options runner = { .tier = request->site.tier, .stop = &stop };
 	struct ovl2_error err = { 0 };
 
 	catch_signals(on_forwarded_signal);
-	if (rounds_serve(request->benches, &runner, isatty(STDERR_FILENO), &err) < 0)
-		return cli_report_error(&program, &err);
 
-	return 0;
+	return rounds_serve(&stop, &err) < 0 ? cli_report_error(&program, &err) : 0;
 }
 
 int main(int argc, char **argv)
 {
-	int is_round = argc > 1 && strcmp(argv[1], ROUNDS_ARGUMENT) == 0;
-	struct runner_results results = { 0 };
+	struct runner_results results[ROUNDS_BUILDS] = { 0 };
 	struct request request = { 0 };
 	struct record record;
 	char started[32];
 	int r;
 
-	parse(&request, argc - is_round, argv + is_round);
-	if (is_round)
-		return serve(&request);
+	if (argc == 2 && strcmp(argv[1], ROUNDS_ARGUMENT) == 0)
+		return serve();
+	parse(&request, argc, argv);
 	if (request.is_list)
 		return list_benchmarks();
 	if (geteuid() != 0) {
@@ -632,10 +633,13 @@ int main(int argc, char **argv)
 		.seed = request.seed,
 		.warnings = json_array(),
 		.benches = request.benches,
-		.results = &results,
+		.results = results,
+		.base = request.base,
 	};
-	r = bench(&request, &record, &results);
-	runner_results_release(&results);
+	r = bench(&request, &record, results);
+	for (size_t build = 0; build < ROUNDS_BUILDS; build++)
+		runner_results_release(&results[build]);
+	free(request.base);
 	json_decref(record.host);
 	json_decref(record.target);
 	json_decref(record.conditions);

@@ -1,6 +1,7 @@
 #include "record.h"
 
 #include "cleanup.h"
+#include "rounds.h"
 
 #include <string.h>
 
@@ -75,10 +76,21 @@ static json_t *more_peers_json(const struct runner_result *result)
 	return list;
 }
 
-static json_t *result_json(const struct runner_result *result)
+/* The same case as another build measured it; `result` may be NULL. */
+static json_t *build_json(const struct runner_result *result)
+{
+	if (!result || result->skipped)
+		return json_null();
+
+	return json_pack("{s:o, s:o, s:o}", "ours", series_json(&result->ours, result->count),
+	                 "floor", series_json(&result->floor, result->count), "ratio",
+	                 ratio_json(result));
+}
+
+static json_t *result_json(const struct record *record, const struct runner_result *result)
 {
 	return json_pack(
-		"{s:s, s:s, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"{s:s, s:s, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"benchmark", result->bench->id, "variant", result->variant, "value",
 		number_or_null(result->value), "rounds", (json_int_t)result->count, "blocks",
 		(json_int_t)result->blocks, "ours", series_json(&result->ours, result->count),
@@ -87,7 +99,8 @@ static json_t *result_json(const struct runner_result *result)
 		"ratio", ratio_json(result), "bytes", number_or_null(result->bytes), "files",
 		number_or_null(result->files), "data_bytes", number_or_null(result->data_bytes),
 		"data_limit_bytes", number_or_null(result->data_limit_bytes), "skipped",
-		text_or_null(result->skipped));
+		text_or_null(result->skipped), "base",
+		build_json(rounds_find(&record->results[ROUNDS_BASE], result)));
 }
 
 int record_find_growth(const struct record *record, const struct bench *bench, const char *variant,
@@ -173,16 +186,16 @@ json_t *record_json(const struct record *record)
 	for (size_t i = 0; record->benches[i]; i++)
 		failed |= add(benchmarks, bench_json(record, record->benches[i]));
 	for (size_t i = 0; i < record->results->count; i++)
-		failed |= add(results, result_json(&record->results->list[i]));
+		failed |= add(results, result_json(record, &record->results->list[i]));
 
-	document =
-		json_pack("{s:s, s:s, s:o, s:s, s:f, s:b, s:s, s:I, s:O, s:O, s:O, s:O, s:o, s:o}",
-	                  "format", "ovl2-bench/1", "version", OVL2_VERSION, "command", command,
-	                  "started", record->started, "duration_ms", record->duration_ms,
-	                  "complete", record->results->is_complete, "tier", record->tier, "seed",
-	                  (json_int_t)record->seed, "host", record->host, "target", record->target,
-	                  "conditions", record->conditions, "warnings", record->warnings,
-	                  "benchmarks", benchmarks, "results", results);
+	document = json_pack(
+		"{s:s, s:s, s:o, s:s, s:f, s:b, s:s, s:I, s:o, s:O, s:O, s:O, s:O, s:o, s:o}",
+		"format", "ovl2-bench/1", "version", OVL2_VERSION, "command", command, "started",
+		record->started, "duration_ms", record->duration_ms, "complete",
+		record->results->is_complete, "tier", record->tier, "seed",
+		(json_int_t)record->seed, "base", text_or_null(record->base), "host", record->host,
+		"target", record->target, "conditions", record->conditions, "warnings",
+		record->warnings, "benchmarks", benchmarks, "results", results);
 	if (failed) {
 		json_decref(document);
 		return NULL;

@@ -29,7 +29,12 @@ struct record {
 
 	/* Those that were asked for, NULL at the end. */
 	const struct bench *const *benches;
+
+	/* Of ROUNDS_BUILDS builds; of the base there are none without one. */
 	const struct runner_results *results;
+
+	/* Path of the base's program, or NULL. */
+	const char *base;
 };
 
 /*

@@ -1,5 +1,6 @@
 #include "bench.h"
 
+#include "cleanup.h"
 #include "families.h"
 
 #include <string.h>
@@ -103,4 +104,27 @@ const struct bench *bench_find(const char *id)
 			return *b;
 
 	return NULL;
+}
+
+static const char *const tier_names[] = {
+	[BENCH_TIER_QUICK] = "quick",
+	[BENCH_TIER_FULL] = "full",
+	[BENCH_TIER_SMOKE] = "smoke",
+};
+
+const char *bench_tier_name(enum bench_tier tier)
+{
+	return tier_names[tier];
+}
+
+int bench_tier_find(const char *name, enum bench_tier *ret_tier)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(tier_names); i++) {
+		if (strcmp(tier_names[i], name) != 0)
+			continue;
+		*ret_tier = (enum bench_tier)i;
+		return 0;
+	}
+
+	return -1;
 }

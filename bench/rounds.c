@@ -1,5 +1,6 @@
 #include "rounds.h"
 
+#include "message.h"
 #include "place.h"
 #include "site.h"
 
@@ -25,92 +26,11 @@ void rounds_forward(int signal)
 		kill(running, signal);
 }
 
-/* ------------------------------------------------------- what a round tells -- */
-
-/*
- * One case of a round, between two processes of the same program: then follow `count`
- * ratios and, of each arm that ran, `count` values and `call_counts` of single calls.
- */
-struct message {
-	/* Within what was asked for. */
-	size_t bench;
-	size_t variant;
-	uint64_t value;
-
-	size_t count;
-	int has_arm[RUNNER_ARMS];
-	size_t call_counts[RUNNER_ARMS];
-	uint64_t bytes;
-	uint64_t files;
-	uint64_t data_bytes;
-	uint64_t data_limit_bytes;
-	int is_failed;
-	char skipped[512];
-};
-
-static size_t find_bench(const struct bench *const *benches, const struct bench *bench)
-{
-	size_t i = 0;
-
-	while (benches[i] != bench)
-		i++;
-
-	return i;
-}
-
-static size_t find_variant(const struct bench *bench, const char *name)
-{
-	size_t i = 0;
-
-	while (bench->variants[i].name != name)
-		i++;
-
-	return i;
-}
-
-static void send_result(const struct bench *const *benches, struct runner_result *result, FILE *out)
-{
-	struct message message = {
-		.bench = find_bench(benches, result->bench),
-		.variant = find_variant(result->bench, result->variant),
-		.value = result->value,
-		.count = result->count,
-		.bytes = result->bytes,
-		.files = result->files,
-		.data_bytes = result->data_bytes,
-		.data_limit_bytes = result->data_limit_bytes,
-		.is_failed = result->is_failed,
-	};
-
-	if (result->skipped)
-		snprintf(message.skipped, sizeof(message.skipped), "%s", result->skipped);
-	for (size_t arm = 0; arm < RUNNER_ARMS; arm++) {
-		const struct runner_series *series = runner_series(result, arm);
-
-		message.has_arm[arm] = series->title != NULL;
-		message.call_counts[arm] = series->calls.count;
-	}
-	fwrite(&message, sizeof(message), 1, out);
-	if (result->count)
-		fwrite(result->ratios, sizeof(double), result->count, out);
-	for (size_t arm = 0; arm < RUNNER_ARMS; arm++) {
-		const struct runner_series *series = runner_series(result, arm);
-
-		if (!series->title)
-			continue;
-		fwrite(series->values_ns, sizeof(double), result->count, out);
-		if (series->calls.count)
-			fwrite(series->calls.values_ns, sizeof(double), series->calls.count, out);
-	}
-}
-
 /* ---------------------------------------------------------- being a round -- */
 
 /* For print_progress(), which is called without any of it. */
 static struct {
 	const struct round *round;
-	const struct bench *const *benches;
-	const struct bench *last;
 	uint64_t done;
 	uint64_t total;
 } shown;
@@ -132,18 +52,18 @@ static uint64_t weigh(const struct bench *bench)
 
 static void print_progress(const struct bench *bench, const struct bench_case *c)
 {
-	double spent = runner_clock_ns() - shown.round->start_ns;
-	double done = (double)shown.round->number + (double)shown.done / (double)shown.total;
+	const struct round *round = shown.round;
+	double spent = runner_clock_ns() - round->start_ns;
+	double done = round->done + round->share * (double)shown.done / (double)shown.total;
 	char value[32] = "";
 	char left[48] = "";
 
 	if (done > 0)
-		snprintf(left, sizeof(left), ", %.0f s left",
-		         spent / done * ((double)shown.round->count - done) / 1e9);
+		snprintf(left, sizeof(left), ", %.0f s left", spent / done * (1 - done) / 1e9);
 	if (c->value)
 		snprintf(value, sizeof(value), " %llu", (unsigned long long)c->value);
-	fprintf(stderr, "\r\033[Kround %zu of %zu: %s %s%s%s", shown.round->number + 1,
-	        shown.round->count, bench->id, c->variant, value, left);
+	fprintf(stderr, "\r\033[Kround %zu of %zu: %s %s%s%s", round->number + 1, round->count,
+	        bench->id, c->variant, value, left);
 	shown.done += bench->weight;
 }
 
@@ -179,53 +99,69 @@ static const struct bench **order(const struct bench *const *benches, uint64_t *
 	return ordered;
 }
 
-static int measure(const struct bench *const *benches, const struct runner_options *options,
-                   const struct round *round, FILE *out, struct ovl2_error *err)
+static int measure(const struct bench *const *benches, const struct round *round,
+                   const volatile sig_atomic_t *stop_flag, FILE *out, struct ovl2_error *err)
 {
-	struct runner_options own = *options;
+	struct runner_options options = {
+		.seed = round->seed,
+		.tier = round->tier,
+		.cpu = round->cpu,
+		.stop = stop_flag,
+		.progress = round->is_shown ? print_progress : NULL,
+	};
+	cleanup_free const struct bench **ordered = order(benches, &options.seed);
 	struct runner_results results = { 0 };
 	struct place *place = NULL;
-	cleanup_free const struct bench **ordered = NULL;
 	int r;
 
-	own.seed = round->seed;
-	own.cpu = round->cpu;
-	ordered = order(benches, &own.seed);
 	if (!ordered)
 		return ovi_fail_memory(err);
 
-	r = place_open(own.tier, &place, err);
+	r = place_open(round->tier, &place, err);
 	if (r == 0)
-		r = runner_run(ordered, place, &own, &results, err);
+		r = runner_run(ordered, place, &options, &results, err);
 	place_close(place);
 	for (size_t i = 0; i < results.count && r == 0; i++)
-		send_result(benches, &results.list[i], out);
+		r = message_send_result(out, &results.list[i], err);
 	runner_results_release(&results);
 
 	return r;
 }
 
-int rounds_serve(const struct bench *const *benches, const struct runner_options *options,
-                 int is_shown, struct ovl2_error *err)
+static int answer(FILE *in, FILE *out, const volatile sig_atomic_t *stop_flag,
+                  struct ovl2_error *err)
 {
-	struct runner_options own = *options;
+	cleanup_free const struct bench **benches = NULL;
 	struct round round;
-	FILE *out;
 	int r;
 
-	if (recv(ROUND_SOCKET, &round, sizeof(round), MSG_WAITALL) != sizeof(round))
-		return ovi_fail(err, OVL2_E_INVALID, "nobody asked for this round");
-	out = fdopen(ROUND_SOCKET, "w");
-	if (!out || fcntl(ROUND_SOCKET, F_SETFD, FD_CLOEXEC) < 0)
-		return ovi_fail_errno(err, "answer to who asked for this round");
-
+	r = message_read_round(in, &round, &benches, err);
+	if (r == 0)
+		r = message_send_greeting(out, err);
+	if (r < 0)
+		return r;
 	shown.round = &round;
 	for (size_t i = 0; benches[i]; i++)
 		shown.total += weigh(benches[i]);
-	if (is_shown)
-		own.progress = print_progress;
-	r = measure(benches, &own, &round, out, err);
-	if (fclose(out) != 0 && r == 0)
+
+	return measure(benches, &round, stop_flag, out, err);
+}
+
+int rounds_serve(const volatile sig_atomic_t *stop_flag, struct ovl2_error *err)
+{
+	cleanup_fd int end = fcntl(ROUND_SOCKET, F_DUPFD_CLOEXEC, ROUND_SOCKET + 1);
+	FILE *in = end < 0 ? NULL : fdopen(end, "r");
+	FILE *out;
+	int r;
+
+	if (!in || fcntl(ROUND_SOCKET, F_SETFD, FD_CLOEXEC) < 0)
+		return ovi_fail(err, OVL2_E_INVALID, "nobody asked for this round");
+	end = -1;
+	out = fdopen(ROUND_SOCKET, "w");
+	r = out ? answer(in, out, stop_flag, err)
+	        : ovi_fail_errno(err, "answer to who asked for this round");
+	fclose(in);
+	if (out && fclose(out) != 0 && r == 0)
 		r = ovi_fail_errno(err, "answer to who asked for this round");
 
 	return r;
@@ -234,22 +170,27 @@ int rounds_serve(const struct bench *const *benches, const struct runner_options
 /* ------------------------------------------------------- asking for rounds -- */
 
 /* In the child, with its end of the socket. */
-static void be_round(int end, pid_t parent, char *const *argv)
+static void be_round(int end, pid_t parent, const char *program)
 {
+	static char argument[] = ROUNDS_ARGUMENT;
+	char *const argv[] = { (char *)program, argument, NULL };
+
 	/* Whatever ends the run ends its round; and Ctrl-C is for the run, which passes it on. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent && setpgid(0, 0) == 0 &&
 	    dup2(end, ROUND_SOCKET) == ROUND_SOCKET)
-		execv("/proc/self/exe", argv);
+		execv(program, argv);
 	_exit(1);
 }
 
-static int start(const struct round *round, char *const *argv, int *ret_end, struct ovl2_error *err)
+static int start(const struct round *round, const struct bench *const *benches, const char *program,
+                 int *ret_end, struct ovl2_error *err)
 {
 	pid_t parent = getpid();
 	cleanup_fd int ours = -1;
 	cleanup_fd int its = -1;
 	int ends[2];
 	pid_t pid;
+	int r;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
 		return ovi_fail_errno(err, "make a socket for a round");
@@ -257,14 +198,17 @@ static int start(const struct round *round, char *const *argv, int *ret_end, str
 	ours = ends[0];
 	its = fcntl(ends[1], F_DUPFD_CLOEXEC, ROUND_SOCKET + 1);
 	close(ends[1]);
-	if (its < 0 || write(ours, round, sizeof(*round)) != sizeof(*round))
+	if (its < 0)
 		return ovi_fail_errno(err, "tell a round what to do");
+	r = message_send_round(ours, round, benches, err);
+	if (r < 0)
+		return r;
 
 	pid = fork();
 	if (pid < 0)
 		return ovi_fail_errno(err, "start a round");
 	if (pid == 0)
-		be_round(its, parent, argv);
+		be_round(its, parent, program);
 	running = pid;
 	*ret_end = steal_fd(&ours);
 
@@ -289,86 +233,21 @@ static int wait_for(struct ovl2_error *err)
 	return 0;
 }
 
-static const char *arm_title(const struct bench *bench, size_t arm)
-{
-	const struct bench_arm *const first[] = { &bench->ours, &bench->floor, &bench->peer };
-
-	return arm < ARRAY_SIZE(first) ? first[arm]->title
-	                               : bench->more_peers[arm - ARRAY_SIZE(first)].arm.title;
-}
-
-static int read_values(FILE *in, double *values, size_t count, struct ovl2_error *err)
-{
-	if (!values)
-		return ovi_fail_memory(err);
-	if (fread(values, sizeof(*values), count, in) != count)
-		return ovi_fail(err, OVL2_E_SYSTEM, "a round broke off in the midst of a case");
-
-	return 0;
-}
-
-static int read_figures(FILE *in, const struct message *message, struct runner_result *result,
-                        struct ovl2_error *err)
-{
-	int r;
-
-	for (size_t arm = 0; arm < RUNNER_ARMS; arm++)
-		if (message->has_arm[arm])
-			runner_series(result, arm)->title = arm_title(result->bench, arm);
-	result->count = message->count;
-	r = runner_make_room(result, message->count, err);
-	if (r == 0)
-		r = read_values(in, result->ratios, message->count, err);
-
-	for (size_t arm = 0; arm < RUNNER_ARMS && r == 0; arm++) {
-		struct runner_series *series = runner_series(result, arm);
-		size_t calls = message->call_counts[arm];
-
-		if (!series->title)
-			continue;
-		r = read_values(in, series->values_ns, message->count, err);
-		if (r == 0 && calls)
-			r = read_values(in, runner_add_latency(&series->calls, calls), calls, err);
-	}
-
-	return r;
-}
-
-static int read_result(FILE *in, const struct bench *const *benches, const struct message *message,
-                       struct runner_results *results, struct ovl2_error *err)
-{
-	struct runner_result *result = runner_add_result(results);
-
-	if (!result)
-		return ovi_fail_memory(err);
-	result->bench = benches[message->bench];
-	result->variant = result->bench->variants[message->variant].name;
-	result->value = message->value;
-	result->bytes = message->bytes;
-	result->files = message->files;
-	result->data_bytes = message->data_bytes;
-	result->data_limit_bytes = message->data_limit_bytes;
-	result->is_failed = message->is_failed;
-	if (*message->skipped)
-		return runner_skip(result, message->skipped, err);
-
-	return read_figures(in, message, result, err);
-}
-
 /* All that a round says until it ends. */
-static int read_round(int end, const struct bench *const *benches, struct runner_results *results,
-                      struct ovl2_error *err)
+static int read_round(int end, struct runner_results *results, struct ovl2_error *err)
 {
-	struct message message;
 	FILE *in = fdopen(end, "r");
-	int r = 0;
+	int r;
 
 	if (!in) {
 		close(end);
 		return ovi_fail_errno(err, "listen to a round");
 	}
-	while (r == 0 && fread(&message, sizeof(message), 1, in) == 1)
-		r = read_result(in, benches, &message, results, err);
+	r = message_read_greeting(in, err);
+	if (r == 0)
+		do
+			r = message_read_result(in, results, err);
+		while (r > 0);
 	fclose(in);
 
 	return r;
@@ -379,15 +258,10 @@ static int read_round(int end, const struct bench *const *benches, struct runner
 static struct runner_result *find_result(struct runner_results *results,
                                          const struct runner_result *one)
 {
-	struct runner_result *result;
+	struct runner_result *result = (struct runner_result *)rounds_find(results, one);
 
-	for (size_t i = 0; i < results->count; i++) {
-		result = &results->list[i];
-		if (result->bench == one->bench && result->variant == one->variant &&
-		    result->value == one->value)
-			return result;
-	}
-
+	if (result)
+		return result;
 	result = runner_add_result(results);
 	if (!result)
 		return NULL;
@@ -491,24 +365,37 @@ static int sort_results(const struct bench *const *benches, struct runner_result
 	return 0;
 }
 
-static int do_round(const struct bench *const *benches, const struct rounds_options *options,
-                    const struct round *round, struct runner_results *results,
-                    struct ovl2_error *err)
+struct run {
+	const struct bench *const *benches;
+	const struct site *site;
+	const struct rounds_options *options;
+
+	/* Of each build. */
+	struct runner_results *results;
+	struct round round;
+	uint64_t random;
+};
+
+static int do_round(const struct run *run, const struct bench *const *benches, const char *program,
+                    struct runner_results *results, struct ovl2_error *err)
 {
 	struct runner_results one = { 0 };
 	int end = -1;
 	int ended;
 	int r;
 
-	r = start(round, options->argv, &end, err);
+	r = start(&run->round, benches, program, &end, err);
 	if (r < 0)
 		return r;
-	r = read_round(end, benches, &one, err);
+	r = read_round(end, &one, err);
 	ended = wait_for(r == 0 ? err : NULL);
 	if (r == 0)
 		r = ended;
-	if (r == 0)
-		r = merge(results, &one, round->count, err);
+	/* Told to end before it could listen: it is one that did not begin. */
+	if (r < 0 && *run->options->stop)
+		r = 0;
+	else if (r == 0)
+		r = merge(results, &one, run->round.count, err);
 	runner_results_release(&one);
 
 	return r;
@@ -530,30 +417,117 @@ static size_t count_rounds(const struct rounds_options *options)
 	}
 }
 
+/* ---------------------------------------------------- this build and the base -- */
+
+static int do_build(struct run *run, const struct bench *const *benches, size_t build,
+                    struct ovl2_error *err)
+{
+	const char *program = build == ROUNDS_OWN ? "/proc/self/exe" : run->options->base;
+	int r = do_round(run, benches, program, &run->results[build], err);
+
+	if (r < 0)
+		return build == ROUNDS_OWN ? r : ovi_fail_within(err, r, "base '%s'", program);
+	run->round.done += run->round.share;
+
+	return site_clear(run->site, err);
+}
+
+/* All benchmarks in an order drawn anew, each by both builds in turn: `twice` or once. */
+static int do_block(struct run *run, int twice, struct ovl2_error *err)
+{
+	cleanup_free const struct bench **ordered = order(run->benches, &run->random);
+	size_t count = 0;
+	int r = 0;
+
+	if (!ordered)
+		return ovi_fail_memory(err);
+	while (ordered[count])
+		count++;
+	run->round.share = 1 / (double)(run->round.count * count * ROUNDS_BUILDS);
+	for (size_t i = 0; i < count && r == 0; i++) {
+		const struct bench *const one[] = { ordered[i], NULL };
+		size_t builds[] = { ROUNDS_OWN, ROUNDS_BASE, ROUNDS_OWN, ROUNDS_BASE };
+		size_t part = ARRAY_SIZE(builds) / (twice ? 1 : 2);
+
+		run->round.seed = stats_draw(&run->random);
+		stats_shuffle(builds, part, &run->random);
+		for (size_t k = 0; k < part && r == 0 && !*run->options->stop; k++)
+			r = do_build(run, one, builds[k], err);
+	}
+
+	return r;
+}
+
+/* Returns how many rounds, or a failure. */
+static int do_rounds(struct run *run, struct ovl2_error *err)
+{
+	int twice = run->options->base && run->round.number + 1 < run->round.count;
+	int r;
+
+	if (run->options->base) {
+		r = do_block(run, twice, err);
+	} else {
+		run->round.share = 1 / (double)run->round.count;
+		run->round.seed = stats_draw(&run->random);
+		r = do_build(run, run->benches, ROUNDS_OWN, err);
+	}
+
+	return r < 0 ? r : 1 + twice;
+}
+
+static int finish(const struct bench *const *benches, struct runner_results *results,
+                  struct ovl2_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < results->count && r == 0; i++)
+		if (!results->list[i].skipped)
+			r = runner_summarise(&results->list[i], err);
+
+	return r < 0 ? r : sort_results(benches, results, err);
+}
+
 int rounds_run(const struct bench *const *benches, const struct site *site,
                const struct rounds_options *options, struct runner_results *results,
                struct ovl2_error *err)
 {
-	struct round round = {
-		.count = count_rounds(options),
-		.cpu = options->cpu,
-		.start_ns = runner_clock_ns(),
+	struct run run = {
+		.benches = benches,
+		.site = site,
+		.options = options,
+		.results = results,
+		.random = options->seed,
+		.round = {
+			.count = count_rounds(options),
+			.tier = options->tier,
+			.cpu = options->cpu,
+			.is_shown = options->is_shown,
+			.start_ns = runner_clock_ns(),
+		},
 	};
-	uint64_t random = options->seed;
 	int r = 0;
 
-	for (; round.number < round.count && !*options->stop && r == 0; round.number++) {
-		round.seed = stats_draw(&random);
-		r = do_round(benches, options, &round, results, err);
-		if (r == 0)
-			r = site_clear(site, err);
+	while (run.round.number < run.round.count && !*options->stop && r >= 0) {
+		r = do_rounds(&run, err);
+		run.round.number += r > 0 ? (size_t)r : 0;
 	}
-	for (size_t i = 0; i < results->count && r == 0; i++)
-		if (!results->list[i].skipped)
-			r = runner_summarise(&results->list[i], err);
-	if (r == 0)
-		r = sort_results(benches, results, err);
-	results->is_complete = r == 0 && !*options->stop;
+	for (size_t build = 0; build < ROUNDS_BUILDS && r >= 0; build++)
+		r = finish(benches, &results[build], err);
+	results[ROUNDS_OWN].is_complete = r >= 0 && !*options->stop;
 
-	return r;
+	return r < 0 ? r : 0;
+}
+
+const struct runner_result *rounds_find(const struct runner_results *results,
+                                        const struct runner_result *one)
+{
+	for (size_t i = 0; i < results->count; i++) {
+		const struct runner_result *result = &results->list[i];
+
+		if (result->bench == one->bench && result->variant == one->variant &&
+		    result->value == one->value)
+			return result;
+	}
+
+	return NULL;
 }

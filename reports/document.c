@@ -130,6 +130,14 @@ static const struct report_field ratio_fields[] = {
 	{ 0 },
 };
 
+/* Of another build. */
+static const struct report_field build_fields[] = {
+	{ "ours", REPORT_OBJECT, 0, time_fields, NULL },
+	{ "floor", REPORT_OBJECT | MAYBE, 0, time_fields, NULL },
+	{ "ratio", REPORT_OBJECT | MAYBE, 0, ratio_fields, NULL },
+	{ 0 },
+};
+
 static const struct report_field result_fields[] = {
 	{ "benchmark", STRING, 0, NULL, NULL },
 	{ "variant", STRING | MAYBE, 0, NULL, NULL },
@@ -144,6 +152,7 @@ static const struct report_field result_fields[] = {
 	{ "data_bytes", AMOUNT | MAYBE, 0, NULL, NULL },
 	{ "data_limit_bytes", AMOUNT | MAYBE, 0, NULL, NULL },
 	{ "skipped", STRING | MAYBE, 0, NULL, NULL },
+	{ "base", REPORT_OBJECT | MAYBE, 0, build_fields, NULL },
 	{ 0 },
 };
 
@@ -179,6 +188,7 @@ static const struct report_field bench_fields[] = {
 	{ "tier", STRING | MAYBE, 0, NULL, NULL },
 	{ "label", STRING | MAYBE, 0, NULL, NULL },
 	{ "seed", NUMBER | STRING | MAYBE, 0, NULL, NULL },
+	{ "base", STRING | MAYBE, 0, NULL, NULL },
 	{ "host", REPORT_OBJECT, 0, host_fields, NULL },
 	{ "target", REPORT_OBJECT, 0, target_fields, NULL },
 	{ "conditions", REPORT_OBJECT | MAYBE, 0, conditions_fields, NULL },

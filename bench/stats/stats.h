@@ -99,6 +99,22 @@ int stats_pair_ratio(const double *a, const double *b, size_t count, struct stat
 int stats_median_ratio(const double *a, size_t a_count, const double *b, size_t b_count,
                        uint64_t seed, struct stats_ratio *ret_ratio);
 
+/* ----------------------------------------------------------------- pairs.c -- */
+
+/* A build beside another one, in rounds that go by twos: see bench/rounds.h. */
+struct stats_pairs {
+	/* The new one over the other in each round, and how likely that is without a change. */
+	struct stats_ratio ratio;
+	double p;
+
+	/* The other one over itself, in the two rounds of each two. */
+	struct stats_ratio control;
+};
+
+/* Values must be above 0. */
+int stats_compare_pairs(const double *fresh, const double *base, size_t count,
+                        struct stats_pairs *ret_pairs);
+
 /* --------------------------------------------------------------- verdict.c -- */
 
 /* Two-sided, of each test and each interval. */
@@ -136,7 +152,7 @@ enum stats_verdict {
 	/* None of these can be said: see stats_detectable(). */
 	STATS_INCONCLUSIVE,
 
-	/* The control, the same against itself, differs: nothing can be said. */
+	/* The control, the same against itself, certainly differs: nothing can be said. */
 	STATS_UNRELIABLE,
 };
 
@@ -144,7 +160,8 @@ enum stats_verdict {
 const char *stats_verdict_name(enum stats_verdict verdict);
 
 /*
- * `p` is adjusted. `control` is the same build against itself, NULL without one.
+ * `p` is adjusted. `control` is the same build against itself, NULL without one: it differs
+ * when it does so by more than half the margin and its interval does not hold 1.
  * A margin below what is detectable is never called equivalent.
  */
 enum stats_verdict stats_judge(const struct stats_ratio *ratio, double p, double margin,

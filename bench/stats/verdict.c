@@ -75,12 +75,18 @@ const char *stats_verdict_name(enum stats_verdict verdict)
 	return names[verdict];
 }
 
+static int differs(const struct stats_ratio *control, double margin)
+{
+	return control->confidence >= LEAST_CONFIDENCE && (control->low > 1 || control->high < 1) &&
+	       fabs(log(control->value)) > log1p(margin / 2);
+}
+
 enum stats_verdict stats_judge(const struct stats_ratio *ratio, double p, double margin,
                                const struct stats_ratio *control)
 {
 	int is_sure = p < STATS_ALPHA && ratio->confidence >= LEAST_CONFIDENCE;
 
-	if (control && fabs(log(control->value)) > log1p(margin / 2))
+	if (control && differs(control, margin))
 		return STATS_UNRELIABLE;
 	if (is_sure && ratio->low > 1 + margin)
 		return STATS_REGRESSED;

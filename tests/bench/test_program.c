@@ -417,6 +417,52 @@ static void rounds_are_what_is_counted(void **state)
 	json_decref(document);
 }
 
+/* The base is this very program: it has the same cases, measured once more. */
+static void base_is_measured_in_the_same_rounds(void **state)
+{
+	const char *const argv[] = { OVL2_BENCH, "--tier", "smoke",        "--rounds",  "7",
+		                     "--only",   "diff",   "--only",       "diff_size", "--base",
+		                     OVL2_BENCH, "--json", "--filesystem", "tmpfs",     NULL };
+	cleanup_output struct test_output output = test_spawn(argv);
+	json_t *document;
+	json_t *each;
+	size_t i;
+
+	(void)state;
+
+	assert_int_equal(output.status, 0);
+	document = parse_document(output.out);
+	assert_string_equal(json_string_value(json_object_get(document, "base")), OVL2_BENCH);
+	assert_true(json_array_size(json_object_get(document, "results")) > 1);
+	json_array_foreach(json_object_get(document, "results"), i, each)
+	{
+		const json_t *base = json_object_get(each, "base");
+
+		assert_int_equal(json_integer_value(json_object_get(each, "rounds")), 7);
+		check_series(json_object_get(base, "ours"), 7);
+		check_series(json_object_get(base, "floor"), 7);
+		check_fields(json_object_get(base, "ratio"), ratio_fields);
+		assert_false(
+			json_equal(json_object_get(base, "ours"), json_object_get(each, "ours")));
+	}
+	json_decref(document);
+}
+
+static void base_that_is_no_bench_is_told(void **state)
+{
+	const struct test_place *place = *state;
+	const char *const argv[] = { OVL2_BENCH, "--tier",        "smoke",
+		                     "--only",   "create_remove", "--filesystem",
+		                     "tmpfs",    "--base",        "/bin/true",
+		                     NULL };
+	size_t mounts = test_resources_count().mounts;
+	cleanup_output struct test_output output = test_spawn(argv);
+
+	assert_int_equal(output.status, 1);
+	assert_contains(output.err, "true': no round of ovl2-bench");
+	assert_nothing_left(place, mounts);
+}
+
 /* The host of the test may be fit or not: what is said and what is done agree. */
 static void strict_refuses_what_is_warned_of(void **state)
 {
@@ -625,6 +671,7 @@ static const struct refusal refusals[] = {
 	{ "unknown filesystem", { OVL2_BENCH, "--filesystem", "zfs" }, "'zfs'" },
 	{ "no rounds", { OVL2_BENCH, "--rounds", "0" }, "from 1 to 1000" },
 	{ "rounds that are no number", { OVL2_BENCH, "--rounds", "3x" }, "not '3x'" },
+	{ "no base", { OVL2_BENCH, "--base", "/nowhere/bench" }, "run '/nowhere/bench'" },
 	{ "negative seed", { OVL2_BENCH, "--seed", "-1" }, "not '-1'" },
 	{ "operand", { OVL2_BENCH, "/var/lib" }, "unexpected '/var/lib'" },
 	{ "image in a directory", { OVL2_BENCH, "--dir", "/tmp", "--filesystem", "xfs" }, "--dir" },
@@ -748,6 +795,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(leftovers_of_a_killed_run_are_collected),
 		cmocka_unit_test(table_has_ours_floor_and_ratio),
 		cmocka_unit_test(rounds_are_what_is_counted),
+		cmocka_unit_test(base_is_measured_in_the_same_rounds),
+		cmocka_unit_test(base_that_is_no_bench_is_told),
 		cmocka_unit_test(strict_refuses_what_is_warned_of),
 		cmocka_unit_test(kill_leaves_no_mount_no_loop_no_file),
 		cmocka_unit_test(kill_ends_the_tools_too),
