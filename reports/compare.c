@@ -109,6 +109,7 @@ static int compare_one(const struct report_history *base, const struct report_re
 		values[comparison->runs] = ratio.value;
 		widen(comparison, &ratio, p);
 	}
+	comparison->rounds = json_array_size(fresh->ours.values_ns);
 	if (comparison->runs) {
 		stats_sort(values, comparison->runs);
 		comparison->ratio.value = stats_median(values, comparison->runs);
@@ -134,12 +135,26 @@ static int judge(struct report_comparisons *comparisons, double margin, struct o
 
 		one->p = p[i];
 		one->detectable = stats_detectable(&one->ratio);
-		one->rounds_needed = stats_rounds_needed(
-			json_array_size(one->result->ours.values_ns), one->detectable, margin);
-		one->verdict = stats_judge(&one->ratio, one->p, margin, NULL);
+		one->rounds_needed = stats_rounds_needed(one->rounds, one->detectable, margin);
+		one->verdict = stats_judge(&one->ratio, one->p, margin,
+		                           one->has_control ? &one->control : NULL);
 	}
 
 	return 0;
+}
+
+/* Hands them over, or releases them after a failure, which `r` may be. */
+static int finish(int r, struct report_comparisons *comparisons, double margin,
+                  struct report_comparisons *ret_comparisons, struct ovl2_error *err)
+{
+	if (r == 0)
+		r = judge(comparisons, margin, err);
+	if (r < 0)
+		report_comparisons_release(comparisons);
+	else
+		*ret_comparisons = *comparisons;
+
+	return r;
 }
 
 /* Those of the base's newest run that the new document does not have. */
@@ -180,15 +195,77 @@ int report_compare(const struct report_history *base, const struct report_figure
 	if (r == 0 && comparisons.count == 0)
 		r = ovi_fail(err, OVL2_E_NOT_FOUND,
 		             "the two documents have no benchmark in common: nothing to compare");
-	if (r == 0)
-		r = judge(&comparisons, margin, err);
-	if (r < 0) {
-		report_comparisons_release(&comparisons);
-		return r;
+
+	return finish(r, &comparisons, margin, ret_comparisons, err);
+}
+
+/* How many rounds both builds have times of. */
+static size_t take_beside(const struct report_result *result, double *fresh, double *base)
+{
+	size_t count = json_array_size(result->ours.values_ns);
+
+	for (size_t i = 0; i < count; i++) {
+		fresh[i] = json_number_value(json_array_get(result->ours.values_ns, i));
+		base[i] = json_number_value(json_array_get(result->base_ns, i));
+		if (!(fresh[i] > 0 && base[i] > 0))
+			return i;
 	}
-	*ret_comparisons = comparisons;
+
+	return count;
+}
+
+/* Leaves `comparison` without rounds where there is no base. */
+static int compare_beside(const struct report_result *result, struct report_comparison *comparison)
+{
+	size_t room = json_array_size(result->ours.values_ns) + 1;
+	cleanup_free double *fresh = calloc(room, sizeof(*fresh));
+	cleanup_free double *base = calloc(room, sizeof(*base));
+	struct stats_pairs pairs;
+
+	*comparison = (struct report_comparison){ .result = result };
+	if (!fresh || !base)
+		return -1;
+	comparison->rounds = take_beside(result, fresh, base);
+	if (!comparison->rounds)
+		return 0;
+	if (stats_compare_pairs(fresh, base, comparison->rounds, &pairs) < 0)
+		return -1;
+	comparison->runs = 1;
+	comparison->ratio = pairs.ratio;
+	comparison->p = pairs.p;
+	comparison->control = pairs.control;
+	comparison->has_control = 1;
 
 	return 0;
+}
+
+int report_compare_beside(const struct report_figures *figures, double margin,
+                          struct report_comparisons *ret_comparisons, struct ovl2_error *err)
+{
+	struct report_comparisons comparisons = { 0 };
+	int r = 0;
+
+	comparisons.list = calloc(figures->result_count + 1, sizeof(*comparisons.list));
+	if (!comparisons.list)
+		return ovi_fail_memory(err);
+	for (size_t i = 0; i < figures->result_count && r == 0; i++) {
+		struct report_comparison *one = &comparisons.list[comparisons.count];
+
+		if (!figures->results[i].ours.title)
+			continue;
+		if (compare_beside(&figures->results[i], one) < 0)
+			r = ovi_fail_memory(err);
+		else if (one->rounds)
+			comparisons.count++;
+		else
+			comparisons.unmatched++;
+	}
+	if (r == 0 && comparisons.count == 0)
+		r = ovi_fail(err, OVL2_E_NOT_FOUND,
+		             "the document has no base beside it: measure with ovl2-bench --base, "
+		             "or give a base");
+
+	return finish(r, &comparisons, margin, ret_comparisons, err);
 }
 
 int report_is_other_place(const json_t *base, const json_t *fresh, char *ret_why, size_t size)

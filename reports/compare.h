@@ -6,6 +6,7 @@
  *
  * What is compared is ours over the floor, round by round: whatever the machine did
  * meanwhile it did to both. Only where a benchmark has no floor it is the time itself.
+ * Better is one document whose base was measured in turn with it.
  */
 
 #include "figures.h"
@@ -21,8 +22,11 @@ struct report_comparison {
 	/* Of the newer document. */
 	const struct report_result *result;
 
-	/* How many runs of the base it was compared with. */
+	/* How many runs of the base it was compared with; 1 when that was taken beside it. */
 	size_t runs;
+
+	/* How many rounds of the new document were compared. */
+	size_t rounds;
 
 	/*
 	 * New over base: 1.1 is a tenth slower. Of several runs the median, and the interval
@@ -31,6 +35,10 @@ struct report_comparison {
 	struct stats_ratio ratio;
 	double p; /* adjusted for the number of comparisons */
 	enum stats_verdict verdict;
+
+	/* Of a base that was taken beside it: over itself, in the next round. */
+	int has_control;
+	struct stats_ratio control;
 
 	/* The smallest change that these rounds find, and the rounds for the margin. */
 	double detectable;
@@ -55,6 +63,16 @@ void report_comparisons_release(struct report_comparisons *comparisons);
 int report_compare(const struct report_history *base, const struct report_figures *fresh,
                    double margin, double slowdown, struct report_comparisons *ret_comparisons,
                    struct ovl2_error *err);
+
+/*
+ * The same of one document that has its base beside it, round by round (ovl2-bench --base).
+ * What the machine did meanwhile meets both builds alike, so that it is the times that are
+ * compared: a floor would only add its own noise.
+ *
+ * Errors: OVL2_E_NOT_FOUND when it has none.
+ */
+int report_compare_beside(const struct report_figures *figures, double margin,
+                          struct report_comparisons *ret_comparisons, struct ovl2_error *err);
 
 /*
  * 0 when figures of the two may be compared; 1 with what differs in `ret_why`: host, kernel,

@@ -46,7 +46,8 @@ static const struct cli_option options[] = {
 
 static const struct cli_program program = {
 	.name = "ovl2-report compare",
-	.usage = "[OPTION...] BASE NEW.json\n       ovl2-report compare --self-test BASE",
+	.usage = "[OPTION...] BASE NEW.json\n       ovl2-report compare [OPTION...] NEW.json\n"
+		 "       ovl2-report compare --self-test BASE",
 	.about =
 		"Says what became slower between two documents of ovl2-bench, and only what can be\n"
 		"said: the interval of the change, not its middle, has to be beyond the margin, and\n"
@@ -55,7 +56,9 @@ static const struct cli_program program = {
 		"A change smaller than the rounds can find is inconclusive, with the rounds that\n"
 		"would be needed.\n"
 		"BASE is a document or a history: of a history the last five runs that are on each\n"
-		"benchmark's present level, and what is said holds against every one of them.",
+		"benchmark's present level, and what is said holds against every one of them.\n"
+		"A NEW.json alone was measured in turn with its base (ovl2-bench --base): then the\n"
+		"times of each round are compared, which sees the smallest changes.",
 	.options = options,
 	.exit_codes = "  0   nothing regressed\n"
 		      "  1   a document was refused\n"
@@ -64,11 +67,13 @@ static const struct cli_program program = {
 		      "  5   not comparable: another machine, kernel or filesystem; or no base\n"
 		      "  64  the command line makes no sense\n"
 		      "  make(1) turns all of these into 2: call it from a script",
-	.examples = "  ovl2-report compare base.json new.json\n"
-		    "  ovl2-report compare --margin 10 --strict base.json new.json\n"
-		    "  ovl2-report compare --markdown base.json new.json >>$GITHUB_STEP_SUMMARY\n"
-		    "  ovl2-report compare --junit history.jsonl new.json >compare.xml\n"
-		    "  ovl2-report compare --self-test base.json; test $? -eq 3",
+	.examples =
+		"  ovl2-report compare base.json new.json\n"
+		"  ovl2-report compare --margin 10 --strict base.json new.json\n"
+		"  ovl2-bench --base before/ovl2-bench --json >new.json; ovl2-report compare new.json\n"
+		"  ovl2-report compare --markdown base.json new.json >>$GITHUB_STEP_SUMMARY\n"
+		"  ovl2-report compare --junit history.jsonl new.json >compare.xml\n"
+		"  ovl2-report compare --self-test base.json; test $? -eq 3",
 };
 
 struct settings {
@@ -79,6 +84,9 @@ struct settings {
 	int is_markdown;
 	int is_junit;
 	int is_self_test;
+
+	/* Is the base beside the new one, in the same document? */
+	int is_beside;
 };
 
 static double parse_margin(const char *text)
@@ -120,7 +128,8 @@ static void read_options(struct settings *settings, int argc, char **argv)
 			settings->is_self_test = 1;
 		}
 	}
-	if (argc - optind != (settings->is_self_test ? 1 : 2))
+	settings->is_beside = !settings->is_self_test && argc - optind == 1;
+	if (!settings->is_beside && argc - optind != (settings->is_self_test ? 1 : 2))
 		cli_usage_error(&program, settings->is_self_test
 		                                  ? "--self-test takes one document"
 		                                  : "give a base and a new document");
@@ -149,6 +158,10 @@ static void add_change(struct ovi_strbuf *text, const struct report_comparison *
 /* Why nothing could be said, and what to do about it. */
 static void add_advice(struct ovi_strbuf *text, const struct report_comparison *one, double margin)
 {
+	if (one->verdict == STATS_UNRELIABLE) {
+		ovi_strbuf_add(text, "; the base itself differs by ");
+		add_percent(text, one->control.value);
+	}
 	if (one->verdict != STATS_INCONCLUSIVE)
 		return;
 	if (!isfinite(one->detectable))
@@ -216,7 +229,9 @@ static void add_markdown(struct ovi_strbuf *text, const struct report_comparison
 {
 	ovi_strbuf_add(text, "### Benchmarks: ");
 	add_counts(text, all);
-	ovi_strbuf_addf(text, "\nMargin %.3g %%, ours over the floor.\n\n", margin * 100);
+	ovi_strbuf_addf(text, "\nMargin %.3g %%, %s.\n\n", margin * 100,
+	                all->list[0].has_control ? "measured in turn with the base"
+	                                         : "ours over the floor");
 	ovi_strbuf_add(text,
 	               "| verdict | benchmark | change (interval) | finds |\n|---|---|--:|--:|\n");
 	for (size_t i = 0; i < all->count; i++) {
@@ -285,18 +300,29 @@ static void add_junit(struct ovi_strbuf *text, const struct report_comparisons *
 	ovi_strbuf_add(text, "  </testsuite>\n</testsuites>\n");
 }
 
+/* null where the base was not measured twice. */
+static json_t *describe_control(const struct report_comparison *one)
+{
+	if (!one->has_control)
+		return json_null();
+
+	return json_pack("{s:f, s:f, s:f}", "value", one->control.value, "low", one->control.low,
+	                 "high", one->control.high);
+}
+
 static json_t *describe(const struct report_comparison *one)
 {
 	const struct report_result *result = one->result;
 
-	return json_pack("{s:s, s:s, s:o, s:s, s:{s:f, s:f, s:f}, s:f, s:o, s:I, s:I}", "benchmark",
-	                 result->benchmark->id, "variant", result->variant, "value",
+	return json_pack("{s:s, s:s, s:o, s:s, s:{s:f, s:f, s:f}, s:f, s:o, s:I, s:I, s:I, s:o}",
+	                 "benchmark", result->benchmark->id, "variant", result->variant, "value",
 	                 result->has_value ? json_real(result->value) : json_null(), "verdict",
 	                 stats_verdict_name(one->verdict), "ratio", "value", one->ratio.value,
 	                 "low", one->ratio.low, "high", one->ratio.high, "p", one->p, "detectable",
 	                 isfinite(one->detectable) ? json_real(one->detectable) : json_null(),
 	                 "rounds_needed", (json_int_t)one->rounds_needed, "runs",
-	                 (json_int_t)one->runs);
+	                 (json_int_t)one->runs, "rounds", (json_int_t)one->rounds, "control",
+	                 describe_control(one));
 }
 
 static json_t *describe_all(const struct report_comparisons *all, double margin, int code)
@@ -358,16 +384,20 @@ static int read_fresh(const char *path, struct report_documents *documents,
 	return r < 0 ? r : report_figures_init(figures, documents->bench, err);
 }
 
-/* Returns an exit code. */
+/* Without a `base` it is beside. Returns an exit code. */
 static int compare(const struct settings *settings, const struct report_history *base,
                    const struct report_figures *fresh)
 {
 	struct report_comparisons all = { 0 };
+	double margin = settings->margin / 100;
 	struct ovl2_error err = { 0 };
 	int code;
+	int r;
 
-	if (report_compare(base, fresh, settings->margin / 100,
-	                   settings->is_self_test ? SELF_TEST_SLOWDOWN : 1, &all, &err) < 0) {
+	r = base ? report_compare(base, fresh, margin,
+	                          settings->is_self_test ? SELF_TEST_SLOWDOWN : 1, &all, &err)
+	         : report_compare_beside(fresh, margin, &all, &err);
+	if (r < 0) {
 		cli_report_error(&program, &err);
 		return err.code == OVL2_E_NOT_FOUND ? EXIT_OTHER_PLACE : EXIT_TROUBLE;
 	}
@@ -377,9 +407,20 @@ static int compare(const struct settings *settings, const struct report_history 
 	return code;
 }
 
-int report_compare_main(int argc, char **argv)
+static int compare_beside(const struct settings *settings, const char *path)
 {
-	struct settings settings = { .margin = DEFAULT_MARGIN };
+	cleanup_documents struct report_documents fresh = { 0 };
+	cleanup_figures struct report_figures figures = { 0 };
+	struct ovl2_error err = { 0 };
+
+	if (read_fresh(path, &fresh, &figures, &err) < 0)
+		return cli_report_error(&program, &err);
+
+	return compare(settings, NULL, &figures);
+}
+
+static int compare_files(const struct settings *settings, char **argv)
+{
 	cleanup_history struct report_history base = { 0 };
 	cleanup_documents struct report_documents fresh = { 0 };
 	cleanup_figures struct report_figures figures = { 0 };
@@ -387,8 +428,7 @@ int report_compare_main(int argc, char **argv)
 	const struct report_run *newest;
 	char why[256];
 
-	read_options(&settings, argc, argv);
-	if (report_history_read(argv[optind], &base, &err) < 0) {
+	if (report_history_read(argv[0], &base, &err) < 0) {
 		cli_report_error(&program, &err);
 		if (err.code != OVL2_E_NOT_FOUND)
 			return EXIT_TROUBLE;
@@ -396,11 +436,11 @@ int report_compare_main(int argc, char **argv)
 		return EXIT_OTHER_PLACE;
 	}
 	newest = &base.runs[base.count - 1];
-	if (!settings.is_self_test && read_fresh(argv[optind + 1], &fresh, &figures, &err) < 0)
+	if (!settings->is_self_test && read_fresh(argv[1], &fresh, &figures, &err) < 0)
 		return cli_report_error(&program, &err);
-	if (!settings.is_forced)
+	if (!settings->is_forced)
 		report_history_keep_place(
-			&base, settings.is_self_test ? newest->documents.bench : fresh.bench, why,
+			&base, settings->is_self_test ? newest->documents.bench : fresh.bench, why,
 			sizeof(why));
 	if (!base.count) {
 		fprintf(stderr, "%s: not comparable: %s; --force compares all the same\n",
@@ -408,6 +448,16 @@ int report_compare_main(int argc, char **argv)
 		return EXIT_OTHER_PLACE;
 	}
 
-	return compare(&settings, &base,
-	               settings.is_self_test ? &base.runs[base.count - 1].figures : &figures);
+	return compare(settings, &base,
+	               settings->is_self_test ? &base.runs[base.count - 1].figures : &figures);
+}
+
+int report_compare_main(int argc, char **argv)
+{
+	struct settings settings = { .margin = DEFAULT_MARGIN };
+
+	read_options(&settings, argc, argv);
+
+	return settings.is_beside ? compare_beside(&settings, argv[optind])
+	                          : compare_files(&settings, argv + optind);
 }

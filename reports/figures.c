@@ -50,6 +50,7 @@ static void fill_result(struct report_result *result, const json_t *json)
 		.ratio_low = report_number(ratio, "low"),
 		.ratio_high = report_number(ratio, "high"),
 		.ratios = json_object_get(ratio, "values"),
+		.base_ns = time_of(json_object_get(json, "base"), "ours").values_ns,
 		.bytes = report_number(json, "bytes"),
 		.files = report_number(json, "files"),
 		.data_bytes = report_number(json, "data_bytes"),

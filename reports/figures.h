@@ -62,6 +62,9 @@ struct report_result {
 
 	/* Of each round; borrowed, NULL where the document has none. */
 	const json_t *ratios;
+
+	/* What the base took in the same rounds; the same. */
+	const json_t *base_ns;
 	double bytes;
 	double files;
 	double data_bytes;

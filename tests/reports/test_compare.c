@@ -56,6 +56,27 @@ static char *write_edited(const struct test_place *place, const char *name, doub
 	return path;
 }
 
+/* Puts a base beside every result: ours, and every other value times `control`. */
+static void add_base(json_t *document, double control)
+{
+	json_t *result;
+	size_t i;
+
+	json_array_foreach(json_object_get(document, "results"), i, result)
+	{
+		json_t *ours = json_deep_copy(json_object_get(result, "ours"));
+		json_t *values = json_object_get(ours, "values_ns");
+
+		if (!values)
+			continue;
+		for (size_t k = 1; k < json_array_size(values); k += 2)
+			json_array_set_new(
+				values, k,
+				json_real(json_number_value(json_array_get(values, k)) * control));
+		json_object_set_new(result, "base", json_pack("{s:o}", "ours", ours));
+	}
+}
+
 static struct test_output compare(const char *option, const char *base, const char *fresh)
 {
 	return test_spawn(
@@ -110,6 +131,55 @@ static void change_is_judged(void **state)
 
 		assert_string_equal(verdict, row->verdict);
 	}
+}
+
+struct beside {
+	const char *title;
+	double factor;
+	double control;
+	size_t rounds;
+	const char *verdict;
+	int status;
+};
+
+static const struct beside besides[] = {
+	{ "beside its base, the same is equivalent", 1, 1.001, 99, "equivalent", 0 },
+	{ "beside its base, a tenth slower is regressed", 1.1, 1.001, 99, "regressed", 3 },
+	{ "beside its base, a tenth faster is improved", 0.9, 1.001, 99, "improved", 0 },
+	{ "beside its base, five rounds find nothing", 1.5, 1.001, 5, "inconclusive", 0 },
+	{ "a base that differs from itself tells nothing", 1.5, 1.2, 99, "unreliable", 0 },
+};
+
+static void change_beside_the_base_is_judged(void **state)
+{
+	const struct test_place *place = *state;
+	const struct beside *row = place->row;
+	cleanup_free char *path = test_path("%s/new.json", place->path);
+	json_t *document = json_load_file(bench, 0, NULL);
+	cleanup_output struct test_output output = { 0 };
+	cleanup_free char *verdict = NULL;
+
+	assert_non_null(document);
+	add_base(document, row->control);
+	edit(document, "diff", "real", row->factor, row->rounds);
+	assert_int_equal(json_dump_file(document, path, 0), 0);
+	json_decref(document);
+
+	output = test_spawn(
+		(const char *const[]){ REPORT_PROGRAM, "compare", "--json", path, NULL });
+	assert_int_equal(output.status, row->status);
+	verdict = verdict_of(output.out);
+	assert_string_equal(verdict, row->verdict);
+}
+
+static void no_base_beside_is_said(void **state)
+{
+	const char *const argv[] = { REPORT_PROGRAM, "compare", bench, NULL };
+	cleanup_output struct test_output output = test_spawn(argv);
+
+	(void)state;
+	assert_int_equal(output.status, 5);
+	assert_contains(output.err, "measure with ovl2-bench --base");
 }
 
 static void not_to_be_able_to_say_fails_when_strict(void **state)
@@ -231,7 +301,8 @@ static void workflow_calls_what_there_is(void **state)
 
 int main(int argc, char **argv)
 {
-	struct CMUnitTest tests[8 + ARRAY_SIZE(rows)] = {
+	struct CMUnitTest tests[9 + ARRAY_SIZE(rows) + ARRAY_SIZE(besides)] = {
+		cmocka_unit_test(no_base_beside_is_said),
 		cmocka_unit_test(not_to_be_able_to_say_fails_when_strict),
 		cmocka_unit_test(gate_proves_that_it_can_fail),
 		cmocka_unit_test(another_machine_is_not_compared),
@@ -243,7 +314,10 @@ int main(int argc, char **argv)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		tests[8 + i] = test_case(rows[i].title, change_is_judged, &rows[i]);
+		tests[9 + i] = test_case(rows[i].title, change_is_judged, &rows[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(besides); i++)
+		tests[9 + ARRAY_SIZE(rows) + i] =
+			test_case(besides[i].title, change_beside_the_base_is_judged, &besides[i]);
 
 	return test_run("compare", tests, ARRAY_SIZE(tests), argc, argv);
 }
