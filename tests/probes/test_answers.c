@@ -38,6 +38,7 @@ static void on_ramfs(void **state)
 		{ "project_ids", "no", NULL },
 		{ "space_headroom", "unknown not-applicable", NULL },
 		{ "inode_headroom", "unknown not-applicable", NULL },
+		{ "redirect_dir", "no", NULL },
 		{ "metacopy", "no", "switched it off" },
 		{ "index_hard_links", "no", "switched it off" },
 		{ "index_guards_upper", "no", "switched it off" },
