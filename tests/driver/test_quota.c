@@ -18,7 +18,7 @@
 
 /*
  * Quotas of layers, on ext4 and XFS with project quotas; where this kernel has none
- * only that they are refused. OVL2_TEST_QUOTA, which the kernel lab sets, makes a
+ * only that they are refused. OVL2_TEST_LAB, which the kernel lab sets, makes a
  * missing quota a failure instead of something to skip.
  */
 
@@ -592,7 +592,7 @@ static int run_with_quota(const struct test_filesystem *filesystem, int argc, ch
 		print_message("skipped: %s with project quotas: %s\n", filesystem->type,
 		              err.message);
 		test_scratch_remove(area);
-		return getenv("OVL2_TEST_QUOTA") ? 1 : 0;
+		return getenv("OVL2_TEST_LAB") ? 1 : 0;
 	}
 
 	for (size_t i = 0; i < ARRAY_SIZE(scenarios); i++) {

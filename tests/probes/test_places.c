@@ -25,7 +25,7 @@ static void mount_place(const struct test_place *place, const struct test_filesy
 	struct ovl2_error err = { 0 };
 	int r = test_filesystem_mount(filesystem, place->path, &err);
 
-	if (r == OVL2_E_UNSUPPORTED)
+	if (r == OVL2_E_UNSUPPORTED && !getenv("OVL2_TEST_LAB"))
 		test_skip("%s", err.message);
 	assert_ok(r, &err);
 }
@@ -126,10 +126,10 @@ static void same_uuid_twice(void **state)
 	assert_sys(umount2(path, 0));
 }
 
-/* What the kernel's ext4 was built with. */
+/* What the kernel's ext4 was built with; those of the lab have everything. */
 static void require_feature(const char *path)
 {
-	if (access(path, F_OK) < 0)
+	if (access(path, F_OK) < 0 && !getenv("OVL2_TEST_LAB"))
 		test_skip("this kernel has no %s", path);
 }
 
@@ -162,7 +162,7 @@ static void verity(void **state)
 {
 	static const char *const mkfs[] = { "-O", "verity", "-b", "4096", NULL };
 	static const struct catalogue_row rows[] = {
-		{ "fs_verity", "yes", NULL },
+		{ "fs_verity", "yes", "measured and could not be written any more" },
 		{ .id = NULL },
 	};
 
