@@ -71,7 +71,7 @@ static int rewind_tar(const struct state *state, struct ovl2_error *err)
 static int before_ours(struct bench_case *c, struct ovl2_error *err)
 {
 	struct state *state = c->state;
-	int r = place_create_empty(c->place, state->id, err);
+	int r = place_create(c->place, NULL, 0, state->id, err);
 
 	if (r == 0)
 		r = rewind_tar(state, err);

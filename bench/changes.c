@@ -5,7 +5,6 @@
 #include "cleanup.h"
 #include "fail.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,33 +24,6 @@ struct state {
 	int upper;
 	char *upper_path;
 };
-
-/* A container's layer; `ret_path` receives where its changes are. */
-static int create(struct place *place, const char *parent, char ret_id[PLACE_ID_SIZE],
-                  char **ret_path, struct ovl2_error *err)
-{
-	const struct ovl2_layer_options options = {
-		.size = sizeof(options),
-		.parent = parent,
-		.read_write = 1,
-	};
-	struct ovl2_mount_spec *spec = NULL;
-	char id[PLACE_ID_SIZE];
-	int r;
-
-	place_new_id(place, id);
-	r = ovl2_layer_create(place->hasty, id, &options, err);
-	if (r < 0)
-		return r;
-	snprintf(ret_id, PLACE_ID_SIZE, "%s", id);
-	r = ovl2_layer_mount_spec(place->hasty, id, NULL, &spec, err);
-	if (r < 0)
-		return r;
-	*ret_path = strdup(spec->upper);
-	ovl2_mount_spec_free(spec);
-
-	return *ret_path ? 0 : ovi_fail_memory(err);
-}
 
 /* Empty files number `from` to `to`, a hundred in a directory. */
 static int make_files(int root, uint64_t from, uint64_t to, struct ovl2_error *err)
@@ -77,7 +49,10 @@ static int fill(struct bench_case *c, struct state *state, struct ovl2_error *er
 	cleanup_fd int lower = -1;
 	int r;
 
-	r = create(c->place, NULL, state->lower, &lower_path, err);
+	r = place_create(c->place, NULL, 1, state->lower, err);
+	if (r < 0)
+		return r;
+	r = place_find_upper(c->place, state->lower, &lower_path, err);
 	if (r < 0)
 		return r;
 	lower = open(lower_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -85,7 +60,9 @@ static int fill(struct bench_case *c, struct state *state, struct ovl2_error *er
 		return ovi_fail_errno(err, "open '%s'", lower_path);
 	r = make_files(lower, 0, c->value, err);
 	if (r == 0)
-		r = create(c->place, state->lower, state->id, &state->upper_path, err);
+		r = place_create(c->place, state->lower, 1, state->id, err);
+	if (r == 0)
+		r = place_find_upper(c->place, state->id, &state->upper_path, err);
 	if (r < 0)
 		return r;
 

@@ -410,7 +410,7 @@ static int check_files(const struct bench_case *c, const char *path, struct ovl2
 static int before_apply_ours(struct bench_case *c, struct ovl2_error *err)
 {
 	struct state *state = c->state;
-	int r = place_create_empty(c->place, state->id, err);
+	int r = place_create(c->place, NULL, 0, state->id, err);
 
 	return r < 0 ? r : place_settle(c->place, err);
 }

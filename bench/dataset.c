@@ -357,30 +357,15 @@ static int make_real(struct dataset *dataset, const struct amount *amount, struc
 
 /* -------------------------------------------------------------- the layers -- */
 
-static int find_upper(struct place *place, struct dataset *dataset, struct ovl2_error *err)
-{
-	struct ovl2_mount_spec *spec = NULL;
-	int r;
-
-	r = place_create_layer(place, 1, dataset->id, err);
-	if (r < 0)
-		return r;
-	r = ovl2_layer_mount_spec(place->hasty, dataset->id, NULL, &spec, err);
-	if (r < 0)
-		return r;
-	dataset->upper = strdup(spec->upper);
-	ovl2_mount_spec_free(spec);
-
-	return dataset->upper ? 0 : ovi_fail_memory(err);
-}
-
 static int make(struct place *place, struct dataset *dataset, struct ovl2_error *err)
 {
 	const struct amount *amount = &amounts[place->tier];
 	const struct shape *shape = find_shape(dataset->name);
 	int r;
 
-	r = find_upper(place, dataset, err);
+	r = place_create_layer(place, 1, dataset->id, err);
+	if (r == 0)
+		r = place_find_upper(place, dataset->id, &dataset->upper, err);
 	if (r < 0)
 		return r;
 

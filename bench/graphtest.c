@@ -137,17 +137,11 @@ static int add_layer(struct bench_case *c, uint64_t files, struct ovl2_error *er
 {
 	struct state *state = c->state;
 	size_t index = state->layer_count;
-	const struct ovl2_layer_options options = {
-		.size = sizeof(options),
-		.parent = index ? state->ids[index - 1] : NULL,
-		.read_write = 1,
-	};
 	cleanup_fd int dir = -1;
 	char *path = NULL;
 	int r;
 
-	place_new_id(c->place, state->ids[index]);
-	r = ovl2_layer_create(c->place->hasty, state->ids[index], &options, err);
+	r = place_create(c->place, index ? state->ids[index - 1] : NULL, 1, state->ids[index], err);
 	if (r < 0)
 		return r;
 	state->layer_count++;
@@ -347,14 +341,8 @@ static int run_walk(struct bench_case *c, struct ovl2_error *err)
 static int run_diff_apply(struct bench_case *c, struct ovl2_error *err)
 {
 	struct state *state = c->state;
-	const struct ovl2_layer_options options = {
-		.size = sizeof(options),
-		.parent = state->ids[0],
-	};
-	int r;
+	int r = place_create(c->place, state->ids[0], 0, state->applied, err);
 
-	place_new_id(c->place, state->applied);
-	r = ovl2_layer_create(c->place->hasty, state->applied, &options, err);
 	if (r == 0 && ftruncate(state->tar, 0) < 0)
 		r = ovi_fail_errno(err, "empty a file in memory");
 	lseek(state->tar, 0, SEEK_SET);

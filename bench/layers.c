@@ -341,7 +341,7 @@ static int before_apply(struct bench_case *c, struct ovl2_error *err)
 		job->tar = open(path, O_RDONLY | O_CLOEXEC);
 		if (job->tar < 0)
 			return ovi_fail_errno(err, "open the tar again");
-		r = place_create_empty(c->place, job->id, err);
+		r = place_create(c->place, NULL, 0, job->id, err);
 		if (r < 0)
 			return r;
 	}

@@ -38,8 +38,8 @@ void place_new_id(struct place *place, char ret_id[PLACE_ID_SIZE])
 	}
 }
 
-static int create_layer(struct place *place, const char *parent, int read_write,
-                        char ret_id[PLACE_ID_SIZE], struct ovl2_error *err)
+int place_create(struct place *place, const char *parent, int read_write,
+                 char ret_id[PLACE_ID_SIZE], struct ovl2_error *err)
 {
 	const struct ovl2_layer_options options = {
 		.size = sizeof(options),
@@ -67,7 +67,7 @@ int place_chain(struct place *place, uint64_t lowers, const char **ret_id, struc
 
 	while (place->chain_length < lowers) {
 		size_t next = place->chain_length;
-		int r = create_layer(place, next ? place->chain[next - 1] : NULL, 0,
+		int r = place_create(place, next ? place->chain[next - 1] : NULL, 0,
 		                     place->chain[next], err);
 
 		if (r < 0)
@@ -88,12 +88,20 @@ int place_create_layer(struct place *place, uint64_t lowers, char ret_id[PLACE_I
 	if (lowers > 0)
 		r = place_chain(place, lowers, &parent, err);
 
-	return r < 0 ? r : create_layer(place, parent, 1, ret_id, err);
+	return r < 0 ? r : place_create(place, parent, 1, ret_id, err);
 }
 
-int place_create_empty(struct place *place, char ret_id[PLACE_ID_SIZE], struct ovl2_error *err)
+int place_find_upper(struct place *place, const char *id, char **ret_path, struct ovl2_error *err)
 {
-	return create_layer(place, NULL, 0, ret_id, err);
+	struct ovl2_mount_spec *spec = NULL;
+	int r = ovl2_layer_mount_spec(place->hasty, id, NULL, &spec, err);
+
+	if (r < 0)
+		return r;
+	*ret_path = strdup(spec->upper);
+	ovl2_mount_spec_free(spec);
+
+	return *ret_path ? 0 : ovi_fail_memory(err);
 }
 
 /* ---------------------------------------------------------------- opening -- */

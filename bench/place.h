@@ -67,8 +67,15 @@ int place_chain(struct place *place, uint64_t lowers, const char **ret_id, struc
 int place_create_layer(struct place *place, uint64_t lowers, char ret_id[PLACE_ID_SIZE],
                        struct ovl2_error *err);
 
-/* Creates a layer of an image on nothing, for a tar to be applied to. */
-int place_create_empty(struct place *place, char ret_id[PLACE_ID_SIZE], struct ovl2_error *err);
+/*
+ * Creates a layer on `parent`, NULL for none: a container's when it is `read_write`, else
+ * one of an image, for a tar to be applied to.
+ */
+int place_create(struct place *place, const char *parent, int read_write,
+                 char ret_id[PLACE_ID_SIZE], struct ovl2_error *err);
+
+/* Where a container's layer has its changes; free(3). */
+int place_find_upper(struct place *place, const char *id, char **ret_path, struct ovl2_error *err);
 
 /* Waits until everything written so far is on disk: nobody pays for others. */
 int place_settle(struct place *place, struct ovl2_error *err);
