@@ -9,7 +9,6 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -24,11 +23,6 @@
  *
  * OVL2_TEST_FAULTS=all lets it happen before every system call, not before some.
  */
-
-/* Of ext4, f2fs and xfs; no header has it for all. */
-#define SHUTDOWN _IOR('X', 125, uint32_t)
-#define SHUTDOWN_LOG_FLUSHED 1
-#define SHUTDOWN_LOG_LOST 2
 
 /* The filesystem, which lives in memory and can be mounted again. */
 struct disk {
@@ -186,21 +180,18 @@ static void make_disk(struct disk *disk, const struct test_filesystem *filesyste
 	mount_disk(disk);
 }
 
-static void shut_down(const struct disk *disk, uint32_t how)
-{
-	cleanup_fd int fd = open(disk->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	assert_sys(ioctl(fd, SHUTDOWN, &how));
-}
-
 static void lose_device(void *data)
 {
-	shut_down(data, SHUTDOWN_LOG_LOST);
+	const struct disk *disk = data;
+
+	test_filesystem_shut_down(disk->path, 0);
 }
 
 static void lose_device_after_the_log(void *data)
 {
-	shut_down(data, SHUTDOWN_LOG_FLUSHED);
+	const struct disk *disk = data;
+
+	test_filesystem_shut_down(disk->path, 1);
 }
 
 /* As when ext4 finds an error in itself, with errors=remount-ro. */

@@ -10,11 +10,17 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
 /* XFS refuses to be smaller than 300 MiB; the file is sparse. */
 #define DEFAULT_BYTES (512ULL << 20)
+
+/* Of ext4, f2fs and xfs; no header has it for all. */
+#define SHUTDOWN _IOR('X', 125, uint32_t)
+#define SHUTDOWN_LOG_FLUSHED 1
+#define SHUTDOWN_LOG_LOST 2
 
 const char *const test_filesystem_types[] = { "ext4", "xfs", "btrfs", "tmpfs", NULL };
 
@@ -111,4 +117,12 @@ int test_filesystem_mount(const struct test_filesystem *filesystem, const char *
 		return mount_memory(filesystem, target, err);
 
 	return mount_image(filesystem, target, err);
+}
+
+void test_filesystem_shut_down(const char *path, int keeps_log)
+{
+	uint32_t how = keeps_log ? SHUTDOWN_LOG_FLUSHED : SHUTDOWN_LOG_LOST;
+	cleanup_fd int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	assert_sys(ioctl(fd, SHUTDOWN, &how));
 }

@@ -40,5 +40,11 @@ int test_filesystem_mount(const struct test_filesystem *filesystem, const char *
  */
 int test_filesystem_make(const struct test_filesystem *filesystem, struct ovl2_error *err);
 
+/*
+ * Takes the device away from the ext4 or xfs at `path`: all calls fail from here on, and
+ * what was not flushed is lost; with `keeps_log`, what the journal has in memory is kept.
+ */
+void test_filesystem_shut_down(const char *path, int keeps_log);
+
 /* The types tests run on, NULL at the end. */
 extern const char *const test_filesystem_types[];
