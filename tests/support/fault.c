@@ -16,13 +16,17 @@ static enum test_fault_kind armed;
 static size_t armed_at;
 static int armed_sys;
 static const char *failed_name = "";
+static const char *counted = "";
 static void (*armed_event)(void *data);
 static void *armed_data;
 
 static int fails_now(const char *name)
 {
-	size_t number = atomic_fetch_add(&calls, 1) + 1;
+	size_t number;
 
+	if (!strstr(name, counted))
+		return 0;
+	number = atomic_fetch_add(&calls, 1) + 1;
 	if (armed == TEST_FAULT_NONE || number < armed_at)
 		return 0;
 	if (number > armed_at && (armed != TEST_FAULT_STICKY || strcmp(name, failed_name) != 0))
@@ -189,6 +193,11 @@ void test_fault_install(void)
 	ovi_sys.quotactl = fault_quotactl;
 	ovi_sys.uname = fault_uname;
 	ovi_sys.ioctl = fault_ioctl;
+}
+
+void test_fault_count_only(const char *part)
+{
+	counted = part;
 }
 
 void test_fault_arm(enum test_fault_kind kind, size_t at, int sys)

@@ -35,6 +35,9 @@ enum test_fault_kind {
 /* Puts the counters into ovi_sys. Once a program. */
 void test_fault_install(void);
 
+/* From here on only calls with `part` in their name count: "sync"; "" is all of them. */
+void test_fault_count_only(const char *part);
+
 /* Counts from zero again, and fails call number `at` (1 is the first). */
 void test_fault_arm(enum test_fault_kind kind, size_t at, int sys);
 
