@@ -399,7 +399,7 @@ static int publish(struct plan *plan, const struct ovi_stage *stage, struct ovl2
 	ovi_strbuf_addf(&target, "../%s/diff", id);
 	if (target.failed)
 		return ovi_fail_memory(err);
-	if (ovi_sys.symlinkat(target.text, store->home, plan->blueprint.link) < 0)
+	if (ovi_memo_link(store, plan->blueprint.link, target.text) < 0)
 		return ovi_fail_errno(err, "create link '%s'", plan->blueprint.link);
 
 	r = must_commit(plan) ? commit_parent(store, plan->blueprint.record.parent, err) : 0;
@@ -445,6 +445,8 @@ static int make_layer(struct plan *plan, const char *parent, struct ovl2_error *
 	r = ovi_random_name(plan->blueprint.link + 2, err);
 	if (r == 0)
 		r = ovi_stage_create(store, &stage, err);
+	if (r == 0)
+		r = ovi_memo_try_times(store->memo, stage.dir, err);
 	if (r == 0)
 		r = ovi_blueprint_build(&plan->blueprint, stage.dir, err);
 	if (r == 0)
@@ -604,7 +606,7 @@ static int discard(struct ovl2_store *store, const char *id, struct ovi_layer *l
 	snprintf(ret_trash, TRASH_SIZE, OVI_TRASH "/%s", random);
 	if (ovi_sys.renameat2(store->home, id, store->home, ret_trash, RENAME_NOREPLACE) < 0)
 		return ovi_fail_errno(err, "move it to the trash");
-	if (ovi_sys.unlinkat(store->home, layer->link, 0) < 0)
+	if (ovi_memo_unlink(layer) < 0)
 		ovi_store_log(store, OVL2_LOG_WARNING, "link '%s' stayed: %s", layer->link,
 		              strerrordesc_np(errno));
 	if (store->options.durability == OVL2_DURABILITY_ALWAYS)

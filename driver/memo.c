@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 
 /*
@@ -66,8 +67,15 @@ struct known {
 	struct ovi_pin_set *set;
 };
 
+/* How often to find out about times: a clock tick in the middle leaves it open. */
+#define MAX_TRIALS 8
+#define TRIAL ".try"
+
 struct ovi_memo {
 	pthread_mutex_t lock;
+
+	atomic_int has_fine_times;
+	atomic_uint trials;
 	struct known *layers[OVI_MEMO_LAYERS];
 
 	/* All of them were checked when the directory of links was as `links`. */
@@ -122,13 +130,58 @@ struct ovi_memo *ovi_memo_new(void)
  */
 #define TICK_NS 20000000LL
 
-static uint64_t tell_fresh(const struct timespec *changed)
+static int is_equal_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+static int is_later(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec > b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec > b->tv_nsec);
+}
+
+/*
+ * Times of changes are fine if each change of a directory within one tick of the clock
+ * is later than the one before, which somebody has looked at. By trying: where the
+ * filesystem stamps so, a kernel can still have a call that does not, as unlink(2) in tmpfs.
+ */
+int ovi_memo_try_times(struct ovi_memo *memo, int dir, struct ovl2_error *err)
+{
+	struct timespec before;
+	struct timespec after;
+	struct stat looks[3];
+	int is_seen;
+
+	if (atomic_load(&memo->has_fine_times) || atomic_fetch_add(&memo->trials, 1) >= MAX_TRIALS)
+		return 0;
+
+	/* The clock that stamps files. */
+	clock_gettime(CLOCK_REALTIME_COARSE, &before);
+	is_seen = ovi_sys.fstatat(dir, "", &looks[0], AT_EMPTY_PATH) == 0;
+	if (ovi_sys.symlinkat(TRIAL, dir, TRIAL) < 0)
+		return 0;
+	is_seen &= ovi_sys.fstatat(dir, "", &looks[1], AT_EMPTY_PATH) == 0;
+	if (ovi_sys.unlinkat(dir, TRIAL, 0) < 0)
+		return ovi_fail_errno(err, "delete '" TRIAL "'");
+	is_seen &= ovi_sys.fstatat(dir, "", &looks[2], AT_EMPTY_PATH) == 0;
+	clock_gettime(CLOCK_REALTIME_COARSE, &after);
+
+	if (is_seen && is_equal_time(&before, &after) &&
+	    is_later(&looks[1].st_ctim, &looks[0].st_ctim) && is_later(&looks[1].st_ctim, &after) &&
+	    is_later(&looks[2].st_ctim, &looks[1].st_ctim))
+		atomic_store(&memo->has_fine_times, 1);
+
+	return 0;
+}
+
+static uint64_t tell_fresh(const struct ovi_memo *memo, const struct timespec *changed)
 {
 	static atomic_ullong number;
 	struct timespec now;
 	int64_t age_s;
 
-	/* The clock that stamps files. */
+	if (atomic_load(&memo->has_fine_times))
+		return 0;
 	clock_gettime(CLOCK_REALTIME_COARSE, &now);
 	age_s = now.tv_sec - changed->tv_sec;
 	if (age_s > 1 || age_s * 1000000000 + now.tv_nsec - changed->tv_nsec > TICK_NS)
@@ -137,8 +190,8 @@ static uint64_t tell_fresh(const struct timespec *changed)
 	return atomic_fetch_add(&number, 1) + 1;
 }
 
-static int look_at(int dir, const char *name, struct ovi_sighting *ret_sighting,
-                   struct ovl2_error *err)
+static int look_at(const struct ovi_memo *memo, int dir, const char *name,
+                   struct ovi_sighting *ret_sighting, struct ovl2_error *err)
 {
 	struct stat st;
 
@@ -150,26 +203,27 @@ static int look_at(int dir, const char *name, struct ovi_sighting *ret_sighting,
 	ret_sighting->size = (uint64_t)st.st_size;
 	ret_sighting->changed_s = st.st_ctim.tv_sec;
 	ret_sighting->changed_ns = (uint32_t)st.st_ctim.tv_nsec;
-	ret_sighting->fresh = tell_fresh(&st.st_ctim);
+	ret_sighting->fresh = tell_fresh(memo, &st.st_ctim);
 
 	return 0;
 }
 
 static int read_version(struct ovi_layer *layer, struct ovl2_error *err)
 {
+	const struct ovi_memo *memo = layer->store->memo;
 	struct ovi_version *version = &layer->version;
 	int r;
 
 	memset(version, 0, sizeof(*version));
-	r = look_at(layer->store->home, "l", &version->links, err);
+	r = look_at(memo, layer->store->home, "l", &version->links, err);
 	if (r == 0)
-		r = look_at(layer->dir, "", &version->own, err);
+		r = look_at(memo, layer->dir, "", &version->own, err);
 	if (r == 0)
-		r = look_at(layer->dir, "ovl2.json", &version->record, err);
+		r = look_at(memo, layer->dir, "ovl2.json", &version->record, err);
 	if (r == 0)
-		r = look_at(layer->dir, "link", &version->link, err);
+		r = look_at(memo, layer->dir, "link", &version->link, err);
 	if (r == 0)
-		r = look_at(layer->dir, "lower", &version->lower, err);
+		r = look_at(memo, layer->dir, "lower", &version->lower, err);
 
 	return r;
 }
@@ -230,6 +284,14 @@ static void free_pin(struct ovi_pin *pin)
 {
 	close(pin->fd);
 	free(pin);
+}
+
+/* It is in the table no more: closed now, or by the last set that holds it. */
+static void let_go(struct ovi_pin *pin)
+{
+	pin->is_out = 1;
+	if (!pin->users)
+		free_pin(pin);
 }
 
 static void close_own(struct ovi_memo *memo, int fd)
@@ -320,10 +382,25 @@ static void forget_pins(struct ovi_memo *memo)
 			continue;
 		memo->pins[i] = NULL;
 		memo->pin_count--;
-		pin->is_out = 1;
-		if (!pin->users)
-			free_pin(pin);
+		let_go(pin);
 	}
+}
+
+/* What follows it in the table may belong in its place. */
+static void take_out(struct ovi_memo *memo, struct ovi_pin **slot)
+{
+	size_t at = (size_t)(slot - memo->pins);
+	struct ovi_pin *pin = *slot;
+
+	*slot = NULL;
+	memo->pin_count--;
+	while (memo->pins[at = (at + 1) % PIN_SLOTS]) {
+		struct ovi_pin *next = memo->pins[at];
+
+		memo->pins[at] = NULL;
+		*find_pin(memo, next->link) = next;
+	}
+	let_go(pin);
 }
 
 static int open_pin(const struct ovl2_store *store, const char *link, struct ovi_pin **ret_pin,
@@ -525,6 +602,75 @@ void ovi_pins_release(struct ovi_pins *pins)
 	pthread_mutex_unlock(&pins->memo->lock);
 	*pins = (struct ovi_pins){ .set = NULL };
 	errno = saved;
+}
+
+/* -------------------------------------------------------------------- links -- */
+
+/* From `before` to `after` the directory of links changed in a way that is known. */
+static void carry_over(struct ovi_memo *memo, const struct ovi_sighting *before,
+                       const struct ovi_sighting *after)
+{
+	if (is_same(&memo->links, before, sizeof(*before)))
+		memo->links = *after;
+	for (size_t i = 0; i < OVI_MEMO_LAYERS; i++) {
+		struct known *known = memo->layers[i];
+
+		if (known && is_same(&known->version.links, before, sizeof(*before)))
+			known->version.links = *after;
+	}
+}
+
+/* A target of NULL takes the link away. */
+static int change_links(struct ovl2_store *store, const char *link, const char *target)
+{
+	struct ovi_memo *memo = store->memo;
+	struct ovi_sighting before;
+	struct ovi_sighting after;
+	int is_seen;
+	int saved;
+	int r;
+
+	is_seen = look_at(memo, store->home, "l", &before, NULL) == 0;
+	r = target ? ovi_sys.symlinkat(target, store->home, link)
+	           : ovi_sys.unlinkat(store->home, link, 0);
+	saved = errno;
+	if (r == 0 && is_seen && look_at(memo, store->home, "l", &after, NULL) == 0)
+		carry_over(memo, &before, &after);
+	errno = saved;
+
+	return r;
+}
+
+int ovi_memo_link(struct ovl2_store *store, const char *link, const char *target)
+{
+	int r;
+
+	pthread_mutex_lock(&store->memo->lock);
+	r = change_links(store, link, target);
+	pthread_mutex_unlock(&store->memo->lock);
+
+	return r;
+}
+
+int ovi_memo_unlink(const struct ovi_layer *layer)
+{
+	struct ovi_memo *memo = layer->store->memo;
+	struct known **known = &memo->layers[hash(layer->id) % OVI_MEMO_LAYERS];
+	struct ovi_pin **pin;
+	int r;
+
+	pthread_mutex_lock(&memo->lock);
+	r = change_links(layer->store, layer->link, NULL);
+	if (*known && strcmp((*known)->id, layer->id) == 0) {
+		free_known(memo, *known);
+		*known = NULL;
+	}
+	pin = find_pin(memo, layer->link);
+	if (*pin)
+		take_out(memo, pin);
+	pthread_mutex_unlock(&memo->lock);
+
+	return r;
 }
 
 void ovi_memo_free(struct ovi_memo *memo)

@@ -26,7 +26,7 @@ struct ovi_sighting {
 	int64_t changed_s;
 	uint32_t changed_ns;
 
-	/* 0, or what no other sighting has: it may change once more within the same time. */
+	/* 0, or what no other sighting has: it could change once more within the same time. */
 	uint64_t fresh;
 };
 
@@ -56,6 +56,24 @@ void ovi_memo_keep(const struct ovi_layer *layer);
 
 /* Sets layer->is_settled, and remembers that too. */
 void ovi_memo_settle(struct ovi_layer *layer);
+
+/*
+ * Finds out whether times of changes here tell any two apart that were looked at in
+ * between (Linux >= 6.13 on ext4, xfs and btrfs), so that what was made a moment ago can
+ * be remembered too. `dir` is a new directory of the caller's alone, in the store, and is
+ * empty again afterwards.
+ */
+int ovi_memo_try_times(struct ovi_memo *memo, int dir, struct ovl2_error *err);
+
+/*
+ * symlinkat(2) and unlinkat(2) in the directory of links, of the layer's link, without
+ * forgetting what that changes nothing of. The store must be locked, for the second
+ * exclusively: then nobody else takes a link away meanwhile, and that others add some
+ * changes nothing either. The second forgets the layer, which is to have no directory
+ * any more.
+ */
+int ovi_memo_link(struct ovl2_store *store, const char *link, const char *target);
+int ovi_memo_unlink(const struct ovi_layer *layer);
 
 struct ovi_pin_set;
 
