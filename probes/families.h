@@ -14,6 +14,7 @@ extern const struct probe probe_files_family[];
 extern const struct probe probe_attributes_family[];
 extern const struct probe probe_overlay_family[];
 extern const struct probe probe_features_family[];
+extern const struct probe probe_bugs_family[];
 extern const struct probe probe_privilege_family[];
 extern const struct probe probe_tools_family[];
 

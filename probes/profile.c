@@ -33,6 +33,8 @@
 #define KUBERNETES_PIDS "https://kubernetes.io/docs/concepts/policy/pid-limiting/"
 #define KIND_ISSUES "https://kind.sigs.k8s.io/docs/user/known-issues/"
 #define MOBY_MOUNTS "https://github.com/moby/moby/issues/45760"
+#define CONTAINERD_BUSY "https://github.com/containerd/containerd/issues/3405"
+#define DEBIAN_DIRECT "https://bugs.debian.org/1057843"
 #define CHECK_CONFIG "https://github.com/moby/moby/blob/v24.0.9/contrib/check-config.sh"
 #define KUBERNETES_USERNS "https://kubernetes.io/docs/concepts/workloads/pods/user-namespaces/"
 #define KUBERNETES_QUOTA \
@@ -74,6 +76,7 @@ static const struct probe_need containerd[] = {
 	{ "volatile_mount", PROBE_ADVISED, 1, CONTAINERD_OVERLAY_GO " (mount_options)" },
 	{ "fs_verity", PROBE_ADVISED, 1,
 	  "https://github.com/containerd/containerd/blob/main/docs/fsverity.md" },
+	{ "leaked_mount", PROBE_WANTED, 1, CONTAINERD_BUSY },
 	{ .id = NULL },
 };
 
@@ -97,6 +100,7 @@ static const struct probe_need docker_containerd[] = {
 	  "https://github.com/containerd/containerd/blob/main/docs/fsverity.md" },
 	{ "kernel_version", PROBE_REQUIRED, 1, DOCKER_CONTAINERD },
 	{ "max_depth", PROBE_WANTED, 1, DOCKER_CONTAINERD },
+	{ "leaked_mount", PROBE_WANTED, 1, CONTAINERD_BUSY },
 	{ .id = NULL },
 };
 
@@ -125,6 +129,8 @@ static const struct probe_need kubernetes[] = {
 	{ "process_limits", PROBE_WANTED, 1, KUBERNETES_PIDS },
 	{ "key_limits", PROBE_WANTED, 1, CHECK_CONFIG " (root_maxkeys)" },
 	{ "project_quota", PROBE_ADVISED, 1, KUBERNETES_QUOTA },
+	{ "leaked_mount", PROBE_WANTED, 1, CONTAINERD_BUSY },
+	{ "direct_writes", PROBE_WANTED, 1, DEBIAN_DIRECT },
 	{ .id = NULL },
 };
 
@@ -157,6 +163,8 @@ static const struct probe_need kubernetes_userns[] = {
 	{ "user_namespaces", PROBE_REQUIRED, 1, KUBERNETES_USERNS },
 	{ "namespace_limits", PROBE_REQUIRED, 1, KUBERNETES_USERNS },
 	{ "subordinate_ids", PROBE_ADVISED, 1, KUBERNETES_USERNS },
+	{ "leaked_mount", PROBE_WANTED, 1, CONTAINERD_BUSY },
+	{ "direct_writes", PROBE_WANTED, 1, DEBIAN_DIRECT },
 	{ .id = NULL },
 };
 

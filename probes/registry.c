@@ -5,9 +5,10 @@
 #include <string.h>
 
 static const struct probe *const families[] = {
-	probe_kernel_family,   probe_limits_family,     probe_filesystem_family,
-	probe_files_family,    probe_attributes_family, probe_overlay_family,
-	probe_features_family, probe_privilege_family,  probe_tools_family,
+	probe_kernel_family,  probe_limits_family,     probe_filesystem_family,
+	probe_files_family,   probe_attributes_family, probe_bugs_family,
+	probe_overlay_family, probe_features_family,   probe_privilege_family,
+	probe_tools_family,
 };
 
 const struct probe *probe_at(size_t index)

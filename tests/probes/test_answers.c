@@ -39,6 +39,7 @@ static void on_ramfs(void **state)
 		{ "space_headroom", "unknown not-applicable", NULL },
 		{ "inode_headroom", "unknown not-applicable", NULL },
 		{ "redirect_dir", "no", NULL },
+		{ "direct_writes", "unknown not-applicable", NULL },
 		{ "metacopy", "no", "switched it off" },
 		{ "index_hard_links", "no", "switched it off" },
 		{ "index_guards_upper", "no", "switched it off" },

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "catalogue.h"
 
+#include "support/filesystem.h"
+
+#include "sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -83,6 +89,58 @@ static void filtered_kernel_cannot_be_asked(void **state)
 	struct test_place *place = *state;
 
 	catalogue_check_only(place->path, be_filtered, rows);
+}
+
+/* ------------------------------------------------------------------- bugs -- */
+
+/* ext4 of Linux 6.1.64: direct writes do not move the file's position. */
+static ssize_t write_and_stay(int fd, const void *buffer, size_t size)
+{
+	if (!(fcntl(fd, F_GETFL) & O_DIRECT))
+		return write(fd, buffer, size);
+
+	return pwrite(fd, buffer, size, lseek(fd, 0, SEEK_CUR));
+}
+
+/* Overlayfs of Linux 5.2: no second mount of an upper. */
+static int refuse_second(const char *source, const char *target, const char *type,
+                         unsigned long flags, const void *data)
+{
+	if (strcmp(target, "again") != 0)
+		return mount(source, target, type, flags, data);
+	errno = EBUSY;
+
+	return -1;
+}
+
+static void have_bugs(void)
+{
+	ovi_sys.write = write_and_stay;
+	ovi_sys.mount = refuse_second;
+}
+
+static void known_bugs_are_found(void **state)
+{
+	static const struct catalogue_row mended[] = {
+		{ "direct_writes", "yes", NULL },
+		{ "leaked_mount", "yes", NULL },
+		{ .id = NULL },
+	};
+	static const struct catalogue_row bad[] = {
+		{ "direct_writes", "no", "not where they belong" },
+		{ "leaked_mount", "no", "Device or resource busy" },
+		{ .id = NULL },
+	};
+	const struct test_filesystem ext4 = { .type = "ext4", .bytes = 16 << 20 };
+	struct test_place *place = *state;
+	struct ovl2_error err = { 0 };
+	int r = test_filesystem_mount(&ext4, place->path, &err);
+
+	if (r == OVL2_E_UNSUPPORTED)
+		test_skip("%s", err.message);
+	assert_ok(r, &err);
+	catalogue_check_only(place->path, NULL, mended);
+	catalogue_check_only(place->path, have_bugs, bad);
 }
 
 /* ----------------------------------------------------------------- limits -- */
@@ -256,6 +314,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(older_kernel_lacks_calls),
 		cmocka_unit_test(filtered_kernel_cannot_be_asked),
+		cmocka_unit_test(known_bugs_are_found),
 		test_case("no mount namespaces", figure_decides, &figures[0]),
 		test_case("enough user namespaces", figure_decides, &figures[1]),
 		test_case("mounts nearly used up", figure_decides, &figures[2]),
