@@ -109,3 +109,6 @@ extern const struct bench bench_command_diff;
 extern const struct bench bench_command_apply;
 extern const struct bench bench_command_create;
 extern const struct bench bench_command_mount;
+
+/* probes.c */
+extern const struct bench bench_probe_host;

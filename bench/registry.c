@@ -94,6 +94,8 @@ const struct bench *const bench_registry[] = {
 	&bench_command_create,
 	&bench_command_mount,
 
+	&bench_probe_host,
+
 	NULL,
 };
 
