@@ -67,6 +67,9 @@ struct bench_case {
 	 */
 	double told_ns;
 
+	/* Set with it: how much starting the program took, which told_ns is less by. */
+	double start_ns;
+
 	/* Set by setup when this case cannot be measured: why, a sentence. */
 	char skipped[512];
 };

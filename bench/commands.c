@@ -130,6 +130,7 @@ static int time_command(struct bench_case *c, const char *start, struct ovl2_err
 	for (int i = 0; i < MAX_STARTS_TIMED && r == 0; i++) {
 		r = time_start(c->state, start, i > 0, &start_ns, err);
 		c->told_ns = ns - start_ns;
+		c->start_ns = start_ns;
 		if (r == 0 && c->told_ns > 0)
 			return 0;
 	}

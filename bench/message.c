@@ -176,9 +176,10 @@ static json_t *arms_json(struct runner_result *result)
 		json_t *one = json_null();
 
 		if (series->title)
-			one = json_pack("{s:o, s:o}", "values_ns",
+			one = json_pack("{s:o, s:o, s:f}", "values_ns",
 			                numbers(series->values_ns, result->count), "calls_ns",
-			                numbers(series->calls.values_ns, series->calls.count));
+			                numbers(series->calls.values_ns, series->calls.count),
+			                "start_ns", series->start_ns);
 		json_array_append_new(arms, one);
 	}
 
@@ -259,6 +260,7 @@ static int take_figures(const json_t *message, struct runner_result *result, str
 
 		if (!series->title)
 			continue;
+		series->start_ns = number(one, "start_ns");
 		r = take_numbers(json_object_get(one, "values_ns"), series->values_ns,
 		                 result->count, err);
 		if (r == 0)

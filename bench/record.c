@@ -42,11 +42,12 @@ static json_t *series_json(const struct runner_series *series, size_t rounds)
 	for (size_t i = 0; i < rounds; i++)
 		json_array_append_new(values, whole(series->values_ns[i]));
 
-	return json_pack("{s:s, s:o, s:o, s:o, s:f, s:o, s:o}", "title", series->title, "median_ns",
-	                 whole(series->summary.median), "low_ns", whole(series->summary.low),
-	                 "high_ns", whole(series->summary.high), "confidence",
-	                 series->summary.confidence, "latency", latency_json(&series->latency),
-	                 "values_ns", values);
+	return json_pack("{s:s, s:o, s:o, s:o, s:f, s:o, s:o, s:o}", "title", series->title,
+	                 "median_ns", whole(series->summary.median), "low_ns",
+	                 whole(series->summary.low), "high_ns", whole(series->summary.high),
+	                 "confidence", series->summary.confidence, "start_ns",
+	                 number_or_null((uint64_t)(series->start_ns + 0.5)), "latency",
+	                 latency_json(&series->latency), "values_ns", values);
 }
 
 static json_t *ratio_json(const struct runner_result *result)
@@ -64,14 +65,13 @@ static json_t *ratio_json(const struct runner_result *result)
 	                 result->ratio.low, "high", result->ratio.high, "values", values);
 }
 
+/* One that is not there keeps its place, so that the others are known by theirs. */
 static json_t *more_peers_json(const struct runner_result *result)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < BENCH_MORE_PEERS; i++)
-		if (result->more_peers[i].title)
-			json_array_append_new(list,
-			                      series_json(&result->more_peers[i], result->count));
+	for (size_t i = 0; i < BENCH_MORE_PEERS && result->bench->more_peers[i].arm.run; i++)
+		json_array_append_new(list, series_json(&result->more_peers[i], result->count));
 
 	return list;
 }

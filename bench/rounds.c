@@ -309,6 +309,8 @@ static int add_values(struct runner_result *result, struct runner_result *one, s
 		if (!series->title)
 			continue;
 		series->values_ns[result->count] = median_of(more->values_ns, one->count);
+		series->start_ns +=
+			(more->start_ns - series->start_ns) / (double)(result->count + 1);
 		if (!more->calls.count)
 			continue;
 		calls = runner_add_latency(&series->calls, more->calls.count);

@@ -111,6 +111,7 @@ static int time_once(const struct bench_arm *arm, struct bench_case *c, double *
 		return r;
 
 	c->told_ns = 0;
+	c->start_ns = 0;
 	from = runner_clock_ns();
 	r = arm->run(c, err);
 	to = runner_clock_ns();
@@ -140,6 +141,7 @@ static int take_sample(const struct run *run, const struct measurement *m, size_
 		sum += once;
 	}
 	*ret_ns = sum / (double)m->batch;
+	m->series[arm]->start_ns = m->c->start_ns;
 
 	return 0;
 }

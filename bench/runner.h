@@ -23,6 +23,9 @@ struct runner_series {
 	double *values_ns;
 	struct stats_summary summary;
 
+	/* Taken off each value: what starting a program took, the mean; 0 for nothing. */
+	double start_ns;
+
 	/* Of single calls, in all blocks; none where an operation is one. */
 	struct bench_latency calls;
 	struct stats_tail latency;

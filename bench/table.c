@@ -219,15 +219,32 @@ static int add_columns(struct libscols_table *table, const struct record *record
 	return 0;
 }
 
+static void print_title(const char *name, const struct runner_series *series, FILE *out)
+{
+	char start[COLUMN_WIDTH];
+
+	if (!series->title)
+		return;
+	fprintf(out, "  %s %s", name, series->title);
+	if (series->start_ns > 0) {
+		format_time(start, series->start_ns);
+		fprintf(out, ", less %s to start", start);
+	}
+	fprintf(out, "\n");
+}
+
 /* What the columns compare; and, below the table, why a case has no figures. */
 static void print_titles(const struct runner_result *result, FILE *out)
 {
-	fprintf(out, "  ours:  %s\n  floor: %s\n", result->ours.title, result->floor.title);
-	if (result->peer.title)
-		fprintf(out, "  peer:  %s\n", result->peer.title);
-	for (int i = 0; i < BENCH_MORE_PEERS; i++)
-		if (result->more_peers[i].title)
-			fprintf(out, "  peer %d: %s\n", i + 2, result->more_peers[i].title);
+	print_title("ours: ", &result->ours, out);
+	print_title("floor:", &result->floor, out);
+	print_title("peer: ", &result->peer, out);
+	for (int i = 0; i < BENCH_MORE_PEERS; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "peer %d:", i + 2);
+		print_title(name, &result->more_peers[i], out);
+	}
 }
 
 static const struct runner_result *find_measured(const struct record *record,

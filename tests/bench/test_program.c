@@ -56,10 +56,15 @@ static const struct field result_fields[] = {
 };
 
 static const struct field series_fields[] = {
-	{ "title", JSON_STRING, 0 },    { "median_ns", JSON_INTEGER, 0 },
-	{ "low_ns", JSON_INTEGER, 0 },  { "high_ns", JSON_INTEGER, 0 },
-	{ "confidence", JSON_REAL, 0 }, { "latency", JSON_OBJECT, 1 },
-	{ "values_ns", JSON_ARRAY, 0 }, { 0 },
+	{ "title", JSON_STRING, 0 },
+	{ "median_ns", JSON_INTEGER, 0 },
+	{ "low_ns", JSON_INTEGER, 0 },
+	{ "high_ns", JSON_INTEGER, 0 },
+	{ "confidence", JSON_REAL, 0 },
+	{ "start_ns", JSON_INTEGER, 1 },
+	{ "latency", JSON_OBJECT, 1 },
+	{ "values_ns", JSON_ARRAY, 0 },
+	{ 0 },
 };
 
 static const struct field growth_fields[] = {
@@ -131,7 +136,10 @@ static void check_result(const json_t *result)
 	if (!json_is_null(peer))
 		check_series(peer, rounds);
 	json_array_foreach(json_object_get(result, "more_peers"), i, each)
-		check_series(each, rounds);
+	{
+		if (!json_is_null(each))
+			check_series(each, rounds);
+	}
 }
 
 static json_t *parse_document(const char *text)
@@ -726,6 +734,41 @@ static void missing_peers_are_named_once(void **state)
 	assert_contains(output.out, "there is no hyperfine");
 }
 
+static double start_of(const json_t *result, const char *arm)
+{
+	return json_number_value(json_object_get(json_object_get(result, arm), "start_ns"));
+}
+
+static void what_starting_a_command_takes_is_told(void **state)
+{
+	const struct test_place *place = *state;
+	cleanup_free char *path = test_path("%s/bench.json", place->path);
+	const char *const argv[] = { OVL2_BENCH,       "--tier",   "smoke", "--filesystem",
+		                     "tmpfs",          "--only",   "diff",  "--only",
+		                     "command_create", "--output", path,    NULL };
+	cleanup_output struct test_output output = test_spawn(argv);
+	json_t *document;
+	json_t *result;
+	size_t i;
+
+	assert_int_equal(output.status, 0);
+	document = json_load_file(path, 0, NULL);
+	assert_non_null(document);
+	json_array_foreach(json_object_get(document, "results"), i, result)
+	{
+		const char *id = json_string_value(json_object_get(result, "benchmark"));
+		int is_command = strcmp(id, "command_create") == 0;
+
+		check_result(result);
+		assert_int_equal(start_of(result, "ours") > 0, is_command);
+		assert_int_equal(start_of(result, "floor") > 0, is_command);
+	}
+	assert_true(i > 1);
+	json_decref(document);
+	assert_contains(output.out, "  ours:  ovl2 create, less ");
+	assert_contains(output.out, "  ours:  ovl2_layer_diff\n");
+}
+
 static void output_that_cannot_be_written_fails_at_once(void **state)
 {
 	const char *const argv[] = { OVL2_BENCH, "--output", "/nowhere/bench.json", NULL };
@@ -802,6 +845,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(kill_ends_the_tools_too),
 		cmocka_unit_test(list_names_every_benchmark),
 		cmocka_unit_test(missing_peers_are_named_once),
+		cmocka_unit_test(what_starting_a_command_takes_is_told),
 		cmocka_unit_test(output_that_cannot_be_written_fails_at_once),
 		cmocka_unit_test(missing_directory_is_named),
 		cmocka_unit_test(plain_user_is_told_to_be_root),
