@@ -69,25 +69,27 @@ static void add_bar(struct report_drawing *drawing, const struct scale *scale,
 
 struct bars {
 	size_t cases;
-	int has_floor;
-	int has_peer;
 	double longest;
-	const struct report_result *first;
+
+	/* Those that some case has, what they are called and which colours they have. */
+	size_t shares;
+	size_t arm[REPORT_ARMS];
+	const char *title[REPORT_ARMS];
 };
 
 static void add_case(struct report_drawing *drawing, const struct scale *scale,
                      const struct report_result *result, struct bars *bars)
 {
 	cleanup_strbuf struct ovi_strbuf label = { 0 };
-	const struct report_time *times[] = { &result->ours, &result->floor, &result->peer };
 
 	report_add_case(&label, result);
 	report_add_column(&drawing->data, label.length ? label.text : result->benchmark->id);
-	for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
-		if (i < 2 || bars->has_peer)
-			add_bar(drawing, scale, result, times[i]);
-		bars->longest = fmax(bars->longest, scaled(scale, result, times[i]->low_ns));
-		bars->longest = fmax(bars->longest, scaled(scale, result, times[i]->high_ns));
+	for (size_t i = 0; i < bars->shares; i++) {
+		const struct report_time *time = report_arm(result, bars->arm[i]);
+
+		add_bar(drawing, scale, result, time);
+		bars->longest = fmax(bars->longest, scaled(scale, result, time->low_ns));
+		bars->longest = fmax(bars->longest, scaled(scale, result, time->high_ns));
 	}
 	ovi_strbuf_add(&drawing->data, "\n");
 	bars->cases++;
@@ -98,15 +100,21 @@ static struct bars look_at_bars(const struct report_figures *figures,
 {
 	struct bars bars = { 0 };
 
-	for (size_t i = 0; i < figures->result_count; i++) {
-		const struct report_result *result = &figures->results[i];
+	for (size_t arm = 0; arm < REPORT_ARMS; arm++) {
+		const char *title = NULL;
 
-		if (result->benchmark != benchmark || result->ours.median_ns <= 0)
+		for (size_t i = 0; i < figures->result_count && !title; i++) {
+			const struct report_result *result = &figures->results[i];
+			const struct report_time *time = report_arm(result, arm);
+
+			if (result->benchmark == benchmark && result->ours.median_ns > 0 &&
+			    time->median_ns > 0)
+				title = time->title;
+		}
+		if (!title)
 			continue;
-		if (!bars.first || (!bars.first->peer.title && result->peer.title))
-			bars.first = result;
-		bars.has_floor |= result->floor.median_ns > 0;
-		bars.has_peer |= result->peer.median_ns > 0;
+		bars.arm[bars.shares] = arm;
+		bars.title[bars.shares++] = title;
 	}
 
 	return bars;
@@ -118,14 +126,16 @@ int report_draw_bars(struct ovi_strbuf *page, const struct report_figures *figur
 	cleanup_drawing struct report_drawing drawing = { .script = report_plot_bars };
 	struct scale scale = choose_scale(figures, benchmark);
 	struct bars bars = look_at_bars(figures, benchmark);
-	size_t shares = 1 + (size_t)bars.has_floor + (size_t)bars.has_peer;
 
-	if (!bars.first)
+	if (!bars.shares)
 		return 0;
 
-	report_add_column(&drawing.data, bars.first->ours.title);
-	report_add_column(&drawing.data, bars.first->floor.title ? bars.first->floor.title : "");
-	report_add_column(&drawing.data, bars.first->peer.title ? bars.first->peer.title : "");
+	ovi_strbuf_addf(&drawing.parameters, "SHARES = %zu\narray ARM[SHARES] = [", bars.shares);
+	for (size_t i = 0; i < bars.shares; i++) {
+		report_add_column(&drawing.data, bars.title[i]);
+		ovi_strbuf_addf(&drawing.parameters, "%s%zu", i ? ", " : "", bars.arm[i] + 1);
+	}
+	ovi_strbuf_add(&drawing.parameters, "]\n");
 	ovi_strbuf_add(&drawing.data, "\n");
 	for (size_t i = 0; i < figures->result_count; i++)
 		if (figures->results[i].benchmark == benchmark &&
@@ -136,11 +146,10 @@ int report_draw_bars(struct ovi_strbuf *page, const struct report_figures *figur
 	ovi_strbuf_addf(&drawing.id, "bars-%zu", (size_t)(benchmark - figures->benchmarks));
 	ovi_strbuf_addf(&drawing.title, "%s", benchmark->title);
 	ovi_strbuf_addf(&drawing.parameters,
-	                "WIDTH = 500\nHEIGHT = %zu\nCASES = %zu\nHAS_FLOOR = %d\nHAS_PEER = %d\n"
+	                "WIDTH = 500\nHEIGHT = %zu\nCASES = %zu\n"
 	                "RIGHT = %.9g\nSTEP = %.9g\nUNIT = \"%s\"\n",
-	                100 + 22 * shares + bars.cases * (12 + 26 * shares), bars.cases,
-	                bars.has_floor, bars.has_peer, bars.longest * 1.38,
-	                report_choose_step(bars.longest * 1.38), scale.unit);
+	                100 + 22 * bars.shares + bars.cases * (12 + 26 * bars.shares), bars.cases,
+	                bars.longest * 1.38, report_choose_step(bars.longest * 1.38), scale.unit);
 	ovi_strbuf_addf(&drawing.caption, "Medians; thin lines are the intervals that hold them.");
 
 	return report_draw(page, &drawing, err);

@@ -118,6 +118,7 @@ static const struct report_field time_fields[] = {
 	{ "high_ns", AMOUNT, 0, NULL, NULL },
 	{ "confidence", AMOUNT | MAYBE, 0, NULL, NULL },
 	{ "values_ns", REPORT_ARRAY | MAYBE, AMOUNT, NULL, NULL },
+	{ "start_ns", AMOUNT | MAYBE, 0, NULL, NULL },
 	{ "latency", REPORT_OBJECT | MAYBE, 0, latency_fields, NULL },
 	{ 0 },
 };
@@ -146,6 +147,7 @@ static const struct report_field result_fields[] = {
 	{ "ours", REPORT_OBJECT | MAYBE, 0, time_fields, NULL },
 	{ "floor", REPORT_OBJECT | MAYBE, 0, time_fields, NULL },
 	{ "peer", REPORT_OBJECT | MAYBE, 0, time_fields, NULL },
+	{ "more_peers", REPORT_ARRAY | MAYBE, REPORT_OBJECT | REPORT_NULL, time_fields, NULL },
 	{ "ratio", REPORT_OBJECT | MAYBE, 0, ratio_fields, NULL },
 	{ "bytes", AMOUNT | MAYBE, 0, NULL, NULL },
 	{ "files", AMOUNT | MAYBE, 0, NULL, NULL },

@@ -32,20 +32,18 @@ const struct report_export *report_export_find(const char *name)
 
 const char *report_arm_name(size_t arm)
 {
-	static const char *const names[REPORT_ARMS] = { "ours", "floor", "peer" };
+	static const char *const names[REPORT_ARMS] = { "ours",  "floor", "peer",
+		                                        "peer2", "peer3", "peer4" };
 
 	return names[arm];
 }
 
 const struct report_time *report_arm(const struct report_result *result, size_t arm)
 {
-	const struct report_time *const arms[REPORT_ARMS] = {
-		&result->ours,
-		&result->floor,
-		&result->peer,
-	};
+	if (arm < 2)
+		return arm ? &result->floor : &result->ours;
 
-	return arms[arm];
+	return &result->peers[arm - 2];
 }
 
 void report_add_key(struct ovi_strbuf *text, const struct report_result *result, size_t arm)

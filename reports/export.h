@@ -36,8 +36,8 @@ extern const struct report_export report_exports[];
 /* NULL when there is no such format. */
 const struct report_export *report_export_find(const char *name);
 
-/* ours, floor and peer of a result, in this order. */
-#define REPORT_ARMS 3
+/* ours, floor and peers of a result, in this order. */
+#define REPORT_ARMS (2 + REPORT_PEERS)
 const char *report_arm_name(size_t arm);
 const struct report_time *report_arm(const struct report_result *result, size_t arm);
 

@@ -114,16 +114,26 @@ static void add_probes(struct ovi_strbuf *text, const json_t *probe)
 static void add_headline_row(struct ovi_strbuf *text, const struct report_result *result)
 {
 	cleanup_strbuf struct ovi_strbuf label = { 0 };
+	const char *separator = "";
 
 	report_add_label(&label, result);
 	text->failed |= label.failed;
 	ovi_strbuf_add(text, "| ");
 	add_words(text, label.text ? label.text : "");
-	ovi_strbuf_addf(
-		text, " | %s | %s | %s (%s) | %s |\n", report_figure(result, &result->ours).text,
-		report_figure(result, &result->floor).text, report_ratio(result->ratio).text,
-		report_ratio_interval(result->ratio_low, result->ratio_high).text,
-		result->peer.title ? report_figure(result, &result->peer).text : "");
+	ovi_strbuf_addf(text, " | %s | %s | %s (%s) |", report_figure(result, &result->ours).text,
+	                report_figure(result, &result->floor).text,
+	                report_ratio(result->ratio).text,
+	                report_ratio_interval(result->ratio_low, result->ratio_high).text);
+	for (size_t i = 0; i < REPORT_PEERS; i++) {
+		const struct report_time *peer = &result->peers[i];
+
+		if (!peer->title)
+			continue;
+		ovi_strbuf_addf(text, "%s %s ", separator, report_figure(result, peer).text);
+		add_words(text, peer->title);
+		separator = "<br>";
+	}
+	ovi_strbuf_add(text, " |\n");
 }
 
 static void add_bench(struct ovi_strbuf *text, const struct report_source *source)
@@ -134,7 +144,7 @@ static void add_bench(struct ovi_strbuf *text, const struct report_source *sourc
 
 	ovi_strbuf_add(text, "### Benchmarks on ");
 	add_words(text, report_string(json_object_get(bench, "target"), "filesystem"));
-	ovi_strbuf_add(text, "\n\n| operation | ours | floor | ours / floor | peer |\n"
+	ovi_strbuf_add(text, "\n\n| operation | ours | floor | ours / floor | other tools |\n"
 	                     "|---|--:|--:|--:|--:|\n");
 	for (i = 0; i < source->figures->headline_count; i++)
 		add_headline_row(text, source->figures->headline[i]);

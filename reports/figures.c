@@ -12,9 +12,8 @@
 /* Docker's limit, and so the deepest mount that matters to most. */
 #define DEEPEST_LAYER 128
 
-static struct report_time time_of(const json_t *result, const char *name)
+static struct report_time time_of(const json_t *time)
 {
-	const json_t *time = json_object_get(result, name);
 	const json_t *latency = json_object_get(time, "latency");
 
 	if (!json_is_object(time))
@@ -25,6 +24,7 @@ static struct report_time time_of(const json_t *result, const char *name)
 		.median_ns = report_number(time, "median_ns"),
 		.low_ns = report_number(time, "low_ns"),
 		.high_ns = report_number(time, "high_ns"),
+		.start_ns = report_number(time, "start_ns"),
 		.values_ns = json_object_get(time, "values_ns"),
 		.call_count = report_number(latency, "count"),
 		.percentile_ns = { report_number(latency, "p50_ns"),
@@ -37,26 +37,30 @@ static struct report_time time_of(const json_t *result, const char *name)
 static void fill_result(struct report_result *result, const json_t *json)
 {
 	const json_t *ratio = json_object_get(json, "ratio");
+	const json_t *more_peers = json_object_get(json, "more_peers");
 
 	*result = (struct report_result){
 		.variant = report_string(json, "variant"),
 		.has_value = json_is_number(json_object_get(json, "value")),
 		.value = report_number(json, "value"),
 		.rounds = report_number(json, "rounds"),
-		.ours = time_of(json, "ours"),
-		.floor = time_of(json, "floor"),
-		.peer = time_of(json, "peer"),
+		.ours = time_of(json_object_get(json, "ours")),
+		.floor = time_of(json_object_get(json, "floor")),
+		.peers = { time_of(json_object_get(json, "peer")) },
 		.ratio = report_number(ratio, "median"),
 		.ratio_low = report_number(ratio, "low"),
 		.ratio_high = report_number(ratio, "high"),
 		.ratios = json_object_get(ratio, "values"),
-		.base_ns = time_of(json_object_get(json, "base"), "ours").values_ns,
+		.base_ns =
+			time_of(json_object_get(json_object_get(json, "base"), "ours")).values_ns,
 		.bytes = report_number(json, "bytes"),
 		.files = report_number(json, "files"),
 		.data_bytes = report_number(json, "data_bytes"),
 		.data_limit_bytes = report_number(json, "data_limit_bytes"),
 		.skipped = report_string(json, "skipped"),
 	};
+	for (size_t i = 1; i < REPORT_PEERS; i++)
+		result->peers[i] = time_of(json_array_get(more_peers, i - 1));
 }
 
 static struct report_benchmark *find_benchmark(const struct report_figures *figures, const char *id)
@@ -141,6 +145,7 @@ static const char *leading_variant(const struct report_figures *figures,
 static void add_curve_ends(struct report_figures *figures, const struct report_benchmark *benchmark)
 {
 	const char *variant = leading_variant(figures, benchmark);
+	int is_depth = strcmp(benchmark->parameter, "lowers") == 0;
 	const struct report_result *first = NULL;
 	const struct report_result *last = NULL;
 
@@ -152,7 +157,8 @@ static void add_curve_ends(struct report_figures *figures, const struct report_b
 			continue;
 		if (!first || result->value < first->value)
 			first = result;
-		if (!last || (result->value > last->value && result->value <= DEEPEST_LAYER))
+		if (!last ||
+		    (result->value > last->value && (!is_depth || result->value <= DEEPEST_LAYER)))
 			last = result;
 	}
 	if (first)
@@ -229,19 +235,12 @@ const struct report_result *report_find_case(const struct report_figures *figure
 
 void report_add_case(struct ovi_strbuf *buf, const struct report_result *result)
 {
-	const char *parameter = result->benchmark->parameter;
-	size_t length = strlen(parameter);
-
-	/* "1 lower" */
-	if (result->value == 1 && length > 1 && parameter[length - 1] == 's')
-		length--;
-
 	ovi_strbuf_add(buf, result->variant);
 	if (!result->has_value)
 		return;
-	ovi_strbuf_addf(buf, "%s%.10g%s", *result->variant ? ", " : "", result->value,
-	                length ? " " : "");
-	ovi_strbuf_add_bytes(buf, parameter, length);
+	if (*result->variant)
+		ovi_strbuf_add(buf, ", ");
+	report_add_amount(buf, result->value, result->benchmark->parameter);
 }
 
 void report_add_label(struct ovi_strbuf *buf, const struct report_result *result)

@@ -31,12 +31,18 @@ struct report_benchmark {
 
 #define REPORT_PERCENTILES 4
 
+/* Of other tools, the document's first; what has more is shown without them. */
+#define REPORT_PEERS 4
+
 /* `title` is NULL where nothing was measured. */
 struct report_time {
 	const char *title;
 	double median_ns;
 	double low_ns;
 	double high_ns;
+
+	/* What starting a program takes, which was taken off; 0 where nothing was. */
+	double start_ns;
 
 	/* The samples, an array of numbers; borrowed, NULL where the document has none. */
 	const json_t *values_ns;
@@ -55,7 +61,7 @@ struct report_result {
 	double rounds;
 	struct report_time ours;
 	struct report_time floor;
-	struct report_time peer;
+	struct report_time peers[REPORT_PEERS];
 	double ratio;
 	double ratio_low;
 	double ratio_high;

@@ -177,10 +177,11 @@ static void add_table(struct ovi_strbuf *page, const json_t *hosts)
 	size_t shown = 0;
 	size_t i;
 
-	ovi_strbuf_add(page, "<section id=\"cases\">\n<h2>Benchmarks</h2>\n"
-	                     "<div class=\"scroll\" tabindex=\"0\">\n<table class=\"numbers\">\n"
-	                     "<caption>Median times, and below them the ratio to the floor of the "
-	                     "same run.</caption>\n<thead><tr><th scope=\"col\">Operation</th>");
+	ovi_strbuf_add(page,
+	               "<section id=\"cases\">\n<h2>Benchmarks</h2>\n"
+	               "<div class=\"scroll\" tabindex=\"0\">\n<table class=\"numbers wide\">\n"
+	               "<caption>Median times, and below them the ratio to the floor of the "
+	               "same run.</caption>\n<thead><tr><th scope=\"col\">Operation</th>");
 	json_array_foreach(json_object_get(hosts, "columns"), i, one)
 		html(page, "<th scope=\"col\">%</th>", report_string(one, "label"));
 	ovi_strbuf_add(page, "</tr></thead>\n<tbody>\n");

@@ -122,7 +122,27 @@ static void add_tile(struct ovi_strbuf *page, const struct report_result *result
 	ovi_strbuf_release(&label);
 }
 
-/* The last headline figure of each benchmark: the deepest mount, the real data. */
+/* Is this the last headline figure of its benchmark: the deepest mount, the real data? */
+static int is_last(const struct report_figures *figures, size_t index)
+{
+	return index + 1 == figures->headline_count ||
+	       figures->headline[index + 1]->benchmark != figures->headline[index]->benchmark;
+}
+
+/* Before how many benchmarks of the same group does this one's last figure come? */
+static size_t rank(const struct report_figures *figures, size_t index)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < index; i++)
+		count += is_last(figures, i) &&
+		         strcmp(figures->headline[i]->benchmark->group,
+		                figures->headline[index]->benchmark->group) == 0;
+
+	return count;
+}
+
+/* The first benchmark of each group, then the second of each, as long as there is room. */
 static void add_tiles(struct ovi_strbuf *page, const struct report_figures *figures)
 {
 	size_t count = 0;
@@ -131,15 +151,13 @@ static void add_tiles(struct ovi_strbuf *page, const struct report_figures *figu
 		return;
 
 	ovi_strbuf_add(page, "<dl class=\"tiles\">\n");
-	for (size_t i = 0; i < figures->headline_count && count < MAX_TILES; i++) {
-		const struct report_result *result = figures->headline[i];
-
-		if (i + 1 < figures->headline_count &&
-		    figures->headline[i + 1]->benchmark == result->benchmark)
-			continue;
-		add_tile(page, result);
-		count++;
-	}
+	for (size_t round = 0; round < MAX_TILES; round++)
+		for (size_t i = 0; i < figures->headline_count && count < MAX_TILES; i++) {
+			if (!is_last(figures, i) || rank(figures, i) != round)
+				continue;
+			add_tile(page, figures->headline[i]);
+			count++;
+		}
 	ovi_strbuf_add(page, "</dl>\n");
 }
 

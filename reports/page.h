@@ -48,5 +48,12 @@ void report_add_probe_section(struct ovi_strbuf *page, const json_t *probe);
 void report_add_bench_section(struct ovi_strbuf *page, const json_t *bench,
                               const struct report_figures *figures,
                               struct ovl2_error *ret_without_plots);
+
+/* Of the benchmarks: those that stand for all, beside the floor and beside other tools. */
+void report_add_headline_tables(struct ovi_strbuf *page, const struct report_figures *figures);
+
+/* All of them, to be opened. */
+void report_add_results_table(struct ovi_strbuf *page, const struct report_figures *figures);
+
 void report_add_environment_section(struct ovi_strbuf *page,
                                     const struct report_documents *documents);

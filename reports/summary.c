@@ -58,6 +58,19 @@ static json_t *median_of(const struct report_time *time)
 	return time->title ? json_real(time->median_ns) : json_null();
 }
 
+static json_t *peers_of(const struct report_result *result)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < REPORT_PEERS; i++)
+		if (result->peers[i].title)
+			json_array_append_new(list, json_pack("{s:s, s:f}", "title",
+			                                      result->peers[i].title, "median_ns",
+			                                      result->peers[i].median_ns));
+
+	return list;
+}
+
 static json_t *headline_of(const struct report_figures *figures)
 {
 	json_t *list = json_array();
@@ -67,12 +80,13 @@ static json_t *headline_of(const struct report_figures *figures)
 		json_t *value = r->has_value ? json_real(r->value) : json_null();
 
 		json_array_append_new(
-			list, json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:{s:f, s:f, s:f}}",
-		                        "benchmark", r->benchmark->id, "variant", r->variant,
-		                        "value", value, "ours_median_ns", median_of(&r->ours),
-		                        "floor_median_ns", median_of(&r->floor), "peer_median_ns",
-		                        median_of(&r->peer), "ratio", "median", r->ratio, "low",
-		                        r->ratio_low, "high", r->ratio_high));
+			list,
+			json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:{s:f, s:f, s:f}}",
+		                  "benchmark", r->benchmark->id, "variant", r->variant, "value",
+		                  value, "ours_median_ns", median_of(&r->ours), "floor_median_ns",
+		                  median_of(&r->floor), "peer_median_ns", median_of(&r->peers[0]),
+		                  "peers", peers_of(r), "ratio", "median", r->ratio, "low",
+		                  r->ratio_low, "high", r->ratio_high));
 	}
 
 	return list;

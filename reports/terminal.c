@@ -189,11 +189,11 @@ static int add_line(struct libscols_table *table, const struct report_result *re
 	    set_plain(line, INTERVAL,
 	              report_ratio_interval(result->ratio_low, result->ratio_high).text) < 0)
 		return -1;
-	if (!result->peer.title)
+	if (!result->peers[0].title)
 		return 0;
 
-	return set_plain(line, PEER, report_figure(result, &result->peer).text) < 0 ||
-	                       set_plain(line, PEER_TITLE, result->peer.title) < 0
+	return set_plain(line, PEER, report_figure(result, &result->peers[0]).text) < 0 ||
+	                       set_plain(line, PEER_TITLE, result->peers[0].title) < 0
 	               ? -1
 	               : 0;
 }

@@ -78,6 +78,8 @@ struct report_word report_file_rate(double files, double ns)
 
 	if (rate <= 0)
 		return none();
+	if (rate >= 999500)
+		return three_digits(rate / 1e6, " M files/s");
 
 	word = report_whole(unit > 1 ? round(rate / unit) * unit : round(rate));
 	strncat(word.text, " files/s", sizeof(word.text) - strlen(word.text) - 1);
@@ -108,6 +110,38 @@ struct report_word report_size(double bytes)
 	};
 
 	return scaled(bytes, scales);
+}
+
+static int ends_with(const char *word, const char *end)
+{
+	size_t length = strlen(word);
+
+	return length > strlen(end) && strcmp(word + length - strlen(end), end) == 0;
+}
+
+void report_add_amount(struct ovi_strbuf *buf, double value, const char *parameter)
+{
+	const double mebibyte = 0x1p20;
+	size_t length = strlen(parameter);
+
+	if (strcmp(parameter, "bytes") == 0 && value >= mebibyte && fmod(value, mebibyte) == 0) {
+		ovi_strbuf_addf(buf, "%s MiB", report_whole(value / mebibyte).text);
+		return;
+	}
+	if (floor(value) == value)
+		ovi_strbuf_add(buf, report_whole(value).text);
+	else
+		ovi_strbuf_addf(buf, "%.10g", value);
+	if (length)
+		ovi_strbuf_add(buf, " ");
+	if (value == 1 && ends_with(parameter, "ies")) {
+		ovi_strbuf_add_bytes(buf, parameter, length - strlen("ies"));
+		ovi_strbuf_add(buf, "y");
+		return;
+	}
+	if (value == 1 && ends_with(parameter, "s"))
+		length--;
+	ovi_strbuf_add_bytes(buf, parameter, length);
 }
 
 void report_add_command(struct ovi_strbuf *buf, const json_t *words)

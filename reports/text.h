@@ -19,7 +19,7 @@ struct report_word report_duration(double ns);
 /* Decimal: "2.00 GB/s". */
 struct report_word report_byte_rate(double bytes, double ns);
 
-/* "43,500 files/s". */
+/* "43,500 files/s", "4.54 M files/s". */
 struct report_word report_file_rate(double files, double ns);
 
 /* "1.04×"; three digits. 0 is "-". */
@@ -33,6 +33,9 @@ struct report_word report_size(double bytes);
 
 /* "2,000,000": whole, with commas. */
 struct report_word report_whole(double number);
+
+/* Adds so many of what a parameter counts: "1 directory", "10,000 files", "16 MiB". */
+void report_add_amount(struct ovi_strbuf *buf, double value, const char *parameter);
 
 /* Adds the command line so that a shell reads back the same words. */
 void report_add_command(struct ovi_strbuf *buf, const json_t *words);

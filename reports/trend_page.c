@@ -88,7 +88,7 @@ static void add_table(struct ovi_strbuf *page, const struct report_trend *trend)
 
 	ovi_strbuf_add(page,
 	               "<section id=\"levels\">\n<h2>All benchmarks</h2>\n"
-	               "<div class=\"scroll\" tabindex=\"0\">\n<table class=\"numbers\">\n"
+	               "<div class=\"scroll\" tabindex=\"0\">\n<table class=\"numbers wide\">\n"
 	               "<caption>The present level is the median of the runs since the last "
 	               "change.</caption>\n<thead><tr><th scope=\"col\">Operation</th>"
 	               "<th scope=\"col\">Present level</th><th scope=\"col\">Last change</th>"

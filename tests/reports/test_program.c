@@ -143,6 +143,70 @@ static void every_drawing_has_its_data(void **state)
 	assert_contains(table.out, "\"diff\",\"small\",\"\",,floor,");
 }
 
+/* The sample, with three tools and what starting them took in one of its results. */
+static void write_with_tools(const char *path)
+{
+	json_t *document = json_load_file(bench, 0, NULL);
+	json_t *results = json_object_get(document, "results");
+	json_t *result;
+	size_t i;
+
+	assert_non_null(document);
+	json_array_foreach(results, i, result)
+	{
+		json_t *ours = json_object_get(result, "ours");
+		json_t *peer;
+		json_t *third;
+
+		if (strcmp(report_string(result, "benchmark"), "diff") != 0)
+			continue;
+		peer = json_deep_copy(ours);
+		json_object_set_new(peer, "title", json_string("first <tool>"));
+		json_object_set_new(result, "peer", peer);
+		third = json_deep_copy(ours);
+		json_object_set_new(third, "title", json_string("third tool"));
+		json_object_set_new(third, "start_ns", json_integer(4321000));
+		json_object_set_new(third, "median_ns",
+		                    json_real(2 * report_number(ours, "median_ns")));
+		json_object_set_new(result, "more_peers", json_pack("[n, o]", third));
+	}
+	assert_int_equal(json_dump_file(document, path, 0), 0);
+	json_decref(document);
+}
+
+static void all_tools_are_shown(void **state)
+{
+	struct test_place *place = *state;
+	cleanup_free char *path = test_path("%s/report.html", place->path);
+	cleanup_free char *document = test_path("%s/bench.json", place->path);
+	const char *const argv[] = { REPORT_PROGRAM, "--html", path, document, NULL };
+	const char *const markdown[] = { REPORT_PROGRAM, "--format", "markdown", document, NULL };
+	const char *const go[] = { REPORT_PROGRAM, "--format", "go", document, NULL };
+	cleanup_output struct test_output output = { 0 };
+	cleanup_output struct test_output summary = { 0 };
+	cleanup_output struct test_output lines = { 0 };
+
+	write_with_tools(document);
+	output = test_spawn(argv);
+	assert_int_equal(output.status, 0);
+	page_assert_sound(path);
+	page_assert_count(path, "//*[local-name() = 'td' and . = 'third tool']", "3");
+	page_assert_count(path, "//*[local-name() = 'td' and . = 'first <tool>']", "3");
+	page_assert_count(path,
+	                  "//*[local-name() = 'td' and . = 'third tool']"
+	                  "/following-sibling::*[2][. = '2.00×']",
+	                  "3");
+	page_assert_count(path, "//*[local-name() = 'small' and . = 'less 4.32 ms to start']", "6");
+	page_assert_count(
+		path, "//*[@id = 'bars-2']//*[local-name() = 'text' and . = 'third tool']", "1");
+
+	summary = test_spawn(markdown);
+	assert_contains(summary.out, "third tool |\n");
+	lines = test_spawn(go);
+	assert_contains(lines.out, "BenchmarkDiff/variant=small/arm=peer3 1 ");
+	assert_null(strstr(lines.out, "arm=peer2"));
+}
+
 /* A document of twenty times the sample's benchmarks: the page stays small and says how. */
 static void large_document_makes_a_small_page(void **state)
 {
@@ -218,7 +282,8 @@ static void without_gnuplot_the_page_says_so(void **state)
 	assert_contains(page, "no drawings: run gnuplot: No such file or directory");
 	page_assert_sound(path);
 	page_assert_count(path, "//*[local-name() = 'svg']", "0");
-	page_assert_count(path, "//*[@id = 'results']//*[local-name() = 'tr']", "85");
+	page_assert_count(
+		path, "//*[@id = 'results']//*[local-name() = 'tr'][not(@class = 'group')]", "85");
 }
 
 /* ----------------------------------------------------------------- output -- */
@@ -543,6 +608,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(page_has_every_question_and_remedy),
 		cmocka_unit_test(limits_are_read_off_the_data),
 		cmocka_unit_test(every_drawing_has_its_data),
+		cmocka_unit_test(all_tools_are_shown),
 		cmocka_unit_test(large_document_makes_a_small_page),
 		cmocka_unit_test(notes_and_title_are_shown),
 		cmocka_unit_test(without_gnuplot_the_page_says_so),

@@ -37,6 +37,8 @@ static const struct row rows[] = {
 	{ "gigabytes", megabytes_in, 5e5, "2.00 GB/s" },
 	{ "bytes without time", megabytes_in, 0, "-" },
 	{ "files, three digits", thousand_files_in, 2.187e6, "457,000 files/s" },
+	{ "files, millions of them", thousand_files_in, 2.187e5, "4.57 M files/s" },
+	{ "files, just a million", thousand_files_in, 1.0003e6, "1.00 M files/s" },
 	{ "few files", thousand_files_in, 1e12, "1 files/s" },
 	{ "ratio", report_ratio, 1.0449, "1.04×" },
 	{ "large ratio", report_ratio, 123.4, "123×" },
@@ -59,6 +61,36 @@ static void interval_has_one_unit(void **state)
 {
 	(void)state;
 	assert_string_equal(report_ratio_interval(1.02, 1.06).text, "1.02 to 1.06×");
+}
+
+struct amount {
+	const char *parameter;
+	double value;
+	const char *text;
+};
+
+static const struct amount amounts[] = {
+	{ "lowers", 128, "128 lowers" },
+	{ "lowers", 1, "1 lower" },
+	{ "directories", 1, "1 directory" },
+	{ "directories", 64, "64 directories" },
+	{ "files below", 10000, "10,000 files below" },
+	{ "bytes", 4096, "4,096 bytes" },
+	{ "bytes", 16777216, "16 MiB" },
+	{ "bytes", 1048577, "1,048,577 bytes" },
+	{ "lowers", 0.5, "0.5 lowers" },
+	{ "", 7, "7" },
+};
+
+static void amount_reads_so(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(amounts); i++) {
+		cleanup_strbuf struct ovi_strbuf text = { 0 };
+
+		report_add_amount(&text, amounts[i].value, amounts[i].parameter);
+		assert_string_equal(text.text, amounts[i].text);
+	}
 }
 
 struct escape {
@@ -109,7 +141,7 @@ static void command_is_quoted_for_a_shell(void **state)
 
 int main(int argc, char **argv)
 {
-	struct CMUnitTest tests[ARRAY_SIZE(rows) + ARRAY_SIZE(escapes) + 2] = { 0 };
+	struct CMUnitTest tests[ARRAY_SIZE(rows) + ARRAY_SIZE(escapes) + 3] = { 0 };
 	size_t count = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
@@ -117,6 +149,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < ARRAY_SIZE(escapes); i++)
 		tests[count++] = test_case(escapes[i].title, text_is_made_harmless, &escapes[i]);
 	tests[count++] = (struct CMUnitTest)cmocka_unit_test(interval_has_one_unit);
+	tests[count++] = (struct CMUnitTest)cmocka_unit_test(amount_reads_so);
 	tests[count++] = (struct CMUnitTest)cmocka_unit_test(command_is_quoted_for_a_shell);
 
 	return test_run("text", tests, count, argc, argv);
