@@ -45,7 +45,8 @@ enum {
 
 static const struct cli_option options[] = {
 	{ "dir", 'd', "DIR", "work in a directory of DIR instead of an image" },
-	{ "filesystem", 'f', "NAME", "of the image: xfs (default), ext4, btrfs or tmpfs" },
+	{ "filesystem", 'f', "NAME",
+	  "of the image: xfs (default), ext4, btrfs, tmpfs or all (in turn)" },
 	{ "tier", 't', "NAME", "quick (default, a minute) or full (many minutes)" },
 	{ "only", 'b', "ID", "only this benchmark; may be repeated" },
 	{ "list", KEY_LIST, NULL, "list the benchmarks, what their floors are, and do nothing" },
@@ -89,6 +90,10 @@ static const struct cli_program program = {
 		"  ovl2-bench --only apply --json | jq '.results[].ratio'",
 };
 
+static const char *const filesystems[] = { "xfs", "ext4", "btrfs", "tmpfs" };
+
+#define FILESYSTEMS ARRAY_SIZE(filesystems)
+
 struct request {
 	struct site_options site;
 	const char *tier;
@@ -102,8 +107,13 @@ struct request {
 	/* Path of a program, or NULL; free(3). */
 	char *base;
 
+	/* Of --filesystem: one, or all; none when it was not said. */
+	const char *filesystems[FILESYSTEMS];
+	size_t filesystem_count;
+
 	/* Found out by run(). */
 	int is_unfit;
+	int has_failed;
 
 	int is_list;
 	int is_json;
@@ -150,15 +160,18 @@ static enum bench_tier parse_tier(const char *text)
 	return tier;
 }
 
-static const char *parse_filesystem(const char *text)
+static void add_filesystems(struct request *request, const char *text)
 {
-	static const char *const all[] = { "xfs", "ext4", "btrfs", "tmpfs" };
+	int is_all = strcmp(text, "all") == 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
-		if (strcmp(text, all[i]) == 0)
-			return all[i];
-	cli_usage_error(&program, "there are images with xfs, ext4, btrfs and tmpfs, not with '%s'",
-	                text);
+	request->filesystem_count = 0;
+	for (size_t i = 0; i < FILESYSTEMS; i++)
+		if (is_all || strcmp(text, filesystems[i]) == 0)
+			request->filesystems[request->filesystem_count++] = filesystems[i];
+	if (!request->filesystem_count)
+		cli_usage_error(&program,
+		                "there are images with xfs, ext4, btrfs and tmpfs, not with '%s'",
+		                text);
 }
 
 static void add_only(struct request *request, const char *id)
@@ -201,7 +214,7 @@ static void parse_option(struct request *request, int key, const char *value)
 		request->site.directory = value;
 		break;
 	case 'f':
-		request->site.filesystem = parse_filesystem(value);
+		add_filesystems(request, value);
 		break;
 	case 't':
 		request->site.tier = parse_tier(value);
@@ -252,8 +265,10 @@ static void parse(struct request *request, int argc, char **argv)
 		parse_option(request, key, optarg);
 	if (optind < argc)
 		cli_usage_error(&program, "unexpected '%s'", argv[optind]);
-	if (request->site.directory && request->site.filesystem)
+	if (request->site.directory && request->filesystem_count)
 		cli_usage_error(&program, "--filesystem is for an image and --dir means none");
+	if (request->base && request->filesystem_count > 1)
+		cli_usage_error(&program, "--base is compared on one filesystem");
 	if (!request->bench_count)
 		add_tier(request);
 }
@@ -501,7 +516,7 @@ static int run(struct request *request, struct record *record, struct runner_res
 	choose_filesystem(request, record->warnings);
 	conditions_read(root, runner_clock_ns(), &before);
 	warn_before(request, record->warnings);
-	request->is_unfit = warn_of_host(&before, record->warnings) > 0;
+	request->is_unfit |= warn_of_host(&before, record->warnings) > 0;
 	if (request->is_unfit && request->is_strict)
 		return ovi_fail(err, OVL2_E_BUSY, "--strict: this host is not fit to measure on");
 
@@ -523,27 +538,6 @@ static int run(struct request *request, struct record *record, struct runner_res
 	return record->conditions ? 0 : ovi_fail_memory(err);
 }
 
-static int write_results(const struct request *request, const struct record *record,
-                         const struct output *output, struct ovl2_error *err)
-{
-	json_t *document = record_json(record);
-	int r = 0;
-
-	if (!document)
-		return ovi_fail_memory(err);
-	if (request->output)
-		r = output_write(output, document, err);
-	if (request->is_json) {
-		cli_print_json(&program, document);
-		return r;
-	}
-	json_decref(document);
-	if (r == 0 && record_print(record, stdout) < 0)
-		return ovi_fail_memory(err);
-
-	return r;
-}
-
 static int has_failed(const struct runner_results *results)
 {
 	for (size_t i = 0; i < results->count; i++)
@@ -553,27 +547,98 @@ static int has_failed(const struct runner_results *results)
 	return 0;
 }
 
-static int bench(struct request *request, struct record *record, struct runner_results *results)
+/* Prints, and adds to `documents`. */
+static int show(const struct request *request, const struct record *record, json_t *documents,
+                struct ovl2_error *err)
+{
+	json_t *document = record_json(record);
+
+	if (!document || json_array_append_new(documents, document) < 0)
+		return ovi_fail_memory(err);
+	if (request->is_json)
+		return cli_print_json(&program, json_incref(document)) ? -1 : 0;
+	if (request->filesystem_count > 1)
+		printf("%s\n\n", request->site.filesystem);
+
+	return record_print(record, stdout) < 0 ? ovi_fail_memory(err) : 0;
+}
+
+/* On one filesystem, or in a directory: what `common` does not say is of this one. */
+static int bench_here(struct request *request, const struct record *common, json_t *documents,
+                      struct ovl2_error *err)
+{
+	struct runner_results results[ROUNDS_BUILDS] = { 0 };
+	struct record record = *common;
+	double from = runner_clock_ns();
+	char started[32];
+	int r;
+
+	environment_time(started);
+	record.started = started;
+	record.results = results;
+	record.warnings = json_array();
+	r = run(request, &record, results, err);
+	if (r == 0) {
+		record.duration_ms = (runner_clock_ns() - from) / 1e6;
+		r = show(request, &record, documents, err);
+	}
+	request->has_failed |= has_failed(results);
+
+	for (size_t build = 0; build < ROUNDS_BUILDS; build++)
+		runner_results_release(&results[build]);
+	json_decref(record.host);
+	json_decref(record.target);
+	json_decref(record.conditions);
+	json_decref(record.warnings);
+
+	return r;
+}
+
+static int bench_all(struct request *request, const struct record *common, json_t *documents,
+                     struct ovl2_error *err)
+{
+	int r = 0;
+
+	if (!request->filesystem_count)
+		return bench_here(request, common, documents, err);
+	for (size_t i = 0; i < request->filesystem_count && r == 0 && !stop; i++) {
+		const char *name = request->filesystems[i];
+
+		request->site.filesystem = name;
+		if (request->filesystem_count > 1 && !image_can_make(name))
+			fprintf(stderr, "%s: warning: there is no mkfs.%s: %s is left out\n",
+			        program.name, name, name);
+		else
+			r = bench_here(request, common, documents, err);
+	}
+
+	return r;
+}
+
+static int bench(struct request *request, const struct record *common)
 {
 	struct output output = OUTPUT_NONE;
+	json_t *documents = json_array();
 	struct ovl2_error err = { 0 };
-	double from = runner_clock_ns();
 	int r = 0;
 
 	if (request->output)
 		r = output_open(request->output, &output, &err);
 	if (r == 0)
-		r = run(request, record, results, &err);
-	if (r == 0) {
-		record->duration_ms = (runner_clock_ns() - from) / 1e6;
-		r = write_results(request, record, &output, &err);
+		r = bench_all(request, common, documents, &err);
+	/* What other filesystems gave stays when one fails. */
+	if (request->output && json_array_size(documents)) {
+		int written = output_write(&output, documents, r == 0 ? &err : NULL);
+
+		r = r < 0 ? r : written;
 	}
 	output_close(&output);
+	json_decref(documents);
 	if (r < 0)
 		r = cli_report_error(&program, &err);
 	else
-		r = cli_finish_output(&program) || has_failed(results);
-	if (request->is_strict && request->is_unfit && !has_failed(results))
+		r = cli_finish_output(&program) || request->has_failed;
+	if (request->is_strict && request->is_unfit && !request->has_failed)
 		r = EXIT_UNFIT;
 
 	return stop ? 128 + stop : r;
@@ -606,10 +671,8 @@ static int serve(void)
 
 int main(int argc, char **argv)
 {
-	struct runner_results results[ROUNDS_BUILDS] = { 0 };
 	struct request request = { 0 };
-	struct record record;
-	char started[32];
+	struct record common;
 	int r;
 
 	if (argc == 2 && strcmp(argv[1], ROUNDS_ARGUMENT) == 0)
@@ -624,26 +687,16 @@ int main(int argc, char **argv)
 	}
 
 	catch_signals(on_signal);
-	environment_time(started);
-	record = (struct record){
+	common = (struct record){
 		.argc = argc,
 		.argv = argv,
-		.started = started,
 		.tier = request.tier,
 		.seed = request.seed,
-		.warnings = json_array(),
 		.benches = request.benches,
-		.results = results,
 		.base = request.base,
 	};
-	r = bench(&request, &record, results);
-	for (size_t build = 0; build < ROUNDS_BUILDS; build++)
-		runner_results_release(&results[build]);
+	r = bench(&request, &common);
 	free(request.base);
-	json_decref(record.host);
-	json_decref(record.target);
-	json_decref(record.conditions);
-	json_decref(record.warnings);
 
 	return r;
 }

@@ -45,15 +45,17 @@ int output_open(const char *path, struct output *output, struct ovl2_error *err)
 	return 0;
 }
 
-static int write_document(int fd, const json_t *value)
+static int write_documents(int fd, const json_t *documents)
 {
-	if (json_dumpfd(value, fd, JSON_INDENT(2)) < 0 || write(fd, "\n", 1) != 1)
-		return -1;
+	for (size_t i = 0; i < json_array_size(documents); i++)
+		if (json_dumpfd(json_array_get(documents, i), fd, JSON_INDENT(2)) < 0 ||
+		    write(fd, "\n", 1) != 1)
+			return -1;
 
 	return fsync(fd);
 }
 
-int output_write(const struct output *output, const json_t *value, struct ovl2_error *err)
+int output_write(const struct output *output, const json_t *documents, struct ovl2_error *err)
 {
 	cleanup_strbuf struct ovi_strbuf aside = { 0 };
 	cleanup_fd int fd = -1;
@@ -65,7 +67,7 @@ int output_write(const struct output *output, const json_t *value, struct ovl2_e
 	if (fd < 0)
 		return ovi_fail_errno(err, "create '%s'", aside.text);
 
-	if (write_document(fd, value) < 0 ||
+	if (write_documents(fd, documents) < 0 ||
 	    renameat(output->directory, aside.text, output->directory, output->name) < 0) {
 		ovi_fail_errno(err, "write '%s'", output->name);
 		unlinkat(output->directory, aside.text, 0);

@@ -27,7 +27,7 @@ struct output {
  */
 int output_open(const char *path, struct output *output, struct ovl2_error *err);
 
-/* Writes `value`; replaces what was there in one step. */
-int output_write(const struct output *output, const json_t *value, struct ovl2_error *err);
+/* Writes one of the array after the other; replaces what was there in one step. */
+int output_write(const struct output *output, const json_t *documents, struct ovl2_error *err);
 
 void output_close(struct output *output);

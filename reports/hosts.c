@@ -1,6 +1,7 @@
 #include "hosts.h"
 
 #include "cleanup.h"
+#include "compare.h"
 #include "escape.h"
 #include "export.h"
 #include "fail.h"
@@ -81,20 +82,42 @@ static int add_cell(json_t *rows, const struct report_result *result, size_t col
 	                          : json_null()));
 }
 
-static int add_host(json_t *columns, json_t *rows, const char *path, struct ovl2_error *err)
+static int add_run(json_t *columns, json_t *rows, const struct report_run *run)
+{
+	size_t column = json_array_size(columns);
+	int r = add_column(columns, run->documents.bench);
+
+	for (size_t i = 0; i < run->figures.result_count && r == 0; i++)
+		if (run->figures.results[i].ours.median_ns > 0)
+			r = add_cell(rows, &run->figures.results[i], column);
+
+	return r;
+}
+
+/* Of its place: host, kernel, filesystem. */
+static int is_newest(const struct report_history *history, size_t number)
+{
+	const json_t *bench = history->runs[number].documents.bench;
+	char why[256];
+
+	for (size_t i = number + 1; i < history->count; i++)
+		if (!report_is_other_place(history->runs[i].documents.bench, bench, why,
+		                           sizeof(why)))
+			return 0;
+
+	return 1;
+}
+
+static int add_file(json_t *columns, json_t *rows, const char *path, struct ovl2_error *err)
 {
 	cleanup_history struct report_history history = { 0 };
-	size_t column = json_array_size(columns);
-	const struct report_run *run;
 	int r = report_history_read(path, &history, err);
 
 	if (r < 0)
 		return r;
-	run = &history.runs[history.count - 1];
-	r = add_column(columns, run->documents.bench);
-	for (size_t i = 0; i < run->figures.result_count && r == 0; i++)
-		if (run->figures.results[i].ours.median_ns > 0)
-			r = add_cell(rows, &run->figures.results[i], column);
+	for (size_t i = 0; i < history.count && r == 0; i++)
+		if (is_newest(&history, i))
+			r = add_run(columns, rows, &history.runs[i]);
 
 	return r < 0 ? ovi_fail_memory(err) : 0;
 }
@@ -110,11 +133,12 @@ int report_hosts_read(char *const paths[], size_t count, json_t **ret_hosts, str
 	size_t i;
 
 	for (i = 0; i < count && r == 0; i++)
-		r = add_host(columns, rows, paths[i], err);
+		r = add_file(columns, rows, paths[i], err);
 	if (r < 0) {
 		json_decref(hosts);
 		return r;
 	}
+	count = json_array_size(columns);
 	json_array_foreach(rows, i,
 	                   row) while (json_array_size(json_object_get(row, "cells")) < count)
 		json_array_append_new(json_object_get(row, "cells"), json_null());

@@ -15,7 +15,7 @@
 /*
  * Reads the documents at `paths`, one a column. Release `ret_hosts` with json_decref().
  *
- * Errors: as report_history_read(); a history stands for its newest run.
+ * Errors: as report_history_read(); a history stands for the newest run of each place.
  */
 int report_hosts_read(char *const paths[], size_t count, json_t **ret_hosts,
                       struct ovl2_error *err);

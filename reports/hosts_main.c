@@ -22,16 +22,18 @@ static const struct cli_option options[] = {
 static const struct cli_program program = {
 	.name = "ovl2-report hosts",
 	.usage = "[OPTION...] BENCH.json...",
-	.about = "Lays what ovl2-bench measured on several hosts, kernels or filesystems side by\n"
-		 "side: a column a document. What carries over from one machine to another is the\n"
-		 "ratio to the floor, the same work by bare system calls in the same run.\n"
-		 "For what ovl2-probe found there is 'ovl2-report matrix'.",
+	.about =
+		"Lays what ovl2-bench measured on several hosts, kernels or filesystems side by\n"
+		"side: a column a document, or of a history a column a place. What carries over from one machine to another is the\n"
+		"ratio to the floor, the same work by bare system calls in the same run.\n"
+		"For what ovl2-probe found there is 'ovl2-report matrix'.",
 	.options = options,
 	.exit_codes = "  0   done\n"
 		      "  1   a document was refused or the page could not be written\n"
 		      "  64  the command line makes no sense",
 	.examples = "  ovl2-report hosts old-kernel.json new-kernel.json\n"
-		    "  ovl2-report hosts --html hosts.html xfs.json ext4.json btrfs.json",
+		    "  ovl2-report hosts --html hosts.html xfs.json ext4.json btrfs.json\n"
+		    "  ovl2-bench --filesystem all --output all.json; ovl2-report hosts all.json",
 };
 
 struct settings {

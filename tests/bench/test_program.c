@@ -185,6 +185,25 @@ static const json_t *find_result(const json_t *document, const char *variant, js
 
 /* --------------------------------------------------------------- the runs -- */
 
+/* All of a file, of which /proc gives no more than a page at once; free(3), or NULL. */
+static char *read_whole(const char *path)
+{
+	cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char *text = NULL;
+	size_t length = 0;
+	ssize_t got = 1;
+
+	while (fd >= 0 && got > 0) {
+		text = realloc(text, length + 65536);
+		assert_non_null(text);
+		got = read(fd, text + length, 65535);
+		length += got > 0 ? (size_t)got : 0;
+		text[length] = '\0';
+	}
+
+	return text;
+}
+
 /* Images are made in the place of the test, so that they can be told from others'. */
 static void keep_images_here(const struct test_place *place)
 {
@@ -425,6 +444,41 @@ static void rounds_are_what_is_counted(void **state)
 	json_decref(document);
 }
 
+/* A document of each, one after the other, which differ in their target. */
+static void all_filesystems_have_a_document_each(void **state)
+{
+	static const char *const names[] = { "xfs", "ext4", "btrfs", "tmpfs" };
+	const struct test_place *place = *state;
+	cleanup_free char *path = test_path("%s/all.json", place->path);
+	const char *const argv[] = { OVL2_BENCH, "--tier",    "smoke",    "--filesystem", "all",
+		                     "--only",   "diff_size", "--output", path,           NULL };
+	size_t mounts = test_resources_count().mounts;
+	cleanup_output struct test_output output = { 0 };
+	cleanup_free char *text = NULL;
+	const char *rest;
+
+	keep_images_here(place);
+	output = test_spawn(argv);
+	assert_int_equal(output.status, 0);
+	text = read_whole(path);
+	rest = text;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		json_error_t why;
+		json_t *document = json_loads(rest, JSON_DISABLE_EOF_CHECK, &why);
+		const json_t *target = json_object_get(document, "target");
+
+		assert_non_null(document);
+		assert_string_equal(json_string_value(json_object_get(target, "filesystem")),
+		                    names[i]);
+		assert_true(json_array_size(json_object_get(document, "results")) > 0);
+		assert_contains(output.out, names[i]);
+		json_decref(document);
+		rest += why.position;
+	}
+	assert_string_equal(rest, "\n");
+	assert_nothing_left(place, mounts);
+}
+
 /* The base is this very program: it has the same cases, measured once more. */
 static void base_is_measured_in_the_same_rounds(void **state)
 {
@@ -497,25 +551,6 @@ static void strict_refuses_what_is_warned_of(void **state)
 }
 
 /* ----------------------------------------------------------- interruption -- */
-
-/* All of a file of /proc, which gives no more than a page at once; free(3), or NULL. */
-static char *read_whole(const char *path)
-{
-	cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
-	char *text = NULL;
-	size_t length = 0;
-	ssize_t got = 1;
-
-	while (fd >= 0 && got > 0) {
-		text = realloc(text, length + 65536);
-		assert_non_null(text);
-		got = read(fd, text + length, 65535);
-		length += got > 0 ? (size_t)got : 0;
-		text[length] = '\0';
-	}
-
-	return text;
-}
 
 /* Does a process that `run` started see a layer mounted? */
 static int has_mounted(pid_t run, const void *data)
@@ -702,6 +737,7 @@ static const struct refusal refusals[] = {
 	{ "no base", { OVL2_BENCH, "--base", "/nowhere/bench" }, "run '/nowhere/bench'" },
 	{ "negative seed", { OVL2_BENCH, "--seed", "-1" }, "not '-1'" },
 	{ "operand", { OVL2_BENCH, "/var/lib" }, "unexpected '/var/lib'" },
+	{ "base on all", { OVL2_BENCH, "--filesystem", "all", "--base", "/bin/true" }, "one" },
 	{ "image in a directory", { OVL2_BENCH, "--dir", "/tmp", "--filesystem", "xfs" }, "--dir" },
 };
 
@@ -858,6 +894,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(leftovers_of_a_killed_run_are_collected),
 		cmocka_unit_test(table_has_ours_floor_and_ratio),
 		cmocka_unit_test(rounds_are_what_is_counted),
+		cmocka_unit_test(all_filesystems_have_a_document_each),
 		cmocka_unit_test(base_is_measured_in_the_same_rounds),
 		cmocka_unit_test(base_that_is_no_bench_is_told),
 		cmocka_unit_test(strict_refuses_what_is_warned_of),

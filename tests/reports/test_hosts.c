@@ -73,6 +73,41 @@ static void cells_stand_below_their_hosts(void **state)
 	json_decref(hosts);
 }
 
+/* As `ovl2-bench --filesystem all` writes them; and the first one once more. */
+static void history_has_a_column_a_place(void **state)
+{
+	static const char *const names[] = { "xfs", "ext4", "xfs" };
+	const struct test_place *place = *state;
+	cleanup_free char *path = test_path("%s/all.json", place->path);
+	const char *const argv[] = { REPORT_PROGRAM, "hosts", "--json", path, sample, NULL };
+	FILE *file = fopen(path, "we");
+	cleanup_output struct test_output output = { 0 };
+	const json_t *columns;
+	json_t *hosts;
+
+	assert_non_null(file);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		json_t *bench = runs_make(sample, 1, (unsigned int)i + 1, 1);
+
+		json_object_set_new(json_object_get(bench, "target"), "filesystem",
+		                    json_string(names[i]));
+		assert_int_equal(json_dumpf(bench, file, JSON_INDENT(2)), 0);
+		json_decref(bench);
+	}
+	assert_int_equal(fclose(file), 0);
+
+	output = test_spawn(argv);
+	hosts = json_loads(output.out, 0, NULL);
+	columns = json_object_get(hosts, "columns");
+	assert_int_equal(json_array_size(columns), 3);
+	assert_string_equal(report_string(json_array_get(columns, 0), "label"), "node-17 ext4");
+	assert_string_equal(report_string(json_array_get(columns, 1), "label"), "node-17 xfs");
+	assert_string_equal(report_string(json_array_get(columns, 2), "label"), "node-17 xfs #2");
+	assert_int_equal(json_array_size(json_object_get(find_row(hosts, "diff/real"), "cells")),
+	                 3);
+	json_decref(hosts);
+}
+
 static void table_has_a_line_a_case_and_host(void **state)
 {
 	static const char script[] =
@@ -150,6 +185,7 @@ int main(int argc, char **argv)
 {
 	struct CMUnitTest tests[4 + ARRAY_SIZE(refusals)] = {
 		cmocka_unit_test(cells_stand_below_their_hosts),
+		cmocka_unit_test(history_has_a_column_a_place),
 		cmocka_unit_test(table_has_a_line_a_case_and_host),
 		cmocka_unit_test(page_is_sound),
 		cmocka_unit_test(text_has_a_legend),
