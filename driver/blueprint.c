@@ -9,14 +9,22 @@
 
 #include <fcntl.h>
 
+/* Made with the mode that it is to have: nobody else gets into a stage. */
 static int make_diff(const struct ovi_blueprint *blueprint, int stage, struct ovl2_error *err)
 {
 	const struct stat *root = &blueprint->root;
 	cleanup_fd int diff = -1;
+	struct stat st;
 	int r;
 
-	if (ovi_sys.mkdirat(stage, "diff", 0700) < 0)
+	if (ovi_sys.mkdirat(stage, "diff", root->st_mode & 0777) < 0 ||
+	    ovi_sys.fstatat(stage, "diff", &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return ovi_fail_errno(err, "create the layer's diff directory");
+	/* Unless the umask, or the special bits, had a say in it. */
+	if (st.st_uid == root->st_uid && st.st_gid == root->st_gid &&
+	    (st.st_mode & 07777) == (root->st_mode & 07777))
+		return 0;
+
 	r = ovi_dir_open(stage, "diff", &diff, err);
 	if (r < 0)
 		return r;
@@ -58,7 +66,7 @@ static int write_record(const struct ovi_record *record, int stage, struct ovl2_
 	if (record->is_committed)
 		r = ovi_file_write(stage, OVI_COMMITTED_NAME, "", 0, err);
 	if (r == 0 && !record->is_foreign)
-		r = ovi_record_write(stage, record, 0, err);
+		r = ovi_record_create(stage, record, err);
 
 	return r;
 }

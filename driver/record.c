@@ -4,6 +4,7 @@
 #include "fail.h"
 #include "file.h"
 #include "id.h"
+#include "strbuf.h"
 #include "sys.h"
 
 #include <fcntl.h>
@@ -17,6 +18,9 @@
 #define cleanup_json __attribute__((cleanup(json_decrefp)))
 
 #define SUM_LENGTH ((size_t)2 * SHA256_DIGEST_LENGTH)
+
+/* Of all members the last one: what stands in front of it is what is summed up. */
+#define SUM_MEMBER ",\"sha256\":\""
 
 static void hash(const char *text, char ret_hex[SUM_LENGTH + 1])
 {
@@ -46,34 +50,33 @@ static int compute_sum(json_t *record, char ret_hex[SUM_LENGTH + 1], struct ovl2
 }
 
 /*
- * Is it as we wrote it, with the right sum? That is the last member, so that the text in
- * front of it is what was summed up, and need not be made again from what was parsed.
+ * Is it as we wrote it, with the right sum? Then what was summed up need not be made again
+ * from what was parsed.
  */
 static int has_own_sum(const char *text)
 {
-	static const char name[] = ",\"sha256\":\"";
-	const size_t tail = strlen(name) + SUM_LENGTH + strlen("\"}");
+	const size_t tail = strlen(SUM_MEMBER) + SUM_LENGTH + strlen("\"}");
 	char whole[OVI_RECORD_MAX_BYTES + 1];
 	char sum[SUM_LENGTH + 1];
 	size_t length = strlen(text);
 
 	if (length <= tail || length >= sizeof(whole) ||
-	    memcmp(text + length - tail, name, strlen(name)) != 0 ||
+	    memcmp(text + length - tail, SUM_MEMBER, strlen(SUM_MEMBER)) != 0 ||
 	    strcmp(text + length - 2, "\"}") != 0)
 		return 0;
 	length -= tail;
 	snprintf(whole, sizeof(whole), "%.*s}", (int)length, text);
 	hash(whole, sum);
 
-	return memcmp(text + length + strlen(name), sum, SUM_LENGTH) == 0;
+	return memcmp(text + length + strlen(SUM_MEMBER), sum, SUM_LENGTH) == 0;
 }
 
-int ovi_record_write(int layer, const struct ovi_record *record, int flush, struct ovl2_error *err)
+/* The record as it stands in the file. */
+static int word(const struct ovi_record *record, struct ovi_strbuf *text, struct ovl2_error *err)
 {
 	char sum[SUM_LENGTH + 1];
 	cleanup_json json_t *json = NULL;
-	cleanup_free char *text = NULL;
-	int r;
+	cleanup_free char *summed = NULL;
 
 	json = json_pack("{si ss ss* ss* ss* sb sb sI sI sI}", "format", RECORD_FORMAT, "id",
 	                 record->id, "parent", *record->parent ? record->parent : NULL, "boot",
@@ -83,19 +86,30 @@ int ovi_record_write(int layer, const struct ovi_record *record, int flush, stru
 	                 (json_int_t)record->quota_bytes, "quota_inodes",
 	                 (json_int_t)record->quota_inodes, "project_id",
 	                 (json_int_t)record->project_id);
-	if (!json)
+	summed = json ? json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+	if (!summed)
 		return ovi_fail_memory(err);
-	r = compute_sum(json, sum, err);
-	if (r < 0)
-		return r;
-	if (json_object_set_new(json, "sha256", json_string(sum)) < 0)
-		return ovi_fail_memory(err);
+	hash(summed, sum);
+	ovi_strbuf_add_bytes(text, summed, strlen(summed) - 1);
+	ovi_strbuf_addf(text, SUM_MEMBER "%s\"}", sum);
 
-	text = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
-	if (!text)
-		return ovi_fail_memory(err);
+	return text->failed ? ovi_fail_memory(err) : 0;
+}
 
-	return ovi_file_replace(layer, OVI_RECORD_NAME, text, flush, err);
+int ovi_record_create(int layer, const struct ovi_record *record, struct ovl2_error *err)
+{
+	cleanup_strbuf struct ovi_strbuf text = { 0 };
+	int r = word(record, &text, err);
+
+	return r < 0 ? r : ovi_file_write(layer, OVI_RECORD_NAME, text.text, text.length, err);
+}
+
+int ovi_record_write(int layer, const struct ovi_record *record, int flush, struct ovl2_error *err)
+{
+	cleanup_strbuf struct ovi_strbuf text = { 0 };
+	int r = word(record, &text, err);
+
+	return r < 0 ? r : ovi_file_replace(layer, OVI_RECORD_NAME, text.text, flush, err);
 }
 
 static int check_sum(json_t *json, struct ovl2_error *err)

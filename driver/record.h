@@ -42,6 +42,9 @@ struct ovi_record {
 	int is_foreign;
 };
 
+/* Creates the record in `layer`, a directory that nobody sees yet. */
+int ovi_record_create(int layer, const struct ovi_record *record, struct ovl2_error *err);
+
 /*
  * Creates the record in layer directory `layer`, or replaces it as a whole, which
  * with `flush` holds across a power cut.
