@@ -48,13 +48,18 @@ static int agree_on_parent(struct ovi_layer *layer, struct ovl2_error *err)
 	return 0;
 }
 
+static int read_own_files(struct ovi_layer *layer, struct ovl2_error *err)
+{
+	int r = ovi_record_read(layer->dir, layer->id, &layer->record, err);
+
+	return r < 0 ? r : ovi_link_read(layer->store, layer->dir, layer->id, layer->link, err);
+}
+
 static int read_files(struct ovi_layer *layer, struct ovl2_error *err)
 {
 	int r;
 
-	r = ovi_record_read(layer->dir, layer->id, &layer->record, err);
-	if (r == 0)
-		r = ovi_link_read(layer->store, layer->dir, layer->id, layer->link, err);
+	r = read_own_files(layer, err);
 	if (r == 0)
 		r = ovi_chain_read(layer->store, layer->dir, layer->id, &layer->chain, err);
 
@@ -121,12 +126,15 @@ static int open_locked_directory(struct ovl2_store *store, const char *id, int *
 	}
 }
 
-enum way { PLAIN, ONCE, LOCKED };
+/* LAST: on its own, without its lowers. */
+enum way { PLAIN, ONCE, LOCKED, LAST };
 
 static int read_layer(struct ovi_layer *layer, enum way way, struct ovl2_error *err)
 {
 	int r;
 
+	if (way == LAST)
+		return read_own_files(layer, err);
 	if (way == ONCE)
 		return read_files(layer, err);
 	r = ovi_memo_recall(layer, err);
@@ -150,8 +158,8 @@ static int open_layer(struct ovl2_store *store, const char *id, enum way way,
 		return r;
 	snprintf(layer.id, sizeof(layer.id), "%s", id);
 
-	r = way == LOCKED ? open_locked_directory(store, id, &layer.dir, err)
-	                  : open_directory(store, id, &layer.dir, err);
+	r = way == LOCKED || way == LAST ? open_locked_directory(store, id, &layer.dir, err)
+	                                 : open_directory(store, id, &layer.dir, err);
 	if (r == 0)
 		r = read_layer(&layer, way, err);
 	if (r < 0)
@@ -199,6 +207,12 @@ int ovi_layer_open_locked(struct ovl2_store *store, const char *id, struct ovi_l
                           struct ovl2_error *err)
 {
 	return open_layer(store, id, LOCKED, ret_layer, err);
+}
+
+int ovi_layer_open_last(struct ovl2_store *store, const char *id, struct ovi_layer *ret_layer,
+                        struct ovl2_error *err)
+{
+	return open_layer(store, id, LAST, ret_layer, err);
 }
 
 int ovi_layer_make_targets(int dir, struct ovl2_error *err)
@@ -306,8 +320,10 @@ static int plan_parent(struct plan *plan, const char *parent, struct ovl2_error 
 		                plan->store->options.max_depth);
 
 	ovi_strbuf_add(&plan->blueprint.lower, plan->parent.link);
-	for (size_t i = 0; i < plan->parent.chain.count; i++)
-		ovi_strbuf_addf(&plan->blueprint.lower, ":%s", plan->parent.chain.links[i]);
+	for (size_t i = 0; i < plan->parent.chain.count; i++) {
+		ovi_strbuf_add(&plan->blueprint.lower, ":");
+		ovi_strbuf_add(&plan->blueprint.lower, plan->parent.chain.links[i]);
+	}
 	snprintf(plan->blueprint.record.parent, sizeof(plan->blueprint.record.parent), "%s",
 	         parent);
 	if (ovi_sys.fstatat(plan->parent.dir, "diff", &plan->blueprint.root, AT_SYMLINK_NOFOLLOW) <
@@ -595,7 +611,7 @@ static int discard(struct ovl2_store *store, const char *id, struct ovi_layer *l
 
 	r = ovi_store_lock(store, LOCK_EX, &lock, err);
 	if (r == 0)
-		r = ovi_layer_open_locked(store, id, layer, err);
+		r = ovi_layer_open_last(store, id, layer, err);
 	if (r == 0)
 		r = check_unused(layer, err);
 	if (r == 0)

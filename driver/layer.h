@@ -58,6 +58,13 @@ int ovi_layer_open_locked(struct ovl2_store *store, const char *id, struct ovi_l
                           struct ovl2_error *err);
 
 /*
+ * As ovi_layer_open_locked(), for who takes the layer away: its lowers, which may be
+ * damaged or gone, are not read, and nothing is remembered of it.
+ */
+int ovi_layer_open_last(struct ovl2_store *store, const char *id, struct ovi_layer *ret_layer,
+                        struct ovl2_error *err);
+
+/*
  * Says in the records of layer `id`, "" for none, and of all below it that they are
  * on disk, which the caller has seen to with a flush, and flushes that too. The store
  * must be locked. Layers below one that is on disk are as well.

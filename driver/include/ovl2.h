@@ -438,10 +438,11 @@ OVL2_API int ovl2_layer_create(struct ovl2_store *store, const char *id,
                                const struct ovl2_layer_options *options, struct ovl2_error *err);
 
 /*
- * Removes layer `id` and its content.
+ * Removes layer `id` and its content, also one that cannot be mounted any more because
+ * its lowers are damaged.
  *
  * Errors: OVL2_E_BUSY while it is mounted or is the parent of another layer;
- * OVL2_E_NOT_FOUND.
+ * OVL2_E_CORRUPT when its link or record is damaged; OVL2_E_NOT_FOUND.
  */
 OVL2_API int ovl2_layer_remove(struct ovl2_store *store, const char *id, struct ovl2_error *err);
 

@@ -347,6 +347,25 @@ static void check_row(void **state)
 	assert_int_equal(test_count_mounts_below(home), 0);
 }
 
+/* What cannot be mounted any more can be got rid of. */
+static void layer_with_damaged_lowers_is_removed(void **state)
+{
+	static const struct row damaged = { .entries = {
+						    { 'f', "top/lower", "l/", 0, 0, 0, 0, NULL },
+					    } };
+	struct test_place *place = *state;
+	cleanup_free char *home = store_path(place);
+	cleanup_free char *links = test_path("%s/l", home);
+	cleanup_store struct ovl2_store *store = open_docker_store(place);
+	struct ovl2_error err = { 0 };
+
+	damage(&damaged, home);
+	assert_fails(ovl2_layer_mount(store, "top", NULL, NULL, &err), OVL2_E_CORRUPT, &err);
+	assert_ok(ovl2_layer_remove(store, "top", &err), &err);
+	assert_int_equal(ovl2_layer_exists(store, "top", &err), 0);
+	assert_int_equal(count_files(links), 2);
+}
+
 /* ----------------------------------------------------------------- repair -- */
 
 static const char *const ids[] = { "base", "middle", "top" };
@@ -641,6 +660,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(our_layers_have_dockers_files),
 		cmocka_unit_test(flipped_bit_in_a_record_is_found),
 		cmocka_unit_test(directory_that_is_no_store_is_refused),
+		cmocka_unit_test(layer_with_damaged_lowers_is_removed),
 		cmocka_unit_test(mounted_layer_is_not_repaired),
 		cmocka_unit_test(collecting_takes_dead_links_and_the_quarantine),
 		cmocka_unit_test(deep_check_finds_overlay_attributes),
