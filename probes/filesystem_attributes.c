@@ -7,6 +7,7 @@
 #include "sys.h"
 #include "trial.h"
 
+#include <endian.h>
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/fsverity.h>
@@ -56,15 +57,20 @@ static int xattr_security(int directory, struct ovl2_evidence *ret_evidence, str
 	                     err);
 }
 
-/* Version 2, then tag, permissions and id of owner, user 1, group, mask and others. */
+/*
+ * Version 2, then tag, permissions and id of owner, this user, group, mask and others: one
+ * that a user namespace maps as well.
+ */
 static int xattr_acl(int directory, struct ovl2_evidence *ret_evidence, struct ovl2_error *err)
 {
-	static const unsigned char value[] = {
+	unsigned char value[] = {
 		2, 0, 0,    0,    1,    0,    6,    0, 0xff, 0xff, 0xff, 0xff, 2,    0,    4,
-		0, 1, 0,    0,    0,    4,    0,    4, 0,    0xff, 0xff, 0xff, 0xff, 0x10, 0,
+		0, 0, 0,    0,    0,    4,    0,    4, 0,    0xff, 0xff, 0xff, 0xff, 0x10, 0,
 		4, 0, 0xff, 0xff, 0xff, 0xff, 0x20, 0, 0,    0,    0xff, 0xff, 0xff, 0xff,
 	};
+	uint32_t id = htole32(geteuid());
 
+	memcpy(value + 16, &id, sizeof(id));
 	return try_attribute(directory, "system.posix_acl_access", value, sizeof(value),
 	                     ret_evidence, err);
 }

@@ -168,7 +168,7 @@ static int attributes_copied_up(int directory, struct ovl2_evidence *ret_evidenc
 
 	trial_begin(&t, directory);
 	trial_file(&t, t.dir, "lower/file", "text");
-	trial_call(&t, ovi_sys.fchownat(t.dir, "lower/file", 1000, 1001, 0), "chown");
+	trial_chown(&t, "lower/file", 1000, 1001);
 	trial_set_attribute(&t, "lower/file", "security.capability", capability,
 	                    sizeof(capability));
 	trial_mount(&t, PLAIN);

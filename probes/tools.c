@@ -6,6 +6,7 @@
 #include "cleanup.h"
 #include "fail.h"
 #include "file.h"
+#include "privilege.h"
 #include "sys.h"
 
 #include <ctype.h>
@@ -174,6 +175,9 @@ static int may_map(const char *program, struct ovl2_evidence *ret_evidence, stru
 		return ovi_answer(1, ret_evidence, 0, "%s has capabilities", path);
 	if (errno != ENODATA && errno != EOPNOTSUPP)
 		return ovi_fail_errno(err, "read the capabilities of '%s'", path);
+	if ((st.st_mode & S_ISUID) && privilege_is_initial_userns(NULL) == 0)
+		return probe_unknown(err, PROBE_REASON_NOPERM,
+		                     "whose %s is does not show in this user namespace", path);
 
 	return ovi_answer(0, ret_evidence, 0, "%s is neither set-uid root nor has capabilities",
 	                  path);

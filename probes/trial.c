@@ -316,6 +316,17 @@ void trial_set_attribute(struct trial *t, const char *path, const char *name, co
 	           name, path);
 }
 
+void trial_chown(struct trial *t, const char *name, uid_t uid, gid_t gid)
+{
+	if (!trial_ok(t) || ovi_sys.fchownat(t->dir, name, uid, gid, 0) == 0)
+		return;
+	if (errno == EINVAL)
+		trial_unknown(t, PROBE_REASON_NOPERM,
+		              "chown to %u:%u: not ids of this user namespace", uid, gid);
+	else
+		trial_failed(t, "chown to %u:%u", uid, gid);
+}
+
 void trial_read(struct trial *t, int at, const char *name, char *ret_text, size_t size)
 {
 	cleanup_fd int fd = -1;

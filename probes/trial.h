@@ -25,6 +25,8 @@
 
 #include <ovl2.h>
 
+#include <sys/types.h>
+
 struct trial {
 	struct ovi_scratch scratch;
 
@@ -147,6 +149,12 @@ long trial_attribute(struct trial *t, const char *path, const char *name, char *
 /* Sets one. */
 void trial_set_attribute(struct trial *t, const char *path, const char *name, const void *value,
                          size_t size);
+
+/*
+ * Changes the owner of `name` in the scratch directory. Could not tell where the ids are not
+ * mapped in this user namespace.
+ */
+void trial_chown(struct trial *t, const char *name, uid_t uid, gid_t gid);
 
 /* What is in a file, cut to `size` less one; "" on failure. */
 void trial_read(struct trial *t, int at, const char *name, char *ret_text, size_t size);

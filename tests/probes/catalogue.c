@@ -126,15 +126,25 @@ static void note_answers(const struct probe *const *probes, const struct probe_o
 		assert_int_equal(fclose(file), 0);
 }
 
+#define OUTCOMES_SIZE (MAX_PROBES * sizeof(struct probe_outcome))
+
+/* Shared with the process that asks. munmap(2) them. */
+static struct probe_outcome *new_outcomes(void)
+{
+	struct probe_outcome *outcomes = mmap(NULL, OUTCOMES_SIZE, PROT_READ | PROT_WRITE,
+	                                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	assert_ptr_not_equal(outcomes, MAP_FAILED);
+
+	return outcomes;
+}
+
 static void ask(const char *path, const struct probe *const *probes, void (*prepare)(void),
                 const struct catalogue_row *rows)
 {
-	size_t size = MAX_PROBES * sizeof(struct probe_outcome);
-	struct probe_outcome *outcomes =
-		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct probe_outcome *outcomes = new_outcomes();
 	struct test_resources before = test_resources_count();
 
-	assert_ptr_not_equal(outcomes, MAP_FAILED);
 	run(path, probes, prepare, outcomes);
 	for (size_t i = 0; probes[i]; i++) {
 		char text[64];
@@ -150,16 +160,57 @@ static void ask(const char *path, const struct probe *const *probes, void (*prep
 
 	note_answers(probes, outcomes);
 	assert_nothing_left(before);
-	assert_sys(munmap(outcomes, size));
+	assert_sys(munmap(outcomes, OUTCOMES_SIZE));
+}
+
+static void find_all(const struct probe *probes[MAX_PROBES])
+{
+	for (size_t i = 0; i < MAX_PROBES - 1 && (probes[i] = probe_at(i)); i++)
+		continue;
 }
 
 void catalogue_check(const char *path, const struct catalogue_row *rows)
 {
 	const struct probe *probes[MAX_PROBES] = { NULL };
 
-	for (size_t i = 0; i < MAX_PROBES - 1 && (probes[i] = probe_at(i)); i++)
-		continue;
+	find_all(probes);
 	ask(path, probes, NULL, rows);
+}
+
+static int is_one_of(const char *const *ids, const char *id)
+{
+	while (*ids && strcmp(*ids, id) != 0)
+		ids++;
+
+	return *ids != NULL;
+}
+
+void catalogue_check_rights(const char *path, void (*prepare)(void), const char *const *own)
+{
+	const struct probe *probes[MAX_PROBES] = { NULL };
+	struct probe_outcome *with = new_outcomes();
+	struct probe_outcome *without = new_outcomes();
+	size_t unknown = 0;
+	size_t wrong = 0;
+
+	find_all(probes);
+	run(path, probes, NULL, with);
+	run(path, probes, prepare, without);
+	for (size_t i = 0; probes[i]; i++) {
+		check_form(probes[i], &without[i]);
+		unknown += without[i].answer == PROBE_UNKNOWN;
+		if (without[i].answer == PROBE_UNKNOWN || without[i].answer == with[i].answer ||
+		    is_one_of(own, probes[i]->id))
+			continue;
+		print_message("%s, with rights: %s\nwithout: %s\n", probes[i]->id, with[i].evidence,
+		              without[i].evidence);
+		wrong++;
+	}
+	print_message("%zu could not tell\n", unknown);
+	assert_int_equal(wrong, 0);
+	assert_true(unknown > 0);
+	assert_sys(munmap(with, OUTCOMES_SIZE));
+	assert_sys(munmap(without, OUTCOMES_SIZE));
 }
 
 void catalogue_check_only(const char *path, void (*prepare)(void), const struct catalogue_row *rows)

@@ -30,6 +30,13 @@ void catalogue_check_only(const char *path, void (*prepare)(void),
                           const struct catalogue_row *rows);
 
 /*
+ * Asks every probe twice, the second time in a process that called `prepare`, which takes
+ * rights away: that one says the same or could not tell. But for the probes in `own`, ids
+ * with a NULL at the end, which are about the process itself.
+ */
+void catalogue_check_rights(const char *path, void (*prepare)(void), const char *const *own);
+
+/*
  * Calls with these numbers fail with `error` from now on, in this process and those that it
  * makes: for `prepare`.
  */

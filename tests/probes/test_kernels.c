@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -222,13 +223,21 @@ static void ban_is_found(void **state)
 /* Root of a user namespace in which it is nobody outside: what a container is in. */
 static void be_in_user_namespace(void)
 {
-	FILE *map;
+	cleanup_free char *map = test_path("0 %u 1", geteuid());
+	const char *const files[][2] = { { "/proc/self/setgroups", "deny" },
+		                         { "/proc/self/gid_map", map },
+		                         { "/proc/self/uid_map", map } };
 
+	/* Else /proc/self is root's after a change of users. */
+	prctl(PR_SET_DUMPABLE, 1);
 	if (unshare(CLONE_NEWUSER) < 0)
 		_exit(1);
-	map = fopen("/proc/self/uid_map", "we");
-	if (!map || fputs("0 0 1", map) < 0 || fclose(map) != 0)
-		_exit(1);
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		FILE *file = fopen(files[i][0], "we");
+
+		if (!file || fputs(files[i][1], file) < 0 || fclose(file) != 0)
+			_exit(1);
+	}
 }
 
 static void mapped_root_is_told_from_the_hosts(void **state)
@@ -244,6 +253,20 @@ static void mapped_root_is_told_from_the_hosts(void **state)
 	struct test_place *place = *state;
 
 	catalogue_check_only(place->path, be_in_user_namespace, rows);
+}
+
+/* What a namespace changes for whoever works in it is an answer: the rest is the host's. */
+static const char *const in_namespace[] = {
+	"privileged",       "initial_namespace",  "kernel_log",
+	"index_hard_links", "index_guards_upper", "nfs_export",
+	"own_uuid",         "fsync_latency",      NULL,
+};
+
+static void mapped_root_says_nothing_wrong_of_the_host(void **state)
+{
+	const struct test_place *place = *state;
+
+	catalogue_check_rights(place->path, be_in_user_namespace, in_namespace);
 }
 
 /* A user without any right: what asks for rights could not be told, never a no. */
@@ -270,6 +293,31 @@ static void nobody_could_not_tell(void **state)
 	struct test_place *place = *state;
 
 	catalogue_check_only(place->path, be_nobody, rows);
+}
+
+static void nobody_says_nothing_wrong_of_the_host(void **state)
+{
+	static const char *const own[] = { "privileged", "kernel_log", "fsync_latency", NULL };
+	const struct test_place *place = *state;
+	cleanup_free char *area = test_path("%s/..", place->path);
+
+	assert_sys(chmod(area, 0755));
+	assert_sys(chmod(place->path, 0777));
+	catalogue_check_rights(place->path, be_nobody, own);
+}
+
+static void become_mapped_root(void)
+{
+	be_nobody();
+	be_in_user_namespace();
+}
+
+static void mapped_nobody_says_nothing_wrong_of_the_host(void **state)
+{
+	const struct test_place *place = *state;
+
+	assert_sys(chmod(place->path, 0777));
+	catalogue_check_rights(place->path, become_mapped_root, in_namespace);
 }
 
 int main(int argc, char **argv)
@@ -330,7 +378,10 @@ int main(int argc, char **argv)
 		test_case("no subordinate ids", figure_decides, &figures[12]),
 		cmocka_unit_test(ban_is_found),
 		cmocka_unit_test(mapped_root_is_told_from_the_hosts),
+		cmocka_unit_test(mapped_root_says_nothing_wrong_of_the_host),
 		cmocka_unit_test(nobody_could_not_tell),
+		cmocka_unit_test(nobody_says_nothing_wrong_of_the_host),
+		cmocka_unit_test(mapped_nobody_says_nothing_wrong_of_the_host),
 	};
 
 	test_enter_namespace();
