@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* As many as a user namespace has at most: user_namespaces(7). */
 #define MAX_RANGES 340
@@ -119,11 +120,18 @@ static int tell_progress(void *data, const struct ovl2_apply_counts *so_far)
 static int open_tar(const struct command *command, const char *path)
 {
 	int fd = STDIN_FILENO;
+	struct stat st;
 
 	if (!path && isatty(STDIN_FILENO))
 		cli_usage_error(&command->program, "which tar? Name a file or redirect one");
 	if (path && strcmp(path, "-") != 0)
 		fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* Reading it would say so as well, but not which. */
+	if (fd > STDIN_FILENO && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+		close(fd);
+		errno = EISDIR;
+		fd = -1;
+	}
 	if (fd < 0)
 		fprintf(stderr, "%s: open '%s': %s\n", command->program.name, path,
 		        strerror(errno));

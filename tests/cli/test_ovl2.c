@@ -579,6 +579,7 @@ static const struct row rows[] = {
 	{ "size of what is not there", { "size", "gone" }, EXIT_FAILED, "'gone'" },
 	{ "inspecting what is not there", { "inspect", "gone" }, EXIT_FAILED, "'gone'" },
 	{ "missing tar", { "apply", "x", "/nonexistent.tar" }, EXIT_FAILED, "'/nonexistent.tar'" },
+	{ "tar that is a directory", { "apply", "web", "/proc" }, EXIT_FAILED, "'/proc'" },
 	{ "tar that is none", { "apply", "web", "/proc/version" }, EXIT_FAILED, "'web'" },
 	{ "quota where there is none", { "create", "--size", "1G", "x" }, EXIT_FAILED, "quota" },
 	{ "output that cannot be written",
