@@ -80,9 +80,10 @@ static void add_styles(struct ovi_strbuf *parameters, const struct series *serie
 {
 	ovi_strbuf_addf(parameters, "SERIES = %zu\narray STYLE[%zu] = [", series->count,
 	                series->count);
+	/* Hollow points around the others' are for those that have others. */
 	for (size_t i = 0; i < series->count; i++)
 		ovi_strbuf_addf(parameters, "%s%zu", i ? ", " : "",
-		                style_of(series->variant[i], i));
+		                series->count > 1 ? style_of(series->variant[i], i) : 1);
 	ovi_strbuf_add(parameters, "]\n");
 }
 
@@ -265,11 +266,14 @@ static void add_bytes_block(struct report_drawing *drawing, const struct report_
 	for (size_t i = 0; i < figures->result_count; i++) {
 		const struct report_result *result = &figures->results[i];
 
-		if (result->benchmark == benchmark && has_data_bytes(result) &&
-		    strcmp(result->variant, variant) == 0)
-			ovi_strbuf_addf(&drawing->data, "%.9g %.9g %d\n", result->value,
-			                result->data_bytes,
-			                result->data_bytes <= result->data_limit_bytes);
+		if (result->benchmark != benchmark || !has_data_bytes(result) ||
+		    strcmp(result->variant, variant) != 0)
+			continue;
+		ovi_strbuf_addf(&drawing->data, "%.9g %.9g %d\n", result->value, result->data_bytes,
+		                result->data_bytes <= result->data_limit_bytes);
+		report_add_csv_text(&drawing->table, variant);
+		ovi_strbuf_addf(&drawing->table, ",%.9g,%.9g,%.9g\r\n", result->value,
+		                result->data_bytes, result->data_limit_bytes);
 	}
 	ovi_strbuf_add(&drawing->data, "\n\n");
 }
@@ -296,7 +300,7 @@ static int draw_bytes(struct ovi_strbuf *page, const struct report_figures *figu
 		report_range_include(&y, result->data_limit_bytes);
 		limit = result->data_limit_bytes;
 	}
-	report_add_csv_table(&drawing.table, figures, benchmark);
+	ovi_strbuf_add(&drawing.table, "variant,value,data_bytes,data_limit_bytes\r\n");
 	ovi_strbuf_addf(&drawing.id, "bytes-%zu", (size_t)(benchmark - figures->benchmarks));
 	ovi_strbuf_add(&drawing.title, "Mount data against depth");
 	for (size_t i = 0; i < series.count; i++)

@@ -17,8 +17,8 @@
  * The whole page stays under a mebibyte. When a section would go beyond its line, what is
  * left of it is left out, and the page says so and where it is.
  */
-#define REPORT_DRAWN_BYTES ((size_t)640 * 1024)
-#define REPORT_TABLE_BYTES ((size_t)880 * 1024)
+#define REPORT_DRAWN_BYTES ((size_t)740 * 1024)
+#define REPORT_TABLE_BYTES ((size_t)940 * 1024)
 #define REPORT_PAGE_BYTES ((size_t)1000 * 1024)
 
 struct report_page_options {

@@ -13,7 +13,7 @@ set ytics scale 0
 set border 2 lc rgb MUTED
 set grid noytics
 set grid xtics lt -1 lw 0.8 lc rgb GRID
-set key at screen 0.01, screen 0.99 top left reverse Left vertical maxrows SHARES samplen 1.2
+set key at screen 0.01, screen 0.99 top left reverse Left horizontal maxcols 1 samplen 1.2
 set tmargin 1.5 * SHARES + 0.7
 set style fill solid 0.9 noborder
 APART = SHARES > 3 ? 0.84 / SHARES : 0.28

@@ -15,6 +15,17 @@
 /* More rows than this are a drawing a group. */
 #define MAX_ROWS 40
 
+static void add_ratio_row(struct ovi_strbuf *table, const struct report_result *result)
+{
+	cleanup_strbuf struct ovi_strbuf key = { 0 };
+
+	report_add_key(&key, result, 0);
+	table->failed |= key.failed;
+	report_add_csv_text(table, key.text ? key.text : "");
+	ovi_strbuf_addf(table, ",%.9g,%.9g,%.9g\r\n", result->ratio, result->ratio_low,
+	                result->ratio_high);
+}
+
 /* Of one group, or of all where `group` is NULL. */
 static int draw_ratios(struct ovi_strbuf *page, const struct report_figures *figures,
                        const char *group, struct ovl2_error *err)
@@ -25,7 +36,7 @@ static int draw_ratios(struct ovi_strbuf *page, const struct report_figures *fig
 	size_t rows = 0;
 	double margin;
 
-	report_add_csv_head(&drawing.table);
+	ovi_strbuf_add(&drawing.table, "case,ratio,low,high\r\n");
 	for (size_t i = 0; i < figures->headline_count; i++) {
 		const struct report_result *result = figures->headline[i];
 		cleanup_strbuf struct ovi_strbuf label = { 0 };
@@ -42,7 +53,7 @@ static int draw_ratios(struct ovi_strbuf *page, const struct report_figures *fig
 		ovi_strbuf_add(&drawing.data, "\n");
 		report_range_include(&x, result->ratio_low > 0 ? result->ratio_low : result->ratio);
 		report_range_include(&x, result->ratio_high);
-		report_add_csv_rows(&drawing.table, result);
+		add_ratio_row(&drawing.table, result);
 		first = rows++ ? first : i;
 	}
 	/* On a logarithmic axis a part of its length is a power of what it spans. */
@@ -92,14 +103,26 @@ static int add_all_ratios(struct ovi_strbuf *page, const struct report_figures *
 	return r;
 }
 
-enum shape { SHAPE_WIDE, SHAPE_CURVE, SHAPE_BARS };
+/* In the order of the page, so that a page without room for all has what says most. */
+enum shape { SHAPE_WIDE, SHAPE_TOOLS, SHAPE_CURVE, SHAPE_BARS };
+
+static int has_tools(const struct report_figures *figures, const struct report_benchmark *benchmark)
+{
+	for (size_t i = 0; i < figures->result_count; i++)
+		for (size_t arm = 2; arm < REPORT_ARMS; arm++)
+			if (figures->results[i].benchmark == benchmark &&
+			    report_arm(&figures->results[i], arm)->median_ns > 0)
+				return 1;
+
+	return 0;
+}
 
 /* Curves of one variant are as small as bars; with limits and methods they are not. */
 static enum shape shape_of(const struct report_figures *figures,
                            const struct report_benchmark *benchmark)
 {
 	if (!benchmark->is_sweep)
-		return SHAPE_BARS;
+		return has_tools(figures, benchmark) ? SHAPE_TOOLS : SHAPE_BARS;
 
 	return report_has_limits(figures, benchmark) ? SHAPE_WIDE : SHAPE_CURVE;
 }
@@ -117,10 +140,10 @@ static int add_some(struct ovi_strbuf *page, const struct report_figures *figure
 			continue;
 		if (page->length > REPORT_DRAWN_BYTES)
 			(*left)++;
-		else if (shape == SHAPE_BARS)
-			r = report_draw_bars(page, figures, benchmark, err);
-		else
+		else if (benchmark->is_sweep)
 			r = report_draw_curves(page, figures, benchmark, err);
+		else
+			r = report_draw_bars(page, figures, benchmark, err);
 	}
 
 	return r;
@@ -140,10 +163,8 @@ int report_add_plots(struct ovi_strbuf *page, const struct report_figures *figur
 		if (page->length <= REPORT_DRAWN_BYTES)
 			r = report_draw_tails(page, figures, &figures->benchmarks[i], err);
 	ovi_strbuf_add(page, "<div class=\"pair\">\n");
-	if (r == 0)
-		r = add_some(page, figures, SHAPE_CURVE, &left, err);
-	if (r == 0)
-		r = add_some(page, figures, SHAPE_BARS, &left, err);
+	for (enum shape shape = SHAPE_TOOLS; shape <= SHAPE_BARS && r == 0; shape++)
+		r = add_some(page, figures, shape, &left, err);
 	ovi_strbuf_add(page, "</div>\n");
 	if (r == 0 && left)
 		html(page,

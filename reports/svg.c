@@ -16,6 +16,33 @@ static const struct edit {
 	{ "url(#", "url(#" },
 };
 
+/* On almost every group; once around them all they are the same. */
+#define INHERITED                                                                         \
+	" fill=\"none\" color=\"black\" stroke=\"currentColor\" stroke-linecap=\"round\"" \
+	" stroke-linejoin=\"round\" font-family=\"sans-serif\" font-size=\"14.00\""       \
+	" stroke-width=\"1.00\""
+
+static const char *const inherited[] = {
+	" fill=\"none\"",
+	" color=\"black\"",
+	" stroke=\"currentColor\"",
+	" stroke-linecap=\"round\"",
+	" stroke-linejoin=\"round\"",
+	" font-family=\"sans-serif\"",
+	" font-size=\"14.00\"",
+	" stroke-width=\"1.00\"",
+	" class=\"gridline\"",
+};
+
+static size_t inherited_length(const char *text)
+{
+	for (size_t i = 0; *text == ' ' && i < sizeof(inherited) / sizeof(inherited[0]); i++)
+		if (strncmp(text, inherited[i], strlen(inherited[i])) == 0)
+			return strlen(inherited[i]);
+
+	return 0;
+}
+
 static const struct edit *edit_at(const char *text)
 {
 	for (size_t i = 0; i < sizeof(edits) / sizeof(edits[0]); i++)
@@ -57,6 +84,22 @@ static size_t empty_group_length(const struct body *body)
 	end += 1 + strspn(end + 1, " \t\n");
 
 	return strncmp(end, "</g>", 4) == 0 ? (size_t)(end - body->at) + 4 : 0;
+}
+
+/* The ground of a drawing, which is not filled. */
+static size_t ground_length(const struct body *body)
+{
+	static const char start[] = "<rect x=\"0\" y=\"0\" ";
+	static const char unfilled[] = " fill=\"none\"/";
+	const char *end;
+
+	if (strncmp(body->at, start, strlen(start)) != 0)
+		return 0;
+	end = strchr(body->at, '>');
+	if (!end || strncmp(end - strlen(unfilled), unfilled, strlen(unfilled)) != 0)
+		return 0;
+
+	return (size_t)(end - body->at) + 1;
 }
 
 /* Is there a reference to this id, "href='#ID'" or "url(#ID)"? */
@@ -102,6 +145,8 @@ static size_t droppable_length(const struct body *body)
 	size_t length = nameless_title_length(body);
 
 	if (!length)
+		length = ground_length(body);
+	if (!length)
 		length = empty_group_length(body);
 	if (!length)
 		length = unused_definition_length(body);
@@ -119,7 +164,7 @@ static void add_body(struct ovi_strbuf *page, struct body body, const char *id)
 
 	while (body.at < body.end) {
 		const struct edit *edit = is_tag ? edit_at(body.at) : NULL;
-		size_t droppable = is_tag ? 0 : droppable_length(&body);
+		size_t droppable = is_tag ? inherited_length(body.at) : droppable_length(&body);
 
 		if (edit) {
 			ovi_strbuf_addf(page, "%s%s-", edit->replacement, id);
@@ -151,7 +196,8 @@ int report_add_svg(struct ovi_strbuf *page, const char *drawing, const char *id,
 	body.definitions = strstr(start, "<defs>");
 	body.definitions_end = body.definitions ? strstr(body.definitions, "</defs>") : NULL;
 
-	ovi_strbuf_add(page, "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"plot\" ");
+	ovi_strbuf_add(page,
+	               "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"plot\"" INHERITED " ");
 	ovi_strbuf_add_bytes(page, box, (size_t)(box_end - box) + 1);
 	ovi_strbuf_addf(page,
 	                " role=\"img\" aria-labelledby=\"%s-title %s-desc\">\n"

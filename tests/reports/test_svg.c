@@ -59,6 +59,27 @@ static void what_draws_nothing_is_left_out(void **state)
 	assert_null(strstr(page.text, "empty"));
 }
 
+/* What stands on every group stands around them all; the rest of a group stays. */
+static void what_all_groups_say_is_said_once(void **state)
+{
+	static const char text[] =
+		"<svg viewBox=\"0 0 8 4\"><desc></desc>"
+		"<rect x=\"0\" y=\"0\" width=\"8\" height=\"4\" fill=\"none\"/>"
+		"<g fill=\"none\" color=\"black\" stroke=\"currentColor\" stroke-width=\"2.00\" "
+		"stroke-linecap=\"round\" stroke-linejoin=\"round\"><path d='M0,0'/></g>"
+		"<g fill=\"none\" color=\"rgb(  1,   1,   1)\" stroke=\"currentColor\">"
+		"<text> fill=\"none\"</text></g></svg>";
+	cleanup_strbuf struct ovi_strbuf page = { 0 };
+
+	(void)state;
+	assert_int_equal(report_add_svg(&page, text, "p1", "t", "d"), 0);
+	assert_contains(page.text, "class=\"plot\" fill=\"none\" color=\"black\" "
+	                           "stroke=\"currentColor\" stroke-linecap=\"round\"");
+	assert_null(strstr(page.text, "<rect"));
+	assert_contains(page.text, "<g stroke-width=\"2.00\"><path d='M0,0'/></g>");
+	assert_contains(page.text, "<g color=\"rgb(  1,   1,   1)\"><text> fill=\"none\"</text>");
+}
+
 static void something_else_is_refused(void **state)
 {
 	static const char *const others[] = { "", "<svg viewBox=\"0 0 1 1\">", "no drawing",
@@ -77,6 +98,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(names_are_the_drawings_own),
 		cmocka_unit_test(drawing_says_what_it_is),
 		cmocka_unit_test(what_draws_nothing_is_left_out),
+		cmocka_unit_test(what_all_groups_say_is_said_once),
 		cmocka_unit_test(something_else_is_refused),
 	};
 
