@@ -13,6 +13,7 @@
 #include "whiteout.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ------------------------------------------------------------ the upper walk -- */
@@ -126,25 +127,34 @@ static int choose_names_view(struct walk *walk)
 	return r < 0 ? r : find_root(walk, walk->names_view);
 }
 
-static int is_whiteout_in(struct walk *walk, int dir, const char *name, const struct stat *st)
+/* Only marked directories have whiteouts that are files: one look tells for all in it. */
+static int has_whiteouts(struct walk *walk, struct ovi_level *level, int below)
 {
-	struct ovi_marks marks = { 0 };
+	int r = 0;
+
+	if (!level->is_below_known)
+		r = ovi_marks_read(below, walk->are_user_marks, &level->marks_below, walk->err);
+	level->is_below_known = r == 0;
+
+	return r < 0 ? r : level->marks_below.has_whiteouts;
+}
+
+static int is_whiteout_below(struct walk *walk, struct ovi_level *level, int below,
+                             const char *name, const struct stat *st)
+{
 	int r;
 
 	if (ovi_is_whiteout(st))
 		return 1;
 	if (!S_ISREG(st->st_mode) || st->st_size != 0)
 		return 0;
-	r = ovi_marks_are_whiteout(dir, name, walk->are_user_marks, walk->err);
-	if (r <= 0)
-		return r;
-	r = ovi_marks_read(dir, walk->are_user_marks, &marks, walk->err);
+	r = has_whiteouts(walk, level, below);
 
-	return r < 0 ? r : marks.has_whiteouts;
+	return r <= 0 ? r : ovi_marks_are_whiteout(below, name, walk->are_user_marks, walk->err);
 }
 
 /* Is there a `name` in this directory of the layers below? */
-static int exists_below(struct walk *walk, const struct ovi_level *level, const char *name)
+static int exists_below(struct walk *walk, struct ovi_level *level, const char *name)
 {
 	cleanup_folder struct ovi_folder *below = NULL;
 	struct stat st;
@@ -161,13 +171,13 @@ static int exists_below(struct walk *walk, const struct ovi_level *level, const 
 		                                        walk->way.path.text, name);
 	if (walk->names_view == BELOW)
 		return 1;
-	r = is_whiteout_in(walk, below->fd, name, &st);
+	r = is_whiteout_below(walk, level, below->fd, name, &st);
 
 	return r < 0 ? r : !r;
 }
 
 /* Of a name that is listed there; in a mount whiteouts are not. */
-static int emit_hidden(struct walk *walk, const struct ovi_level *level, const char *name)
+static int emit_hidden(struct walk *walk, struct ovi_level *level, const char *name)
 {
 	int exists = walk->names_view == BELOW ? 1 : exists_below(walk, level, name);
 
@@ -175,7 +185,7 @@ static int emit_hidden(struct walk *walk, const struct ovi_level *level, const c
 }
 
 /* A whiteout over nothing deletes nothing. */
-static int emit_whiteout(struct walk *walk, const struct ovi_level *level, const char *name)
+static int emit_whiteout(struct walk *walk, struct ovi_level *level, const char *name)
 {
 	int existed;
 
@@ -289,7 +299,7 @@ static int needs_stat(const struct walk *walk, const struct ovi_level *level, un
 	return type != DT_DIR && (walk->audience->wants_stat || level->marks.has_whiteouts);
 }
 
-static int walk_entry(struct walk *walk, const struct ovi_level *level, const char *name,
+static int walk_entry(struct walk *walk, struct ovi_level *level, const char *name,
                       unsigned char type)
 {
 	struct ovi_change change = {
@@ -388,10 +398,13 @@ static int walk_root(struct walk *walk, struct ovi_folder *root)
 struct subject {
 	struct ovl2_store *store;
 	const char *id;
-	const char *parent;
 	int upper;
 	int are_user_marks;
 	int is_indexed;
+
+	/* What it is told beside: "" for nothing. Is that what the layer is on? */
+	char parent[OVL2_ID_SIZE];
+	int is_own;
 };
 
 /* Are there files that were changed under names that are not in the upper? */
@@ -407,9 +420,11 @@ static int has_index(int layer, struct ovl2_error *err)
 	return is_empty < 0 ? is_empty : !is_empty;
 }
 
-static int open_subject(struct subject *subject, struct ovl2_error *err)
+static int open_subject(struct subject *subject, const struct ovl2_diff_options *options,
+                        struct ovl2_error *err)
 {
 	cleanup_layer struct ovi_layer layer = OVI_LAYER_NONE;
+	const char *own = layer.record.parent;
 	int r;
 
 	r = ovi_layer_open(subject->store, subject->id, &layer, err);
@@ -422,6 +437,9 @@ static int open_subject(struct subject *subject, struct ovl2_error *err)
 	if (r < 0)
 		return r;
 	subject->are_user_marks = r;
+	snprintf(subject->parent, sizeof(subject->parent), "%s",
+	         options->parent ? options->parent : own);
+	subject->is_own = strcmp(subject->parent, own) == 0;
 	r = *subject->parent && !subject->are_user_marks ? has_index(layer.dir, err) : 0;
 	subject->is_indexed = r > 0;
 
@@ -467,9 +485,10 @@ int ovi_changes_walk_aside(struct ovl2_store *store, const char *parent, int upp
 	struct subject subject = {
 		.store = store,
 		.id = "",
-		.parent = parent,
 		.are_user_marks = store->attributes == &ovi_user_attributes,
 	};
+
+	snprintf(subject.parent, sizeof(subject.parent), "%s", parent);
 
 	return changes_of_directory(upper, &subject, audience, err);
 }
@@ -504,31 +523,22 @@ int ovi_changes_walk(struct ovl2_store *store, const char *id,
                      struct ovl2_error *err)
 {
 	struct ovl2_diff_options own = { .size = 0 };
-	char own_parent[OVL2_ID_SIZE] = "";
 	struct subject subject = { .store = store, .id = id, .upper = -1 };
-	int is_own;
 	int r;
 
 	r = ovi_options_read(options, &own, sizeof(own), err);
 	if (r == 0 && own.parent && *own.parent)
 		r = ovi_id_check(own.parent, err);
 	if (r == 0)
-		r = ovl2_layer_parent(store, id, own_parent, err);
-	if (r < 0)
-		return r;
-
-	subject.parent = own.parent ? own.parent : own_parent;
-	is_own = strcmp(subject.parent, own_parent) == 0;
-	if (own.method == OVL2_DIFF_UPPER && !is_own)
-		return ovi_fail(err, OVL2_E_INVALID,
-		                "'%s' is not the parent of layer '%s': only the method compare can "
-		                "tell what differs",
-		                subject.parent, id);
-
-	r = open_subject(&subject, err);
+		r = open_subject(&subject, &own, err);
 	if (own.method == OVL2_DIFF_AUTO && subject.is_indexed)
 		own.method = OVL2_DIFF_COMPARE;
-	if (r == 0 && (own.method == OVL2_DIFF_COMPARE || !is_own))
+	if (r == 0 && own.method == OVL2_DIFF_UPPER && !subject.is_own)
+		r = ovi_fail(err, OVL2_E_INVALID,
+		             "'%s' is not the parent of layer '%s': only the method compare can "
+		             "tell what differs",
+		             subject.parent, id);
+	else if (r == 0 && (own.method == OVL2_DIFF_COMPARE || !subject.is_own))
 		r = walk_by_comparing(&subject, audience, err);
 	else if (r == 0)
 		r = changes_of_upper(&subject, audience, err);
@@ -557,7 +567,8 @@ static int list_change(void *data, const struct ovi_change *change, struct ovl2_
 		return 0;
 
 	ovi_strbuf_cut(&job->path, 0);
-	ovi_strbuf_addf(&job->path, "/%s", change->path);
+	ovi_strbuf_add(&job->path, "/");
+	ovi_strbuf_add(&job->path, change->path);
 	if (job->path.failed)
 		return ovi_fail_memory(err);
 	public.path = job->path.text;

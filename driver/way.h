@@ -48,8 +48,10 @@ struct ovi_level {
 	struct ovi_names other_names;
 	size_t other;
 
-	/* For who walks the upper of a layer. */
+	/* For who walks the upper of a layer; and of what is below, once it is known. */
 	struct ovi_marks marks;
+	struct ovi_marks marks_below;
+	int is_below_known;
 };
 
 /* Begins as all zeroes. */
