@@ -6,9 +6,13 @@
 #include "sys.h"
 
 #include <fcntl.h>
+#include <stdint.h>
 #include <string.h>
 
 #define BUFFER_BYTES 32768
+
+/* Of names: some 5,000 of them. A removal has one such list for each level it is in. */
+#define PART_BYTES ((size_t)64 << 10)
 
 /* getdents64(2) */
 struct entry {
@@ -83,22 +87,39 @@ static int index_names(struct ovi_strbuf *text, size_t count, struct ovi_listing
 	return 0;
 }
 
-int ovi_dir_list(int dir, const char *what, struct ovi_listing *ret_listing, struct ovl2_error *err)
+/* From where `dir` is; 1 when it stopped at about `limit` bytes of names, 0 at the end. */
+static int list_from_here(int dir, const char *what, size_t limit, struct ovi_listing *ret_listing,
+                          struct ovl2_error *err)
 {
 	_Alignas(struct entry) char buffer[BUFFER_BYTES];
 	cleanup_strbuf struct ovi_strbuf text = { 0 };
 	size_t count = 0;
 	ssize_t length;
+	int r;
 
+	do {
+		length = ovi_sys.getdents(dir, buffer, sizeof(buffer));
+		if (length < 0)
+			return ovi_fail_errno(err, "list '%s'", what);
+		count += add_entries(&text, buffer, length);
+	} while (length > 0 && text.length < limit);
+	r = index_names(&text, count, ret_listing, err);
+
+	return r < 0 ? r : length > 0;
+}
+
+int ovi_dir_list(int dir, const char *what, struct ovi_listing *ret_listing, struct ovl2_error *err)
+{
 	if (lseek(dir, 0, SEEK_SET) < 0)
 		return ovi_fail_errno(err, "rewind '%s'", what);
 
-	while ((length = ovi_sys.getdents(dir, buffer, sizeof(buffer))) > 0)
-		count += add_entries(&text, buffer, length);
-	if (length < 0)
-		return ovi_fail_errno(err, "list '%s'", what);
+	return list_from_here(dir, what, SIZE_MAX, ret_listing, err);
+}
 
-	return index_names(&text, count, ret_listing, err);
+int ovi_dir_list_more(int dir, const char *what, struct ovi_listing *ret_listing,
+                      struct ovl2_error *err)
+{
+	return list_from_here(dir, what, PART_BYTES, ret_listing, err);
 }
 
 int ovi_dir_is_empty(int dir, const char *what, struct ovl2_error *err)

@@ -33,6 +33,14 @@ void ovi_listing_release(struct ovi_listing *listing);
 int ovi_dir_list(int dir, const char *what, struct ovi_listing *ret_listing,
                  struct ovl2_error *err);
 
+/*
+ * Lists as many more names of `dir` as fit into bounded memory, from where it is. 1 when
+ * there may be more, for another call; 0 when those were the last. What was listed may
+ * be deleted meanwhile.
+ */
+int ovi_dir_list_more(int dir, const char *what, struct ovi_listing *ret_listing,
+                      struct ovl2_error *err);
+
 /* 1 when `dir` has no entries, 0 when it has, without reading all of it. */
 int ovi_dir_is_empty(int dir, const char *what, struct ovl2_error *err);
 

@@ -36,14 +36,20 @@ static int accept_missing(int r, struct ovl2_error *err)
 static int empty_directory(struct removal *job, int dir, const char *name, unsigned int depth,
                            struct ovl2_error *err)
 {
-	cleanup_listing struct ovi_listing listing = { 0 };
-	int r;
+	int has_more = 1;
+	int r = 0;
 
-	r = ovi_dir_list(dir, name, &listing, err);
-	if (r < 0)
-		return accept_missing(r, err);
-	for (size_t i = 0; i < listing.count && r == 0; i++)
-		r = remove_entry(job, dir, &listing.names[i], depth + 1, err);
+	if (lseek(dir, 0, SEEK_SET) < 0)
+		return ovi_fail_errno(err, "rewind '%s'", name);
+	while (r == 0 && has_more) {
+		cleanup_listing struct ovi_listing listing = { 0 };
+
+		has_more = ovi_dir_list_more(dir, name, &listing, err);
+		if (has_more < 0)
+			return accept_missing(has_more, err);
+		for (size_t i = 0; i < listing.count && r == 0; i++)
+			r = remove_entry(job, dir, &listing.names[i], depth + 1, err);
+	}
 
 	return r;
 }
