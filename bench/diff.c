@@ -17,8 +17,9 @@
 /*
  * Reading a layer: as a tar (what push, save and commit do), as a list of changes,
  * as a number of bytes. The floors read the same tree in one thread with as few
- * system calls as can be, and make nothing of it. Caches are warm: it is the
- * program that is measured, not the disk.
+ * system calls as can be, and make nothing of it. Where few files are looked at they
+ * begin as we do, with an id, and read what there is to read of such a layer. Caches are warm: it
+ * is the program that is measured, not the disk.
  */
 
 struct state {
@@ -343,7 +344,10 @@ static int run_stat(struct bench_case *c, struct ovl2_error *err)
 {
 	struct state *state = c->state;
 	struct walk_count count = { 0 };
-	int r = walk_stat(state->dataset->upper, &count, err);
+	int r = walk_layer(c->place->home, state->dataset->id, err);
+
+	if (r == 0)
+		r = walk_stat(state->dataset->upper, &count, err);
 
 	return r < 0 ? r : check_count(c, &count, err);
 }
@@ -452,7 +456,7 @@ const struct bench bench_changes = {
 	.setup = setup_list,
 	.teardown = teardown,
 	.ours = { "ovl2_layer_changes", NULL, run_changes, NULL },
-	.floor = { "fstatat of everything", NULL, run_stat, NULL },
+	.floor = { "read the layer's files, fstatat of everything", NULL, run_stat, NULL },
 };
 
 const struct bench bench_diff_size = {
@@ -465,5 +469,5 @@ const struct bench bench_diff_size = {
 	.setup = setup_list,
 	.teardown = teardown,
 	.ours = { "ovl2_layer_diff_size", NULL, run_diff_size, NULL },
-	.floor = { "fstatat of everything", NULL, run_stat, NULL },
+	.floor = { "read the layer's files, fstatat of everything", NULL, run_stat, NULL },
 };

@@ -1,5 +1,6 @@
 #include "families.h"
 #include "place.h"
+#include "walk.h"
 
 #include "cleanup.h"
 #include "fail.h"
@@ -140,25 +141,14 @@ static int run_open(struct bench_case *c, struct ovl2_error *err)
 	return r;
 }
 
-static int open_and_close(int dir, const char *path, int flags)
-{
-	cleanup_fd int fd = openat(dir, path, flags | O_CLOEXEC);
-	char buffer[256];
-
-	if (fd < 0)
-		return -1;
-
-	return flags & O_DIRECTORY || read(fd, buffer, sizeof(buffer)) >= 0 ? 0 : -1;
-}
-
 static int run_open_floor(struct bench_case *c, struct ovl2_error *err)
 {
 	const struct state *state = c->state;
 
-	if (open_and_close(AT_FDCWD, state->path, O_RDONLY | O_DIRECTORY) < 0 ||
-	    open_and_close(state->home, ".ovl2/format", O_RDONLY) < 0 ||
-	    open_and_close(state->home, ".ovl2/staging", O_RDONLY | O_DIRECTORY) < 0 ||
-	    open_and_close(state->home, ".ovl2/trash", O_RDONLY | O_DIRECTORY) < 0)
+	if (walk_touch(AT_FDCWD, state->path, O_RDONLY | O_DIRECTORY) < 0 ||
+	    walk_touch(state->home, ".ovl2/format", O_RDONLY) < 0 ||
+	    walk_touch(state->home, ".ovl2/staging", O_RDONLY | O_DIRECTORY) < 0 ||
+	    walk_touch(state->home, ".ovl2/trash", O_RDONLY | O_DIRECTORY) < 0)
 		return ovi_fail_errno(err, "open the store's own files");
 
 	return 0;
@@ -187,34 +177,20 @@ static int run_list(struct bench_case *c, struct ovl2_error *err)
 	return r;
 }
 
-static int read_layer(int home, const char *id)
-{
-	static const char *const names[] = { "ovl2.json", "link", "lower" };
-	cleanup_fd int dir = openat(home, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (dir < 0)
-		return -1;
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (open_and_close(dir, names[i], O_RDONLY) < 0 && errno != ENOENT)
-			return -1;
-
-	return 0;
-}
-
 static int run_list_floor(struct bench_case *c, struct ovl2_error *err)
 {
 	const struct state *state = c->state;
 	cleanup_dir DIR *dir = opendir(state->path);
 	struct dirent *entry;
+	int r = 0;
 
 	if (!dir)
 		return ovi_fail_errno(err, "list '%s'", state->path);
 	while ((entry = readdir(dir)))
-		if (strncmp(entry->d_name, "layer-", 6) == 0 &&
-		    read_layer(state->home, entry->d_name) < 0)
-			return ovi_fail_errno(err, "read layer '%s'", entry->d_name);
+		if (r == 0 && strncmp(entry->d_name, "layer-", 6) == 0)
+			r = walk_layer(state->home, entry->d_name, err);
 
-	return 0;
+	return r;
 }
 
 /* ----------------------------------------------------------------------- exists -- */

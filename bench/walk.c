@@ -121,6 +121,31 @@ static int walk_directory(struct walk *walk, int parent, const char *name)
 	return r;
 }
 
+int walk_touch(int dir, const char *path, int flags)
+{
+	cleanup_fd int fd = openat(dir, path, flags | O_CLOEXEC);
+	char buffer[256];
+
+	if (fd < 0)
+		return -1;
+
+	return flags & O_DIRECTORY || read(fd, buffer, sizeof(buffer)) >= 0 ? 0 : -1;
+}
+
+int walk_layer(int home, const char *id, struct ovl2_error *err)
+{
+	static const char *const names[] = { "ovl2.json", "link", "lower" };
+	cleanup_fd int dir = openat(home, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir < 0)
+		return ovi_fail_errno(err, "open layer '%s'", id);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (walk_touch(dir, names[i], O_RDONLY) < 0 && errno != ENOENT)
+			return ovi_fail_errno(err, "read '%s' of layer '%s'", names[i], id);
+
+	return 0;
+}
+
 int walk_stat(const char *path, struct walk_count *ret_count, struct ovl2_error *err)
 {
 	struct walk walk = { .err = err };
