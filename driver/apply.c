@@ -263,7 +263,7 @@ int ovl2_layer_apply(struct ovl2_store *store, const char *id,
 	if (r == 0)
 		r = unpack(&stage, &place, &own, fd, &bytes, err);
 	if (r == 0 && ret_bytes)
-		r = ovi_changes_size_of_upper(place.root, &bytes, err);
+		r = ovi_changes_size_of_upper(store, place.root, &bytes, err);
 	if (r >= 0)
 		r = ovi_digest_add_to_stage(store, id, stage.dir, place.root, err);
 	if (r == 0)

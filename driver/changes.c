@@ -603,26 +603,28 @@ struct size_job {
 static int add_size(void *data, const struct ovi_change *change, struct ovl2_error *err)
 {
 	struct size_job *job = data;
-	int failed = 0;
+	int r;
 
 	if (change->kind == OVL2_CHANGE_DELETE || change->type == DT_DIR)
 		return 0;
-	if (ovi_inodes_meet(&job->seen, change->st, change->path, &failed))
-		return 0;
-	job->bytes += (uint64_t)change->st->st_size;
+	r = ovi_inodes_meet(&job->seen, change->st, change->path, NULL, err);
+	if (r == 0)
+		job->bytes += (uint64_t)change->st->st_size;
 
-	return failed ? ovi_fail_memory(err) : 0;
+	return r < 0 ? r : 0;
 }
 
-int ovi_changes_size_of_upper(int upper, uint64_t *ret_bytes, struct ovl2_error *err)
+int ovi_changes_size_of_upper(struct ovl2_store *store, int upper, uint64_t *ret_bytes,
+                              struct ovl2_error *err)
 {
-	struct subject subject = { .id = "", .parent = "" };
+	struct subject subject = { .id = "" };
 	struct size_job job = { .bytes = 0 };
 	const struct ovi_audience audience = {
 		.each = add_size, .data = &job, .wants_stat = 1, .is_unordered = 1
 	};
 	int r;
 
+	ovi_inodes_init(&job.seen, store->home);
 	r = changes_of_directory(upper, &subject, &audience, err);
 	ovi_inodes_release(&job.seen);
 	if (r == 0)
@@ -641,6 +643,7 @@ int ovl2_layer_diff_size(struct ovl2_store *store, const char *id,
 	};
 	int r;
 
+	ovi_inodes_init(&job.seen, store->home);
 	r = ovi_changes_walk(store, id, options, &audience, err);
 	ovi_inodes_release(&job.seen);
 	if (r == 0 && ret_bytes)

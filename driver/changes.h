@@ -79,4 +79,5 @@ int ovi_changes_walk_aside(struct ovl2_store *store, const char *parent, int upp
                            const struct ovi_audience *audience, struct ovl2_error *err);
 
 /* Sums up the files of a diff directory: see ovl2_layer_diff_size(). */
-int ovi_changes_size_of_upper(int upper, uint64_t *ret_bytes, struct ovl2_error *err);
+int ovi_changes_size_of_upper(struct ovl2_store *store, int upper, uint64_t *ret_bytes,
+                              struct ovl2_error *err);

@@ -152,7 +152,6 @@ static int read_link(const struct reader *reader, const struct stat *st)
 {
 	struct ovi_pax_entry entry = describe(reader, st);
 	const char *first;
-	int failed;
 	int r;
 
 	if (st->st_nlink < 2)
@@ -161,11 +160,9 @@ static int read_link(const struct reader *reader, const struct stat *st)
 		leave_gap(reader, -1, 0);
 		return 1;
 	}
-	first = ovi_inodes_meet(&reader->in_order->seen, st, reader->path, &failed);
-	if (failed)
-		return ovi_fail_memory(reader->err);
-	if (!first)
-		return 0;
+	r = ovi_inodes_meet(&reader->in_order->seen, st, reader->path, &first, reader->err);
+	if (r <= 0)
+		return r;
 	entry.type = OVI_PAX_HARD_LINK;
 	entry.target = first;
 	r = add_header(reader, &entry);
@@ -546,6 +543,7 @@ int ovi_pack_new(const struct ovi_pack_options *options, struct ovi_pack **ret_p
 		return ovi_fail_memory(err);
 	pack->options = *options;
 	pack->view = -1;
+	ovi_inodes_init(&pack->seen, options->store->home);
 	pack->batch_count = threads + 2 < MAX_BATCHES ? threads + 2 : MAX_BATCHES;
 	pack->batches = calloc(pack->batch_count, sizeof(*pack->batches));
 	if (!pack->batches) {

@@ -78,6 +78,7 @@ struct ovi_sys ovi_sys = {
 	.openat2 = sys_openat2,
 	.read = read,
 	.pread = pread,
+	.pwrite = pwrite,
 	.write = write,
 	.readlinkat = readlinkat,
 	.getdents = sys_getdents,

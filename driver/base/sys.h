@@ -25,6 +25,7 @@ struct ovi_sys {
 	int (*openat2)(int dir, const char *path, const struct open_how *how);
 	ssize_t (*read)(int fd, void *buffer, size_t size);
 	ssize_t (*pread)(int fd, void *buffer, size_t size, off_t offset);
+	ssize_t (*pwrite)(int fd, const void *buffer, size_t size, off_t offset);
 	ssize_t (*write)(int fd, const void *buffer, size_t size);
 	ssize_t (*readlinkat)(int dir, const char *path, char *buffer, size_t size);
 	ssize_t (*getdents)(int dir, void *buffer, size_t size);

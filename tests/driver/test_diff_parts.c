@@ -12,6 +12,9 @@
 
 #define NAMES 2000
 
+/* More than are kept in memory, but not in a multiple of what the test steps by. */
+#define MANY_FILES 200000
+
 static void make_names(int dir)
 {
 	for (unsigned int i = 0; i < NAMES; i++) {
@@ -84,34 +87,69 @@ static void unordered_names_come_all(void **state)
 	assert_int_equal(count, NAMES);
 }
 
+/* Meets one name of file `number`; what it is called in round 0 is the first. */
+static void meet(struct ovi_inodes *inodes, unsigned int round, unsigned int number)
+{
+	const struct stat status = {
+		.st_ino = (ino_t)number * 64 + 128,
+		.st_nlink = 2 + number % 2,
+		.st_mode = S_IFREG,
+	};
+	cleanup_free char *path = test_path("%u/a/path/of/some/length/%u", round, number);
+	cleanup_free char *expected = test_path("0/a/path/of/some/length/%u", number);
+	struct ovl2_error err = { 0 };
+	const char *first = NULL;
+	int r;
+
+	if (round == 2 && status.st_nlink == 2)
+		return;
+	r = ovi_inodes_meet(inodes, &status, path, &first, &err);
+	assert_ok(r, &err);
+	assert_int_equal(r, round > 0);
+	if (round > 0)
+		assert_string_equal(first, expected);
+}
+
 /* Many files at once, met in another order the second and the third time. */
+static void check_inodes(int place, unsigned int files)
+{
+	cleanup_inodes struct ovi_inodes inodes;
+
+	ovi_inodes_init(&inodes, place);
+	for (unsigned int round = 0; round < 3; round++)
+		for (unsigned int i = 0; i < files; i++)
+			meet(&inodes, round,
+			     (unsigned int)((uint64_t)i * (round ? 1009 : 1) % files));
+	assert_int_equal(inodes.count, 0);
+}
+
 static void files_are_known_until_their_last_name(void **state)
 {
-	cleanup_inodes struct ovi_inodes inodes = { 0 };
-	const unsigned int files = 5000;
-
 	(void)state;
-	for (unsigned int round = 0; round < 3; round++)
-		for (unsigned int i = 0; i < files; i++) {
-			unsigned int number = i * (round ? 1009 : 1) % files;
-			const struct stat status = { .st_ino = number * 64 + 128,
-				                     .st_nlink = 2 + number % 2,
-				                     .st_mode = S_IFREG };
-			cleanup_free char *path = test_path("%u/%u", round, number);
-			cleanup_free char *expected = test_path("0/%u", number);
-			const char *first;
-			int failed;
+	check_inodes(-1, 5000);
+}
 
-			if (round == 2 && status.st_nlink == 2)
-				continue;
-			first = ovi_inodes_meet(&inodes, &status, path, &failed);
-			assert_int_equal(failed, 0);
-			if (round == 0)
-				assert_null(first);
-			else
-				assert_string_equal(first, expected);
-		}
-	assert_int_equal(inodes.count, 0);
+/* Where no file can be made, more memory it is. */
+static void many_files_are_known_without_a_place_for_them(void **state)
+{
+	(void)state;
+	check_inodes(-1, MANY_FILES);
+}
+
+/* 32 MiB of table and 4 MiB of paths in memory, were it not for the files. */
+static void many_files_are_kept_out_of_memory(void **state)
+{
+	struct test_place *place = *state;
+	cleanup_inodes struct ovi_inodes inodes;
+
+	ovi_inodes_init(&inodes, place->fd);
+	for (unsigned int i = 0; i < MANY_FILES; i++)
+		meet(&inodes, 0, i);
+	assert_null(inodes.table.slots);
+	assert_true(inodes.paths.room < 3u << 20);
+	ovi_inodes_release(&inodes);
+
+	check_inodes(place->fd, MANY_FILES);
 }
 
 int main(int argc, char **argv)
@@ -120,6 +158,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(names_come_in_order_within_any_memory),
 		cmocka_unit_test(unordered_names_come_all),
 		cmocka_unit_test(files_are_known_until_their_last_name),
+		cmocka_unit_test(many_files_are_known_without_a_place_for_them),
+		cmocka_unit_test(many_files_are_kept_out_of_memory),
 	};
 
 	test_enter_namespace();

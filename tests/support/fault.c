@@ -64,6 +64,8 @@ FAULT(int, openat2, (int dir, const char *path, const struct open_how *how), (di
 FAULT(ssize_t, read, (int fd, void *buffer, size_t size), (fd, buffer, shorten(size)))
 FAULT(ssize_t, pread, (int fd, void *buffer, size_t size, off_t offset),
       (fd, buffer, shorten(size), offset))
+FAULT(ssize_t, pwrite, (int fd, const void *buffer, size_t size, off_t offset),
+      (fd, buffer, shorten(size), offset))
 FAULT(ssize_t, write, (int fd, const void *buffer, size_t size), (fd, buffer, shorten(size)))
 FAULT(ssize_t, readlinkat, (int dir, const char *path, char *buffer, size_t size),
       (dir, path, buffer, size))
@@ -137,7 +139,7 @@ FAULT(int, ioctl, (int fd, unsigned long request, void *argument), (fd, request,
 /* NOLINTEND(bugprone-macro-parentheses) */
 
 /* A call that is added to the table has to be added here as well. */
-_Static_assert(sizeof(struct ovi_sys) == 51 * sizeof(void (*)(void)), "every call can fail");
+_Static_assert(sizeof(struct ovi_sys) == 52 * sizeof(void (*)(void)), "every call can fail");
 
 void test_fault_install(void)
 {
@@ -146,6 +148,7 @@ void test_fault_install(void)
 	ovi_sys.openat2 = fault_openat2;
 	ovi_sys.read = fault_read;
 	ovi_sys.pread = fault_pread;
+	ovi_sys.pwrite = fault_pwrite;
 	ovi_sys.write = fault_write;
 	ovi_sys.readlinkat = fault_readlinkat;
 	ovi_sys.getdents = fault_getdents;
