@@ -319,7 +319,8 @@ static int add_values(struct runner_result *result, struct runner_result *one, s
 		memcpy(calls, more->calls.values_ns, more->calls.count * sizeof(*calls));
 	}
 	result->ratios[result->count] = median_of(one->ratios, one->count);
-	result->blocks = one->count;
+	if (!result->count || one->count < result->blocks)
+		result->blocks = one->count;
 	result->count++;
 
 	return 0;

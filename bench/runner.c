@@ -15,8 +15,16 @@
 /* Each operation of a batch has its own before and after: no use in more. */
 #define MAX_BATCH 64
 
-/* For single calls, which depend on what is cached more than whole trees do. */
-#define WARM_UP_COUNT 2
+/*
+ * Single calls depend on what is cached more than whole trees do: they are warm when all
+ * arms together were not this much faster than the time before.
+ */
+#define STILL_WARMING 0.9
+#define WARM_UP_MOST 5
+
+/* A case may take this long in blocks that are more than the least. */
+#define BLOCKS_NS 50e6
+#define BLOCKS_MOST 9
 
 struct run {
 	const struct runner_options *options;
@@ -36,6 +44,9 @@ struct measurement {
 	struct runner_series *series[RUNNER_ARMS];
 	size_t arm_count;
 	size_t batch;
+
+	/* What one operation of each arm takes, with what is before and after it. */
+	double pass_ns;
 };
 
 double runner_clock_ns(void)
@@ -146,25 +157,45 @@ static int take_sample(const struct run *run, const struct measurement *m, size_
 	return 0;
 }
 
+/* One operation of each arm; `fastest` is the least that any took so far. */
+static int pass(const struct run *run, struct measurement *m, double *fastest,
+                struct ovl2_error *err)
+{
+	double from = runner_clock_ns();
+
+	for (size_t arm = 0; arm < m->arm_count; arm++) {
+		double once = 0;
+		int r = take_sample(run, m, arm, &once, err);
+
+		if (r != 0)
+			return r;
+		if (once < *fastest)
+			*fastest = once;
+	}
+	m->pass_ns = runner_clock_ns() - from;
+
+	return 0;
+}
+
 /* Fills caches and finds out how many operations make one sample. */
 static int warm_up(const struct run *run, struct measurement *m, struct ovl2_error *err)
 {
 	int is_short = m->bench->is_throughput || run->options->tier == BENCH_TIER_SMOKE;
-	int count = is_short ? 1 : WARM_UP_COUNT;
 	double fastest = 1e18;
-	double once;
+	double before = 1e18;
 	double batch;
 
 	m->batch = 1;
-	for (int i = 0; i < count; i++) {
-		for (size_t arm = 0; arm < m->arm_count; arm++) {
-			int r = take_sample(run, m, arm, &once, err);
+	m->pass_ns = 1e17;
+	for (int i = 0; i < WARM_UP_MOST && m->pass_ns < STILL_WARMING * before; i++) {
+		int r;
 
-			if (r != 0)
-				return r;
-			if (once < fastest)
-				fastest = once;
-		}
+		before = m->pass_ns;
+		r = pass(run, m, &fastest, err);
+		if (r != 0)
+			return r;
+		if (is_short)
+			break;
 	}
 
 	batch = MIN_SAMPLE_RESOLUTIONS * run->resolution_ns / fastest;
@@ -175,11 +206,8 @@ static int warm_up(const struct run *run, struct measurement *m, struct ovl2_err
 }
 
 /* Single mounts vary by tens of percents, whole trees by a few, and take longer. */
-static size_t count_blocks(const struct run *run, const struct bench *bench)
+static size_t least_blocks(const struct run *run, const struct bench *bench)
 {
-	if (run->options->blocks)
-		return run->options->blocks;
-
 	switch (run->options->tier) {
 	case BENCH_TIER_FULL:
 		return bench->is_throughput ? 2 : 10;
@@ -188,6 +216,20 @@ static size_t count_blocks(const struct run *run, const struct bench *bench)
 	default:
 		return bench->is_throughput ? 1 : 3;
 	}
+}
+
+/* After the warm-up: what takes little time is measured more often. */
+static size_t count_blocks(const struct run *run, const struct measurement *m)
+{
+	size_t least = least_blocks(run, m->bench);
+	double more = BLOCKS_NS / (m->pass_ns * (double)m->batch);
+
+	if (run->options->blocks)
+		return run->options->blocks;
+	if (run->options->tier == BENCH_TIER_SMOKE || more <= (double)least)
+		return least;
+
+	return more < BLOCKS_MOST ? (size_t)more : least > BLOCKS_MOST ? least : BLOCKS_MOST;
 }
 
 static int take_blocks(struct run *run, const struct measurement *m, size_t blocks,
@@ -255,6 +297,7 @@ int runner_summarise(struct runner_result *result, struct ovl2_error *err)
 	}
 	memcpy(scratch, result->ratios, size);
 	stats_summarise(scratch, result->count, &result->ratio);
+	result->detectable = stats_detectable_between(scratch, result->count);
 
 	return 0;
 }
@@ -266,14 +309,14 @@ static int measure(struct run *run, struct measurement *m, struct runner_result 
 
 	for (size_t i = 0; i < m->arm_count; i++)
 		m->series[i]->title = m->arms[i]->title;
-	result->count = count_blocks(run, m->bench);
-	r = runner_make_room(result, result->count, err);
-	if (r < 0)
-		return r;
-
 	r = warm_up(run, m, err);
 	m->c->ours_latency.count = 0;
 	m->c->floor_latency.count = 0;
+	if (r != 0)
+		return r;
+
+	result->count = count_blocks(run, m);
+	r = runner_make_room(result, result->count, err);
 	if (r == 0)
 		r = take_blocks(run, m, result->count, err);
 	for (size_t i = 0; i < result->count && r == 0; i++)

@@ -42,7 +42,7 @@ struct runner_result {
 	/* How many values each series has: blocks of one process, or rounds of a run. */
 	size_t count;
 
-	/* Of a run: how many blocks stand behind each round's value. */
+	/* Of a run: how many blocks stand behind each round's value, at least. */
 	size_t blocks;
 
 	struct runner_series ours;
@@ -53,6 +53,9 @@ struct runner_result {
 	/* Ours over the floor, of each block or round. */
 	double *ratios;
 	struct stats_summary ratio;
+
+	/* The smallest change of it that another such run would show; infinite for none. */
+	double detectable;
 
 	/* As in struct bench_case. */
 	uint64_t bytes;
@@ -76,7 +79,7 @@ struct runner_results {
 };
 
 struct runner_options {
-	/* Blocks a case; 0 means the tier's. */
+	/* Blocks a case; 0 means the tier's, and more of what takes little time. */
 	size_t blocks;
 	uint64_t seed;
 	enum bench_tier tier;

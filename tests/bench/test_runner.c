@@ -5,6 +5,7 @@
 #include "strbuf.h"
 
 #include <stdio.h>
+#include <time.h>
 
 /*
  * The runner, on benchmarks that only write down which hook was called: s(etup),
@@ -73,14 +74,14 @@ static struct bench make_bench(const struct bench_variant *variants)
 	};
 }
 
-static void run(const struct bench *bench, size_t blocks, uint64_t seed,
-                struct runner_results *results)
+static void run_tier(const struct bench *bench, size_t blocks, uint64_t seed, enum bench_tier tier,
+                     struct runner_results *results)
 {
 	const struct bench *const benches[] = { bench, NULL };
 	const struct runner_options options = {
 		.blocks = blocks,
 		.seed = seed,
-		.tier = BENCH_TIER_SMOKE,
+		.tier = tier,
 		.cpu = -1,
 		.stop = &stop,
 	};
@@ -89,6 +90,12 @@ static void run(const struct bench *bench, size_t blocks, uint64_t seed,
 	*results = (struct runner_results){ 0 };
 	ovi_strbuf_cut(&calls, 0);
 	assert_ok(runner_run(benches, NULL, &options, results, &err), &err);
+}
+
+static void run(const struct bench *bench, size_t blocks, uint64_t seed,
+                struct runner_results *results)
+{
+	run_tier(bench, blocks, seed, BENCH_TIER_SMOKE, results);
 }
 
 /* Each case begins with it: the cases share what the hooks write down. */
@@ -172,6 +179,41 @@ static void same_seed_draws_the_same_order(void **state)
 	free(first);
 }
 
+static int run_long(struct bench_case *c, struct ovl2_error *err)
+{
+	const struct timespec moment = { .tv_nsec = 30000000 };
+
+	(void)c;
+	(void)err;
+	nanosleep(&moment, NULL);
+
+	return 0;
+}
+
+/* What takes longer than there is time is measured as often as it must be, and no more. */
+static void long_operations_have_the_least_blocks(void **state)
+{
+	struct bench bench = make_bench(one_case);
+	struct runner_results results;
+
+	(void)state;
+
+	begin();
+	run_tier(&bench, 0, 1, BENCH_TIER_QUICK, &results);
+	assert_true(results.list[0].count >= 3);
+	runner_results_release(&results);
+
+	bench.ours.run = run_long;
+	run_tier(&bench, 0, 1, BENCH_TIER_QUICK, &results);
+	assert_int_equal(results.list[0].count, 3);
+	runner_results_release(&results);
+
+	bench.is_throughput = 1;
+	run_tier(&bench, 0, 1, BENCH_TIER_QUICK, &results);
+	assert_int_equal(results.list[0].count, 1);
+	runner_results_release(&results);
+}
+
 static void misfit_is_skipped_with_its_reason(void **state)
 {
 	struct bench bench = make_bench(one_case);
@@ -237,11 +279,12 @@ static void stop_keeps_what_is_complete(void **state)
 int main(int argc, char **argv)
 {
 	static const char *const hooks[] = { "s", "1", "O", "2", "3", "F", "4", "t" };
-	struct CMUnitTest tests[ARRAY_SIZE(hooks) + 5];
+	struct CMUnitTest tests[ARRAY_SIZE(hooks) + 6];
 	const struct CMUnitTest scenarios[] = {
 		cmocka_unit_test(every_value_is_a_case),
 		cmocka_unit_test(hooks_stand_around_each_operation),
 		cmocka_unit_test(same_seed_draws_the_same_order),
+		cmocka_unit_test(long_operations_have_the_least_blocks),
 		cmocka_unit_test(misfit_is_skipped_with_its_reason),
 		cmocka_unit_test(stop_keeps_what_is_complete),
 	};
