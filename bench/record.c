@@ -3,6 +3,7 @@
 #include "cleanup.h"
 #include "rounds.h"
 
+#include <math.h>
 #include <string.h>
 
 static json_t *text_or_null(const char *text)
@@ -61,8 +62,10 @@ static json_t *ratio_json(const struct runner_result *result)
 	for (size_t i = 0; i < result->count; i++)
 		json_array_append_new(values, json_real(result->ratios[i]));
 
-	return json_pack("{s:f, s:f, s:f, s:o}", "median", result->ratio.median, "low",
-	                 result->ratio.low, "high", result->ratio.high, "values", values);
+	return json_pack("{s:f, s:f, s:f, s:o, s:o}", "median", result->ratio.median, "low",
+	                 result->ratio.low, "high", result->ratio.high, "detectable",
+	                 isfinite(result->detectable) ? json_real(result->detectable) : json_null(),
+	                 "values", values);
 }
 
 /* One that is not there keeps its place, so that the others are known by theirs. */

@@ -3,6 +3,7 @@
 #include "cleanup.h"
 
 #include <libsmartcols.h>
+#include <math.h>
 #include <string.h>
 
 enum { COLUMN_WIDTH = 96 };
@@ -18,6 +19,7 @@ enum {
 	COLUMN_OURS,
 	COLUMN_FLOOR,
 	COLUMN_RATIO,
+	COLUMN_FINDS,
 	COLUMN_P50,
 	COLUMN_P90,
 	COLUMN_P99,
@@ -37,6 +39,7 @@ static const struct column columns[COLUMN_COUNT] = {
 	[COLUMN_OURS] = { "OURS", SCOLS_FL_RIGHT },
 	[COLUMN_FLOOR] = { "FLOOR", SCOLS_FL_RIGHT },
 	[COLUMN_RATIO] = { "RATIO [INTERVAL]", SCOLS_FL_RIGHT },
+	[COLUMN_FINDS] = { "FINDS", SCOLS_FL_RIGHT },
 	[COLUMN_P50] = { "P50 OF ONE", SCOLS_FL_RIGHT },
 	[COLUMN_P90] = { "P90", SCOLS_FL_RIGHT },
 	[COLUMN_P99] = { "P99", SCOLS_FL_RIGHT },
@@ -143,6 +146,8 @@ static int set_figures(struct libscols_line *line, const struct layout *layout,
 	snprintf(text, sizeof(text), "%.2f [%.2f, %.2f]", result->ratio.median, result->ratio.low,
 	         result->ratio.high);
 	r |= set(line, layout, COLUMN_RATIO, text);
+	snprintf(text, sizeof(text), "%.1f %%", result->detectable * 100);
+	r |= set(line, layout, COLUMN_FINDS, isfinite(result->detectable) ? text : "-");
 	r |= set_latency(line, layout, result);
 	r |= set_rate(line, layout, COLUMN_BYTES_RATE, (double)result->bytes / 1e6, ours);
 	r |= set_rate(line, layout, COLUMN_FILES_RATE, (double)result->files, ours);

@@ -127,6 +127,7 @@ static const struct report_field ratio_fields[] = {
 	{ "median", AMOUNT, 0, NULL, NULL },
 	{ "low", AMOUNT, 0, NULL, NULL },
 	{ "high", AMOUNT, 0, NULL, NULL },
+	{ "detectable", AMOUNT | MAYBE, 0, NULL, NULL },
 	{ "values", REPORT_ARRAY | MAYBE, AMOUNT, NULL, NULL },
 	{ 0 },
 };

@@ -126,6 +126,12 @@ int stats_compare_pairs(const double *fresh, const double *base, size_t count,
  */
 double stats_detectable(const struct stats_ratio *ratio);
 
+/*
+ * The smallest change that is found in four of five pairs of runs, apart from each other,
+ * of as many values with as much noise; infinite below 6. Values must be above 0.
+ */
+double stats_detectable_between(const double *values, size_t count);
+
 /* With how many rounds, if `count` detect `detectable`, `wanted` would be detected. */
 size_t stats_rounds_needed(size_t count, double detectable, double wanted);
 

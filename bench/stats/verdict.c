@@ -7,6 +7,12 @@
 #define Z_INTERVAL 1.959964
 #define Z_POWER 0.841621
 
+/* Of a test of ranks, beside one that knows the distribution to be normal. */
+#define RANK_EFFICIENCY 0.955
+
+/* Fewer never find anything at 0.05. */
+#define LEAST_COUNT 6
+
 /* What an interval must hold its value with, or it is none. */
 #define LEAST_CONFIDENCE 0.95
 
@@ -20,13 +26,28 @@ double stats_detectable(const struct stats_ratio *ratio)
 	return exp(half * (Z_INTERVAL + Z_POWER) / Z_INTERVAL) - 1;
 }
 
+double stats_detectable_between(const double *values, size_t count)
+{
+	double squares = 0;
+	double mean = 0;
+
+	if (count < LEAST_COUNT)
+		return INFINITY;
+	for (size_t i = 0; i < count; i++)
+		mean += log(values[i]) / (double)count;
+	for (size_t i = 0; i < count; i++)
+		squares += pow(log(values[i]) - mean, 2);
+
+	return (Z_INTERVAL + Z_POWER) * sqrt(squares / (double)(count - 1) * 2 / (double)count) /
+	       sqrt(RANK_EFFICIENCY);
+}
+
 size_t stats_rounds_needed(size_t count, double detectable, double wanted)
 {
 	double factor = log1p(detectable) / log1p(wanted);
 
-	/* Six are the fewest that say anything. */
 	if (!isfinite(factor))
-		return 6;
+		return LEAST_COUNT;
 
 	return (size_t)ceil((double)count * factor * factor);
 }

@@ -73,11 +73,8 @@ static const struct field growth_fields[] = {
 };
 
 static const struct field ratio_fields[] = {
-	{ "median", JSON_REAL, 0 },
-	{ "low", JSON_REAL, 0 },
-	{ "high", JSON_REAL, 0 },
-	{ "values", JSON_ARRAY, 0 },
-	{ 0 },
+	{ "median", JSON_REAL, 0 },     { "low", JSON_REAL, 0 },     { "high", JSON_REAL, 0 },
+	{ "detectable", JSON_REAL, 1 }, { "values", JSON_ARRAY, 0 }, { 0 },
 };
 
 static void check_fields(const json_t *object, const struct field *fields)
@@ -440,6 +437,8 @@ static void rounds_are_what_is_counted(void **state)
 	{
 		assert_int_equal(json_integer_value(json_object_get(each, "rounds")), 7);
 		assert_int_equal(json_integer_value(json_object_get(each, "blocks")), 1);
+		assert_true(json_real_value(json_object_get(json_object_get(each, "ratio"),
+		                                            "detectable")) > 0);
 	}
 	json_decref(document);
 }

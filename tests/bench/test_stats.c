@@ -361,6 +361,33 @@ static void check_judgement(void **state)
 	assert_string_equal(stats_verdict_name(verdict), stats_verdict_name(row->verdict));
 }
 
+struct noise {
+	const char *title;
+	double noise;
+	size_t count;
+	double detectable;
+};
+
+/* By hand: 2.8016 times the noise, times sqrt(2 / count) / sqrt(0.955). */
+static const struct noise noises[] = {
+	{ "20 rounds of 2 % find 1.8 %", 0.02, 20, 0.0181 },
+	{ "10 rounds of 5 % find 6.4 %", 0.05, 10, 0.0641 },
+	{ "30 rounds of 10 % find 7.4 %", 0.1, 30, 0.0740 },
+	{ "6 rounds of 1 % find 1.7 %", 0.01, 6, 0.0166 },
+};
+
+static void check_noise(void **state)
+{
+	const struct test_place *place = *state;
+	const struct noise *row = place->row;
+	double values[30];
+
+	for (size_t i = 0; i < row->count; i++)
+		values[i] = exp((i % 2 ? 1 : -1) * row->noise * sqrt(1 - 1 / (double)row->count));
+	is_near(stats_detectable_between(values, row->count), row->detectable, 1e-4);
+	assert_true(isinf(stats_detectable_between(values, 5)));
+}
+
 /* Four times the rounds see half of it. */
 static void rounds_grow_with_the_square(void **state)
 {
@@ -519,6 +546,7 @@ int main(int argc, char **argv)
 
 	ROWS(rank_rows, check_ranks);
 	ROWS(judgements, check_judgement);
+	ROWS(noises, check_noise);
 	ROWS(growth_rows, check_growth);
 	ROWS(history_rows, check_history);
 	for (size_t i = 0; i < ARRAY_SIZE(scenarios); i++)
