@@ -447,18 +447,21 @@ static int open_run(struct ovl2_store *store, const char *path, struct ovl2_erro
 	return ovi_dir_open(run, name, &store->run, err);
 }
 
-/* Was this store opened since boot? Then its host and filesystem were checked. */
-static int is_checked(int home, const char *run_path)
+/*
+ * Was this store opened since boot? Then its host and filesystem were checked, and this is
+ * its run directory; -1 when it was not.
+ */
+static int find_run(int home, const char *path)
 {
-	cleanup_strbuf struct ovi_strbuf path = { 0 };
+	cleanup_fd int run = -1;
 	char name[64];
-	struct stat st;
+	int own = -1;
 
-	if (name_run(home, name, sizeof(name), NULL) < 0)
-		return 0;
-	ovi_strbuf_addf(&path, "%s/%s", run_path, name);
+	if (name_run(home, name, sizeof(name), NULL) < 0 ||
+	    ovi_dir_open(AT_FDCWD, path, &run, NULL) < 0 || ovi_dir_open(run, name, &own, NULL) < 0)
+		return -1;
 
-	return !path.failed && ovi_sys.fstatat(AT_FDCWD, path.text, &st, 0) == 0;
+	return own;
 }
 
 static void add_option(struct ovl2_store *store, const char *option)
@@ -593,10 +596,12 @@ static int open_or_parent(const char *path, int *ret_dir, struct ovl2_error *err
 	return 0;
 }
 
+/* `ret_run`: as find_run() has it. */
 static int open_home(const char *path, const struct ovl2_store_options *options, int *ret_home,
-                     struct ovl2_error *err)
+                     int *ret_run, struct ovl2_error *err)
 {
 	cleanup_fd int dir = -1;
+	cleanup_fd int run = -1;
 	int exists;
 	int kind = KIND_NEW;
 	int r;
@@ -613,7 +618,9 @@ static int open_home(const char *path, const struct ovl2_store_options *options,
 		return ovi_fail(err, OVL2_E_NOT_FOUND,
 		                "there is no store in '%s': creating a layer makes one", path);
 
-	if (kind != KIND_OURS || !is_checked(dir, options->run_directory)) {
+	if (kind == KIND_OURS)
+		run = find_run(dir, options->run_directory);
+	if (run < 0) {
 		r = check_host(dir, path, options, err);
 		if (r < 0)
 			return r;
@@ -637,6 +644,7 @@ static int open_home(const char *path, const struct ovl2_store_options *options,
 			return r;
 	}
 	*ret_home = steal_fd(&dir);
+	*ret_run = steal_fd(&run);
 
 	return 0;
 }
@@ -665,7 +673,7 @@ static int fill(struct ovl2_store *store, const char *path, struct ovl2_error *e
 {
 	int r;
 
-	r = open_home(path, &store->options, &store->home, err);
+	r = open_home(path, &store->options, &store->home, &store->run, err);
 	if (r == 0)
 		r = ovi_boot_read(store->boot, err);
 	if (r < 0)
@@ -675,11 +683,12 @@ static int fill(struct ovl2_store *store, const char *path, struct ovl2_error *e
 		return ovi_fail_errno(err, "resolve '%s'", path);
 
 	/* Before the run directory says that this boot has seen the store. */
-	if (!is_checked(store->home, store->options.run_directory))
+	if (store->run < 0) {
 		r = ovi_quarantine_unflushed(store, err);
-	if (r < 0)
-		return r;
-	r = open_run(store, store->options.run_directory, err);
+		if (r < 0)
+			return r;
+		r = open_run(store, store->options.run_directory, err);
+	}
 	store->options.run_directory = NULL;
 	if (r == 0)
 		r = take_mount_options(store, store->options.mount_options, err);
