@@ -18,8 +18,24 @@ static void packages_hold_what_they_should(void **state)
 	assert_contains(listing, "/usr/include/ovl2.h\n");
 	assert_contains(listing, "/libovl2.so.0");
 	assert_contains(listing, "/libovl2.a\n");
-	assert_contains(listing, "/man1/ovl2-report.1\n");
+	assert_contains(listing, "/man1/ovl2-report.1.gz\n");
+	assert_contains(listing, "/doc/libovl2-0/copyright\n");
+	assert_contains(listing, "/doc/libovl2-dev/copyright\n");
+	assert_contains(listing, "/doc/ovl2/copyright\n");
 	assert_contains(listing, "/bash-completion/completions/ovl2\n");
+}
+
+/* So that dpkg-shlibdeps finds what a program of somebody else's depends on. */
+static void library_says_what_users_of_it_need(void **state)
+{
+	cleanup_free char *shlibs = NULL;
+
+	(void)state;
+	release_need("dpkg-shlibdeps", "dpkg-dev");
+	shlibs = release_shell("cd " SOURCE " && cpack --preset package >/dev/null && "
+	                       "dpkg-deb --info %s/packages/libovl2-0_*.deb shlibs",
+	                       release_build);
+	assert_contains(shlibs, "libovl2 0 libovl2-0 (>= 0.");
 }
 
 /* A Debian with nothing but its base: apt finds all that the programs need. */
@@ -54,6 +70,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(packages_hold_what_they_should),
+		cmocka_unit_test(library_says_what_users_of_it_need),
 		cmocka_unit_test(packages_work_in_a_clean_root),
 	};
 	int r;
