@@ -66,12 +66,27 @@ void page_assert_sound(const char *path)
 		"//*[local-name() = 'table'][not(*[local-name() = 'caption'])]",
 		"//*[local-name() = 'th'][not(@scope)]",
 		"//*[local-name() = 'figure'][not(*[local-name() = 'figcaption'])]",
+		"//*[local-name() = 'svg'][not(*[local-name() = 'title'] and *[local-name() = 'desc'])]",
+		"//*[local-name() = 'table'][not(.//*[local-name() = 'th'])]",
+		"//*[local-name() = 'nav'][not(@aria-label)]",
+		"//*[local-name() = 'html'][not(@lang)]",
+		"//*[local-name() = 'h3'][not(preceding::*[local-name() = 'h2'])]",
+	};
+
+	/* Landmarks, of which a page has one each. */
+	static const char *const landmarks[] = {
+		"//*[local-name() = 'main']",
+		"//*[local-name() = 'body']/*[local-name() = 'header']",
+		"//*[local-name() = 'body']/*[local-name() = 'footer']",
+		"//*[local-name() = 'h1']",
 	};
 	cleanup_free char *page = page_read(path);
 	const char *style;
 
 	for (size_t i = 0; i < ARRAY_SIZE(forbidden); i++)
 		page_assert_count(path, forbidden[i], "0");
+	for (size_t i = 0; i < ARRAY_SIZE(landmarks); i++)
+		page_assert_count(path, landmarks[i], "1");
 
 	assert_true(strlen(page) < (size_t)1024 * 1024);
 	style = strstr(page, "<style>");
