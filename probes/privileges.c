@@ -120,8 +120,11 @@ static int not_locked_down(int directory, struct ovl2_evidence *ret_evidence,
 		                     "securityfs is not mounted on /sys/kernel/security");
 	if (r == OVL2_E_NOT_FOUND)
 		return ovi_answer(1, ret_evidence, 0, "there is no %s", path);
-	if (r < 0)
-		return probe_unknown(err, PROBE_REASON_NOPERM, "%s", reason.message);
+	if (r < 0) {
+		if (err)
+			*err = reason;
+		return r;
+	}
 
 	text[strcspn(text, "\n")] = '\0';
 
