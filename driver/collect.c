@@ -39,9 +39,10 @@ static int is_referred_to(const struct ovi_survey *survey, const char *link)
  * call leaves that ended before it published its layer. Others that are wrong are for
  * repair, since they may be all there is left of something.
  */
-static int collect_entries(struct ovl2_store *store, size_t *count, struct ovl2_error *err)
+static int collect_entries(struct ovl2_store *store, int dry_run, struct ovl2_error *err)
 {
 	cleanup_survey struct ovi_survey survey = { .layers = NULL };
+	int count = 0;
 	int r;
 
 	r = ovi_survey_take(store, &survey, err);
@@ -50,18 +51,18 @@ static int collect_entries(struct ovl2_store *store, size_t *count, struct ovl2_
 
 		if (link->owner || !*link->target || is_referred_to(&survey, link->name))
 			continue;
-		if (ovi_sys.unlinkat(store->home, link->name, 0) < 0)
+		if (!dry_run && ovi_sys.unlinkat(store->home, link->name, 0) < 0)
 			r = ovi_fail_errno(err, "delete '%s'", link->name);
-		else
-			++*count;
+		count++;
 	}
 
-	return r;
+	return r < 0 ? r : count;
 }
 
-static int collect_counts(struct ovl2_store *store, size_t *count, struct ovl2_error *err)
+static int collect_counts(struct ovl2_store *store, int dry_run, struct ovl2_error *err)
 {
 	cleanup_listing struct ovi_listing listing = { 0 };
+	int count = 0;
 	int r;
 
 	r = ovi_dir_list(store->run, "run directory", &listing, err);
@@ -69,31 +70,15 @@ static int collect_counts(struct ovl2_store *store, size_t *count, struct ovl2_e
 		const char *name = listing.names[i].name;
 
 		r = ovi_id_is_valid(name) ? has_layer(store, name, err) : 1;
-		if (r == 0 && ovi_sys.unlinkat(store->run, name, 0) < 0)
+		count += r == 0;
+		if (r == 0 && !dry_run && ovi_sys.unlinkat(store->run, name, 0) < 0)
 			r = ovi_fail_errno(err, "delete the mount count of '%s'", name);
-		else if (r == 0)
-			++*count;
 	}
 
-	return r < 0 ? r : 0;
+	return r < 0 ? r : count;
 }
 
-static int count_in(struct ovl2_store *store, const char *path, size_t *count,
-                    struct ovl2_error *err)
-{
-	cleanup_listing struct ovi_listing listing = { 0 };
-	cleanup_fd int dir = -1;
-	int r;
-
-	r = ovi_dir_open(store->home, path, &dir, err);
-	if (r == 0)
-		r = ovi_dir_list(dir, path, &listing, err);
-	*count += listing.count;
-
-	return r;
-}
-
-static int collect_quarantine(struct ovl2_store *store, size_t *count, struct ovl2_error *err)
+static int collect_quarantine(struct ovl2_store *store, int dry_run, struct ovl2_error *err)
 {
 	cleanup_listing struct ovi_listing listing = { 0 };
 	cleanup_fd int dir = -1;
@@ -102,55 +87,38 @@ static int collect_quarantine(struct ovl2_store *store, size_t *count, struct ov
 	r = ovi_dir_open(store->home, OVI_QUARANTINE, &dir, err);
 	if (r == 0)
 		r = ovi_dir_list(dir, OVI_QUARANTINE, &listing, err);
-	for (size_t i = 0; i < listing.count && r == 0; i++) {
+	for (size_t i = 0; i < listing.count && r == 0 && !dry_run; i++)
 		r = ovi_tree_remove(dir, listing.names[i].name, err);
-		*count += r == 0;
-	}
 
-	return r;
-}
-
-/* Stages that are worked on stay: what is gone afterwards was collected. */
-static int collect_leftovers(struct ovl2_store *store, size_t *count, struct ovl2_error *err)
-{
-	size_t before = 0;
-	size_t after = 0;
-	int r;
-
-	r = count_in(store, OVI_STAGING, &before, err);
-	if (r == 0)
-		r = count_in(store, OVI_TRASH, &before, err);
-	if (r == 0)
-		r = ovi_store_collect(store, err);
-	if (r == 0)
-		r = count_in(store, OVI_STAGING, &after, err);
-	if (r == 0)
-		r = count_in(store, OVI_TRASH, &after, err);
-	if (r == 0 && before > after)
-		*count += before - after;
-
-	return r;
+	return r < 0 ? r : (int)listing.count;
 }
 
 int ovl2_store_collect(struct ovl2_store *store, const struct ovl2_collect_options *options,
                        struct ovl2_error *err)
 {
+	static int (*const parts[])(struct ovl2_store * store, int dry_run,
+	                            struct ovl2_error *err) = {
+		ovi_store_collect,
+		collect_entries,
+		collect_counts,
+		collect_quarantine,
+	};
 	struct ovl2_collect_options own = { .size = 0 };
 	cleanup_lock struct ovi_lock lock = OVI_LOCK_NONE;
-	size_t count = 0;
+	size_t part_count = ARRAY_SIZE(parts);
+	int count = 0;
 	int r;
 
 	r = ovi_options_read(options, &own, sizeof(own), err);
 	if (r == 0)
 		r = ovi_store_lock(store, LOCK_EX, &lock, err);
-	if (r == 0)
-		r = collect_leftovers(store, &count, err);
-	if (r == 0)
-		r = collect_entries(store, &count, err);
-	if (r == 0)
-		r = collect_counts(store, &count, err);
-	if (r == 0 && own.quarantine)
-		r = collect_quarantine(store, &count, err);
+	/* The last one is only for who asks for it. */
+	if (!own.quarantine)
+		part_count--;
+	for (size_t i = 0; i < part_count && r >= 0; i++) {
+		r = parts[i](store, own.dry_run, err);
+		count += r;
+	}
 
-	return r < 0 ? ovi_fail_within(err, r, "collect in '%s'", store->path) : (int)count;
+	return r < 0 ? ovi_fail_within(err, r, "collect in '%s'", store->path) : count;
 }

@@ -404,7 +404,7 @@ int ovl2_store_cleanup(struct ovl2_store *store, struct ovl2_error *err)
 	if (r == 0)
 		r = forget_counts(store, err);
 	if (r == 0)
-		r = ovi_store_collect(store, err);
+		r = ovi_store_collect(store, 0, err);
 
-	return r;
+	return r < 0 ? r : 0;
 }

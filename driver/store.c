@@ -251,8 +251,8 @@ void ovi_stage_remove(struct ovi_stage *stage)
 	errno = saved;
 }
 
-/* Unless it is locked, that is, whoever made it still works on it. */
-static int collect_one(struct ovl2_store *store, int parent, const char *name,
+/* Returns 0 when it is locked, that is, whoever made it still works on it; else 1. */
+static int collect_one(struct ovl2_store *store, int parent, const char *name, int dry_run,
                        struct ovl2_error *err)
 {
 	cleanup_fd int dir = -1;
@@ -264,37 +264,40 @@ static int collect_one(struct ovl2_store *store, int parent, const char *name,
 			return 0;
 		project = ovi_quota_get_project(dir);
 	}
+	if (dry_run)
+		return 1;
 	r = ovi_tree_remove(parent, name, err);
-	if (r == 0)
-		ovi_store_release_project(store, project);
+	if (r < 0)
+		return r;
+	ovi_store_release_project(store, project);
 
-	return r;
+	return 1;
 }
 
-static int collect(struct ovl2_store *store, const char *path, struct ovl2_error *err)
+static int collect(struct ovl2_store *store, const char *path, int dry_run, struct ovl2_error *err)
 {
 	cleanup_listing struct ovi_listing listing = { 0 };
 	cleanup_fd int dir = -1;
+	int count = 0;
 	int r;
 
 	r = ovi_dir_open(store->home, path, &dir, err);
 	if (r == 0)
 		r = ovi_dir_list(dir, path, &listing, err);
-	for (size_t i = 0; i < listing.count && r == 0; i++)
-		r = collect_one(store, dir, listing.names[i].name, err);
+	for (size_t i = 0; i < listing.count && r >= 0; i++) {
+		r = collect_one(store, dir, listing.names[i].name, dry_run, err);
+		count += r > 0;
+	}
 
-	return r;
+	return r < 0 ? r : count;
 }
 
-int ovi_store_collect(struct ovl2_store *store, struct ovl2_error *err)
+int ovi_store_collect(struct ovl2_store *store, int dry_run, struct ovl2_error *err)
 {
-	int r;
+	int stages = collect(store, OVI_STAGING, dry_run, err);
+	int trash = stages < 0 ? stages : collect(store, OVI_TRASH, dry_run, err);
 
-	r = collect(store, OVI_STAGING, err);
-	if (r < 0)
-		return r;
-
-	return collect(store, OVI_TRASH, err);
+	return trash < 0 ? trash : stages + trash;
 }
 
 /* ------------------------------------------------------------------- open -- */
@@ -696,7 +699,10 @@ static int fill(struct ovl2_store *store, const char *path, struct ovl2_error *e
 	if (r == 0)
 		r = take_attributes(store, err);
 
-	return r < 0 ? r : ovi_store_collect(store, err);
+	if (r == 0)
+		r = ovi_store_collect(store, 0, err);
+
+	return r < 0 ? r : 0;
 }
 
 int ovl2_store_open(const char *path, const struct ovl2_store_options *options,

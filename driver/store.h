@@ -121,5 +121,8 @@ void ovi_stage_remove(struct ovi_stage *stage);
 /* Takes the limits off a project of ours, unless a layer still has it. */
 void ovi_store_release_project(struct ovl2_store *store, uint32_t project);
 
-/* Deletes what interrupted calls left: stages that nobody locks, and all trash. */
-int ovi_store_collect(struct ovl2_store *store, struct ovl2_error *err);
+/*
+ * Deletes what interrupted calls left: stages and trash that nobody locks. Returns how
+ * many; with `dry_run` how many there are.
+ */
+int ovi_store_collect(struct ovl2_store *store, int dry_run, struct ovl2_error *err);

@@ -203,6 +203,7 @@ const struct command command_repair = {
 };
 
 static const struct cli_option gc_options[] = {
+	{ "dry-run", KEY_DRY_RUN, NULL, "only count what is left to delete" },
 	{ "quarantine", KEY_QUARANTINE, NULL, "delete what is in the quarantine as well" },
 	COMMON_OPTIONS,
 	END_OF_OPTIONS,
@@ -213,9 +214,14 @@ static int run_gc(const struct command *command, struct context *context, int ar
 	struct ovl2_collect_options options = { .size = sizeof(options) };
 	struct ovl2_error err = { 0 };
 	struct ovl2_store *store;
+	int key;
 
-	while (take_option(command, context, argc, argv) >= 0)
-		options.quarantine = 1;
+	while ((key = take_option(command, context, argc, argv)) >= 0) {
+		if (key == KEY_DRY_RUN)
+			options.dry_run = 1;
+		else
+			options.quarantine = 1;
+	}
 	take_operands(command, argc, argv, 0, 0);
 
 	store = open_store(command, context);
@@ -235,6 +241,7 @@ const struct command command_gc = {
 		"the quarantine and it is asked for.",
 		.options = gc_options,
 		.examples = "  ovl2 gc\n"
+		"  ovl2 gc --quarantine --dry-run\n"
 		"  ovl2 gc --quarantine",
 	},
 	.run = run_gc,

@@ -377,6 +377,9 @@ struct ovl2_collect_options {
 
 	/* Non-zero deletes what is in the quarantine as well. */
 	int quarantine;
+
+	/* Non-zero deletes nothing and only counts. */
+	int dry_run;
 };
 
 /*

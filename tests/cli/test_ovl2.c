@@ -696,6 +696,7 @@ static void damage_is_found_and_put_right(void **state)
 	assert_int_equal(json_array_size(json_object_get(json, "problems")), 1);
 	json_decref(json);
 	must(ovl2(place, "check"));
+	must(ovl2(place, "gc", "--quarantine", "--dry-run"));
 	must(ovl2(place, "gc", "--quarantine"));
 	must(ovl2(place, "sync"));
 	must(ovl2(place, "adopt", "base"));

@@ -476,23 +476,33 @@ static void collecting_takes_dead_links_and_the_quarantine(void **state)
 {
 	struct test_place *place = *state;
 	const struct ovl2_collect_options all = { .size = sizeof(all), .quarantine = 1 };
+	const struct ovl2_collect_options ask = {
+		.size = sizeof(ask),
+		.quarantine = 1,
+		.dry_run = 1,
+	};
 	cleanup_free char *home = store_path(place);
 	cleanup_free char *aside = test_path("%s/.ovl2/quarantine", home);
+	cleanup_free char *stages = test_path("%s/.ovl2/staging", home);
 	cleanup_free char *links = test_path("%s/l", home);
 	cleanup_store struct ovl2_store *store = open_docker_store(place);
 	cleanup_fd int root = open(home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	const struct test_entry gone[] = { { '-', "top/diff", NULL, 0, 0, 0, 0, NULL } };
 	const struct test_entry dead[] = {
 		{ 'l', "l/DDDDDDDDDDDDDDDDDDDDDDDDDD", "../gone/diff", 0, 0, 0, 0, NULL },
+		{ 'd', ".ovl2/staging/left", NULL, 0, 0, 0, 0, NULL },
 	};
 	struct ovl2_error err = { 0 };
 
 	test_tree_make(root, gone, ARRAY_SIZE(gone));
 	assert_int_equal(ovl2_store_repair(store, NULL, NULL, NULL, &err), 0);
 	test_tree_make(root, dead, ARRAY_SIZE(dead));
+	assert_int_equal(ovl2_store_collect(store, &ask, &err), 3);
 	assert_int_equal(count_files(links), 3);
-	assert_int_equal(ovl2_store_collect(store, NULL, &err), 1);
+	assert_int_equal(count_files(stages), 1);
+	assert_int_equal(ovl2_store_collect(store, NULL, &err), 2);
 	assert_int_equal(count_files(links), 2);
+	assert_int_equal(count_files(stages), 0);
 	assert_int_equal(count_files(aside), 1);
 	assert_int_equal(ovl2_store_collect(store, &all, &err), 1);
 	assert_int_equal(count_files(aside), 0);
