@@ -434,6 +434,26 @@ static int publish(struct plan *plan, const struct ovi_stage *stage, struct ovl2
 	return r;
 }
 
+/* So that its first mount need not read what was written here. */
+static void remember(const struct plan *plan, int dir)
+{
+	cleanup_chain struct ovi_chain chain = { 0 };
+	struct ovi_layer layer = {
+		.store = plan->store,
+		.dir = dir,
+		.record = plan->blueprint.record,
+	};
+
+	if (plan->blueprint.lower.length &&
+	    ovi_chain_parse(plan->blueprint.lower.text, &chain, NULL) < 0)
+		return;
+	memcpy(chain.parent, layer.record.parent, sizeof(chain.parent));
+	memcpy(layer.id, layer.record.id, sizeof(layer.id));
+	memcpy(layer.link, plan->blueprint.link, sizeof(layer.link));
+	layer.chain = chain;
+	ovi_memo_keep_new(&layer);
+}
+
 /* Returns 1, with nothing done, when the parent is to have a digest first. */
 static int make_layer(struct plan *plan, const char *parent, struct ovl2_error *err)
 {
@@ -470,7 +490,8 @@ static int make_layer(struct plan *plan, const char *parent, struct ovl2_error *
 	if (r < 0)
 		return r;
 
-	/* It is a stage no more. */
+	/* It is a stage no more; locked until it is closed. */
+	remember(plan, stage.dir);
 	close(stage.dir);
 	stage.dir = -1;
 

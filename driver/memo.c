@@ -341,12 +341,20 @@ void ovi_memo_keep(const struct ovi_layer *layer)
 	memcpy(known->link, layer->link, sizeof(known->link));
 	known->version = layer->version;
 	known->record = layer->record;
+	known->is_settled = layer->is_settled;
 
 	pthread_mutex_lock(&memo->lock);
 	slot = &memo->layers[hash(layer->id) % OVI_MEMO_LAYERS];
 	free_known(memo, *slot);
 	*slot = known;
 	pthread_mutex_unlock(&memo->lock);
+}
+
+void ovi_memo_keep_new(struct ovi_layer *layer)
+{
+	layer->is_settled = 1;
+	if (read_version(layer, NULL) == 0)
+		ovi_memo_keep(layer);
 }
 
 /* The slot of this link, or the free one where it belongs. Never full. */

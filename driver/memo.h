@@ -54,6 +54,12 @@ int ovi_memo_recall(struct ovi_layer *layer, struct ovl2_error *err);
 /* Remembers `layer` as of layer->version, in place of another if need be. */
 void ovi_memo_keep(const struct ovi_layer *layer);
 
+/*
+ * Remembers a layer that was made and is still locked against everybody else: sets
+ * layer->version and is_settled, too.
+ */
+void ovi_memo_keep_new(struct ovi_layer *layer);
+
 /* Sets layer->is_settled, and remembers that too. */
 void ovi_memo_settle(struct ovi_layer *layer);
 

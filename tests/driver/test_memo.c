@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "fixture.h"
 
+#include "sys.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 
 /* What a store's handle remembers of layers ends with them, and with changes by others. */
 
@@ -41,6 +44,12 @@ static char *link_of(const struct test_place *place, const char *id)
 	return test_path("%s/store/l/%s", place->path, name);
 }
 
+static void damage(const char *link)
+{
+	assert_sys(unlink(link));
+	assert_sys(symlink("../gone/diff", link));
+}
+
 static void damage_between_two_creates_is_seen(void **state)
 {
 	struct test_place *place = *state;
@@ -52,8 +61,7 @@ static void damage_between_two_creates_is_seen(void **state)
 	link = link_of(place, "base");
 	run_container(store, "first");
 	for (int i = 0; i < ROUNDS; i++) {
-		assert_sys(unlink(link));
-		assert_sys(symlink("../gone/diff", link));
+		damage(link);
 		create_container(store, "second", "top");
 		assert_fails(ovl2_layer_mount(store, "second", NULL, NULL, &err), OVL2_E_CORRUPT,
 		             &err);
@@ -121,12 +129,172 @@ static void removed_layers_are_held_by_nobody(void **state)
 	assert_int_equal(count_deleted(), before);
 }
 
+/* ------------------------------------------------------------------- by others -- */
+
+static struct ovi_sys real;
+static const char *link_to_damage;
+
+/* The last step of a stage: its parent was looked at, its link is not made yet. */
+static int damage_before_merged(int dir, const char *path, mode_t mode)
+{
+	if (strcmp(path, "merged") == 0)
+		damage(link_to_damage);
+
+	return real.mkdirat(dir, path, mode);
+}
+
+static void damage_during_a_create_is_seen(void **state)
+{
+	struct test_place *place = *state;
+	cleanup_store struct ovl2_store *store = open_store(place);
+	cleanup_free char *link = NULL;
+	struct ovl2_error err = { 0 };
+
+	create_stack(store);
+	run_container(store, "first");
+	remove_layer(store, "first");
+	run_container(store, "first");
+	link = link_of(place, "base");
+	link_to_damage = link;
+	real = ovi_sys;
+	ovi_sys.mkdirat = damage_before_merged;
+	create_container(store, "second", "top");
+	ovi_sys = real;
+
+	assert_fails(ovl2_layer_mount(store, "second", NULL, NULL, &err), OVL2_E_CORRUPT, &err);
+}
+
+/* Under the id of a layer that we made and never mounted. */
+static void layer_replaced_by_another_handle_is_read(void **state)
+{
+	const struct test_tar_entry entries[] = { { .name = "file", .content = "text" } };
+	struct test_place *place = *state;
+	cleanup_store struct ovl2_store *store = open_store(place);
+	cleanup_store struct ovl2_store *other = open_store(place);
+
+	create_stack(store);
+	for (int i = 0; i < ROUNDS; i++) {
+		cleanup_free char *path = NULL;
+		cleanup_free char *file = NULL;
+
+		create_container(store, "box", "top");
+		remove_layer(other, "box");
+		create_layer(other, "box", "base");
+		apply_entries(other, "box", entries, ARRAY_SIZE(entries));
+
+		path = mount_layer(store, "box");
+		file = test_path("%s/file", path);
+		assert_sys(access(file, F_OK));
+		assert_int_equal(open(file, O_WRONLY | O_CLOEXEC), -1);
+		assert_int_equal(errno, EROFS);
+		assert_int_equal(unmount_layer(store, "box"), 0);
+		remove_layer(store, "box");
+	}
+}
+
+/* --------------------------------------------------------------------- savings -- */
+
+static size_t followed_count;
+static size_t opened_count;
+
+static ssize_t count_readlinkat(int dir, const char *path, char *buffer, size_t size)
+{
+	followed_count += strncmp(path, "l/", 2) == 0;
+
+	return real.readlinkat(dir, path, buffer, size);
+}
+
+static int count_openat(int dir, const char *path, int flags, mode_t mode)
+{
+	opened_count++;
+
+	return real.openat(dir, path, flags, mode);
+}
+
+static struct timespec change_time(const char *path)
+{
+	struct stat st;
+
+	assert_sys(stat(path, &st));
+
+	return st.st_ctim;
+}
+
+static int is_same_time(struct timespec a, struct timespec b)
+{
+	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+/*
+ * Are changes told apart that follow upon each other at once, of both kinds? From Linux
+ * 6.13 on, and not everywhere.
+ */
+static void skip_without_fine_times(const struct test_place *place)
+{
+	cleanup_free char *file = test_path("%s/file", place->path);
+
+	for (int i = 0; i < 8; i++) {
+		struct timespec before = change_time(place->path);
+		struct timespec between;
+
+		assert_sys(symlink("to", file));
+		between = change_time(place->path);
+		assert_sys(unlink(file));
+		if (is_same_time(before, between) ||
+		    is_same_time(between, change_time(place->path)))
+			test_skip("times of changes are those of clock ticks here");
+	}
+}
+
+static void our_own_changes_leave_what_is_known(void **state)
+{
+	cleanup_store struct ovl2_store *store = open_store(*state);
+
+	skip_without_fine_times(*state);
+	create_stack(store);
+	run_container(store, "box");
+	remove_layer(store, "box");
+
+	real = ovi_sys;
+	followed_count = 0;
+	ovi_sys.readlinkat = count_readlinkat;
+	for (int i = 0; i < ROUNDS; i++) {
+		run_container(store, "box");
+		remove_layer(store, "box");
+	}
+	ovi_sys = real;
+	assert_int_equal(followed_count, 0);
+}
+
+/* All that its mount opens is its directory, upper and work. */
+static void new_layer_is_mounted_without_reading_it(void **state)
+{
+	cleanup_store struct ovl2_store *store = open_store(*state);
+
+	skip_without_fine_times(*state);
+	create_stack(store);
+	run_container(store, "first");
+	create_container(store, "second", "top");
+
+	real = ovi_sys;
+	opened_count = 0;
+	ovi_sys.openat = count_openat;
+	free(mount_layer(store, "second"));
+	ovi_sys = real;
+	assert_in_range(opened_count, 1, 3);
+	assert_int_equal(unmount_layer(store, "second"), 0);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(damage_between_two_creates_is_seen),
 		cmocka_unit_test(layer_made_anew_is_not_the_one_before),
 		cmocka_unit_test(removed_layers_are_held_by_nobody),
+		cmocka_unit_test(damage_during_a_create_is_seen),
+		cmocka_unit_test(layer_replaced_by_another_handle_is_read),
+		cmocka_unit_test(our_own_changes_leave_what_is_known),
+		cmocka_unit_test(new_layer_is_mounted_without_reading_it),
 	};
 
 	test_enter_namespace();
