@@ -16,17 +16,24 @@
 #include <sys/stat.h>
 #include <time.h>
 
+/* Links that are known to be good. Half of the slots: a search stays short. */
+#define PIN_SLOTS 4096
+#define MAX_PINS 2048
+
 /*
  * Descriptors kept of lowers, and as many of uppers and work directories: what the
- * deepest two mounts need, if the process may have them.
+ * deepest two mounts need, if the process may have them. All threads together have no
+ * more: what goes beyond is opened when it is needed, one at a time.
  */
-#define PIN_SLOTS 4096
-#define MAX_PINS 1024
+#define MAX_DESCRIPTORS 1024
+
+/* One eighth of what the process may have: it, and each of its mounts, needs some too. */
+#define DESCRIPTORS_SHARE 8
 
 struct ovi_pin {
 	char link[OVI_LINK_SIZE];
 	char id[OVL2_ID_SIZE];
-	int fd;
+	int fd; /* -1 when not kept open */
 
 	/* Sets that hold it; closed by the last one once it is out of the table. */
 	unsigned int users;
@@ -50,6 +57,8 @@ struct ovi_pin_set {
 	struct ovi_pin **pins; /* of the chain */
 	size_t pin_count;
 	int has_outsiders;  /* pins that are not in the table */
+	int by_descriptor;  /* are they to be open? */
+	int is_whole;       /* are they? */
 	const char **names; /* of all */
 	int *fds;
 	size_t count;
@@ -82,11 +91,12 @@ struct ovi_memo {
 	struct ovi_pin *pins[PIN_SLOTS];
 	struct ovi_sighting links;
 	size_t pin_count;
-	size_t max_pins;
 	uint64_t call;
 
-	/* Descriptors of sets for themselves. */
+	/* Descriptors of pins, and of sets for themselves; so many of each. */
+	size_t open_count;
 	size_t own_count;
+	size_t max_open;
 };
 
 /* FNV-1a */
@@ -114,10 +124,10 @@ struct ovi_memo *ovi_memo_new(void)
 		return NULL;
 	pthread_mutex_init(&memo->lock, NULL);
 
-	/* The process needs descriptors as well. */
-	memo->max_pins = MAX_PINS;
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur / 8 < MAX_PINS)
-		memo->max_pins = (size_t)limit.rlim_cur / 8;
+	memo->max_open = MAX_DESCRIPTORS;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+	    limit.rlim_cur / DESCRIPTORS_SHARE < MAX_DESCRIPTORS)
+		memo->max_open = (size_t)limit.rlim_cur / DESCRIPTORS_SHARE;
 
 	return memo;
 }
@@ -280,18 +290,21 @@ void ovi_memo_settle(struct ovi_layer *layer)
 
 /* --------------------------------------------------------------------- pins -- */
 
-static void free_pin(struct ovi_pin *pin)
+static void free_pin(struct ovi_memo *memo, struct ovi_pin *pin)
 {
-	close(pin->fd);
+	if (pin->fd >= 0) {
+		close(pin->fd);
+		memo->open_count--;
+	}
 	free(pin);
 }
 
 /* It is in the table no more: closed now, or by the last set that holds it. */
-static void let_go(struct ovi_pin *pin)
+static void let_go(struct ovi_memo *memo, struct ovi_pin *pin)
 {
 	pin->is_out = 1;
 	if (!pin->users)
-		free_pin(pin);
+		free_pin(memo, pin);
 }
 
 static void close_own(struct ovi_memo *memo, int fd)
@@ -311,7 +324,7 @@ static void release_set(struct ovi_memo *memo, struct ovi_pin_set *set)
 	close_own(memo, set->work);
 	for (size_t i = 0; i < set->pin_count; i++)
 		if (--set->pins[i]->users == 0 && set->pins[i]->is_out)
-			free_pin(set->pins[i]);
+			free_pin(memo, set->pins[i]);
 	ovi_chain_release(&set->chain);
 	free(set->pins);
 	free(set->names);
@@ -390,7 +403,7 @@ static void forget_pins(struct ovi_memo *memo)
 			continue;
 		memo->pins[i] = NULL;
 		memo->pin_count--;
-		let_go(pin);
+		let_go(memo, pin);
 	}
 }
 
@@ -408,13 +421,47 @@ static void take_out(struct ovi_memo *memo, struct ovi_pin **slot)
 		memo->pins[at] = NULL;
 		*find_pin(memo, next->link) = next;
 	}
-	let_go(pin);
+	let_go(memo, pin);
 }
 
-static int open_pin(const struct ovl2_store *store, const char *link, struct ovi_pin **ret_pin,
-                    struct ovl2_error *err)
+static int open_content(const struct ovl2_store *store, const char *id, int *ret_fd,
+                        struct ovl2_error *err)
 {
 	char path[OVL2_ID_SIZE + 8];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/diff", id);
+	fd = ovi_sys.openat(store->home, path, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
+		return ovi_fail(err, OVL2_E_CORRUPT, "'%s' is not a directory of the store", path);
+	if (fd < 0)
+		return ovi_fail_errno(err, "open '%s'", path);
+	*ret_fd = fd;
+
+	return 0;
+}
+
+/* Opened in any case, which tells what it is; kept open where it is wanted. */
+static int open_pin(struct ovi_memo *memo, const struct ovl2_store *store, struct ovi_pin *pin,
+                    int is_wanted, struct ovl2_error *err)
+{
+	cleanup_fd int fd = -1;
+	int r;
+
+	r = open_content(store, pin->id, &fd, err);
+	if (r < 0)
+		return r;
+	if (is_wanted && memo->open_count < memo->max_open) {
+		pin->fd = steal_fd(&fd);
+		memo->open_count++;
+	}
+
+	return 0;
+}
+
+static int make_pin(struct ovi_memo *memo, const struct ovl2_store *store, const char *link,
+                    int is_wanted, struct ovi_pin **ret_pin, struct ovl2_error *err)
+{
 	struct ovi_pin *pin;
 	int r;
 
@@ -422,53 +469,49 @@ static int open_pin(const struct ovl2_store *store, const char *link, struct ovi
 	if (!pin)
 		return ovi_fail_memory(err);
 	snprintf(pin->link, sizeof(pin->link), "%s", link);
+	pin->fd = -1;
 
 	r = ovi_link_follow(store, link, pin->id, err);
-	if (r == 0) {
-		snprintf(path, sizeof(path), "%s/diff", pin->id);
-		pin->fd = ovi_sys.openat(store->home, path, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
-		if (pin->fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
-			r = ovi_fail(err, OVL2_E_CORRUPT, "'%s' is not a directory of the store",
-			             path);
-		else if (pin->fd < 0)
-			r = ovi_fail_errno(err, "open '%s'", path);
-	}
+	if (r == 0)
+		r = open_pin(memo, store, pin, is_wanted, err);
 	if (r < 0) {
 		free(pin);
 		return r;
+	}
+	pin->is_out = memo->pin_count >= MAX_PINS;
+	if (!pin->is_out) {
+		*find_pin(memo, link) = pin;
+		memo->pin_count++;
 	}
 	*ret_pin = pin;
 
 	return 0;
 }
 
-static int pin_link(struct ovi_memo *memo, const struct ovi_layer *layer, const char *link,
-                    struct ovi_pin **ret_pin, struct ovl2_error *err)
+static int pin_link(struct ovi_memo *memo, const struct ovi_layer *layer, struct ovi_pin_set *set,
+                    const char *link, struct ovl2_error *err)
 {
-	struct ovi_pin **slot = find_pin(memo, link);
-	struct ovi_pin *pin = *slot;
+	struct ovi_pin *pin = *find_pin(memo, link);
 	int r = 0;
 
-	if (!pin) {
-		r = open_pin(layer->store, link, &pin, err);
-		if (r < 0 || !pin)
-			return r;
-		pin->is_out = memo->pin_count >= memo->max_pins;
-		if (!pin->is_out) {
-			*slot = pin;
-			memo->pin_count++;
-		}
-	}
+	if (!pin)
+		r = make_pin(memo, layer->store, link, set->by_descriptor, &pin, err);
+	else if (set->by_descriptor && pin->fd < 0 && memo->open_count < memo->max_open)
+		r = open_pin(memo, layer->store, pin, 1, err);
+	if (r < 0 || !pin)
+		return r;
 	if (pin->met == memo->call || strcmp(pin->id, layer->id) == 0) {
 		r = ovi_fail(err, OVL2_E_CORRUPT, "layer '%s' is under layer '%s' twice", pin->id,
 		             layer->id);
 		if (pin->is_out && !pin->users)
-			free_pin(pin);
+			free_pin(memo, pin);
 		return r;
 	}
 	pin->met = memo->call;
 	pin->users++;
-	*ret_pin = pin;
+	set->pins[set->pin_count++] = pin;
+	set->has_outsiders |= pin->is_out;
+	set->is_whole &= pin->fd >= 0;
 
 	return 0;
 }
@@ -483,12 +526,10 @@ static int pin_all(struct ovi_memo *memo, const struct ovi_layer *layer, struct 
 	set->fds[set->count++] = -1;
 	while (set->pin_count < chain->count) {
 		size_t i = set->pin_count;
-		int r = pin_link(memo, layer, chain->links[i], &set->pins[i], err);
+		int r = pin_link(memo, layer, set, chain->links[i], err);
 
-		if (r < 0 || !set->pins[i])
+		if (r < 0 || set->pin_count == i)
 			return r;
-		set->pin_count++;
-		set->has_outsiders |= set->pins[i]->is_out;
 		set->names[set->count] = chain->links[i];
 		set->fds[set->count++] = set->pins[i]->fd;
 	}
@@ -503,14 +544,16 @@ static int pin_all(struct ovi_memo *memo, const struct ovi_layer *layer, struct 
 /* -1 for what is not there: who needs it finds out by its name, and says so. */
 static int open_own(struct ovi_memo *memo, const struct ovi_layer *layer, const char *name)
 {
-	int fd = ovi_sys.openat(layer->dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+	int fd = -1;
 
+	if (memo->own_count < memo->max_open)
+		fd = ovi_sys.openat(layer->dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
 	memo->own_count += fd >= 0;
 
 	return fd;
 }
 
-static int make_set(struct ovi_memo *memo, const struct ovi_layer *layer,
+static int make_set(struct ovi_memo *memo, const struct ovi_layer *layer, int by_descriptor,
                     struct ovi_pin_set **ret_set, struct ovl2_error *err)
 {
 	struct ovi_pin_set *set = calloc(1, sizeof(*set));
@@ -522,8 +565,10 @@ static int make_set(struct ovi_memo *memo, const struct ovi_layer *layer,
 	set->users = 1;
 	ovi_chain_share(&layer->chain, &set->chain);
 	memcpy(set->link, layer->link, sizeof(set->link));
-	set->upper = open_own(memo, layer, "diff");
-	set->work = open_own(memo, layer, "work");
+	set->by_descriptor = by_descriptor;
+	set->is_whole = by_descriptor;
+	set->upper = by_descriptor ? open_own(memo, layer, "diff") : -1;
+	set->work = by_descriptor ? open_own(memo, layer, "work") : -1;
 	set->pins = calloc(most, sizeof(struct ovi_pin *));
 	set->names = calloc(most, sizeof(*set->names));
 	set->fds = calloc(most, sizeof(*set->fds));
@@ -542,7 +587,25 @@ static int make_set(struct ovi_memo *memo, const struct ovi_layer *layer,
 	return r;
 }
 
-static int find_set(struct ovi_memo *memo, const struct ovi_layer *layer,
+/* Closes what may not be needed any more, where the new set would not fit beside it. */
+static void make_room(struct ovi_memo *memo, const struct ovi_chain *chain, int by_descriptor)
+{
+	size_t missing = 0;
+
+	for (size_t i = 0; i < chain->count; i++) {
+		const struct ovi_pin *pin = *find_pin(memo, chain->links[i]);
+
+		missing += !pin || (by_descriptor && pin->fd < 0);
+	}
+	if (memo->pin_count + missing > MAX_PINS ||
+	    (by_descriptor && chain->count <= memo->max_open &&
+	     memo->open_count + missing > memo->max_open))
+		forget_pins(memo);
+	else if (by_descriptor && memo->own_count + 2 > memo->max_open)
+		forget_sets(memo);
+}
+
+static int find_set(struct ovi_memo *memo, const struct ovi_layer *layer, int by_descriptor,
                     struct ovi_pin_set **ret_set, struct ovl2_error *err)
 {
 	struct known *known = find_known(memo, layer);
@@ -552,20 +615,18 @@ static int find_set(struct ovi_memo *memo, const struct ovi_layer *layer,
 	if (!is_same(&memo->links, &layer->version.links, sizeof(memo->links)))
 		forget_pins(memo);
 	memo->links = layer->version.links;
-	if (known && known->set) {
+	if (known && known->set && (known->set->is_whole || !by_descriptor)) {
 		known->set->users++;
 		*ret_set = known->set;
 		return 0;
 	}
 
-	if (memo->own_count + 2 > memo->max_pins)
-		forget_sets(memo);
-	if (memo->pin_count + layer->chain.count > memo->max_pins)
-		forget_pins(memo);
-	r = make_set(memo, layer, ret_set, err);
+	make_room(memo, &layer->chain, by_descriptor);
+	r = make_set(memo, layer, by_descriptor, ret_set, err);
 	if (r < 0 || !*ret_set)
 		return r;
 	if (known && !(*ret_set)->has_outsiders) {
+		release_set(memo, known->set);
 		known->set = *ret_set;
 		known->set->users++;
 	}
@@ -573,14 +634,15 @@ static int find_set(struct ovi_memo *memo, const struct ovi_layer *layer,
 	return 0;
 }
 
-int ovi_pins_open(const struct ovi_layer *layer, struct ovi_pins *pins, struct ovl2_error *err)
+int ovi_pins_open(const struct ovi_layer *layer, int by_descriptor, struct ovi_pins *pins,
+                  struct ovl2_error *err)
 {
 	struct ovi_memo *memo = layer->store->memo;
 	struct ovi_pin_set *set = NULL;
 	int r;
 
 	pthread_mutex_lock(&memo->lock);
-	r = find_set(memo, layer, &set, err);
+	r = find_set(memo, layer, by_descriptor, &set, err);
 	pthread_mutex_unlock(&memo->lock);
 	if (r < 0 || !set)
 		return r;

@@ -87,7 +87,7 @@ struct ovi_pin_set;
  * What may be a lower in a view of a layer, as overlayfs wants to be told: the layer
  * itself, by its link; what is below it, or the empty directory where nothing is. The
  * descriptors are O_PATH and cannot come to mean something else; -1 for the two that
- * are not its chain. Start from all zeroes.
+ * are not its chain, and for what is not open. Start from all zeroes.
  */
 struct ovi_pins {
 	struct ovi_memo *memo;
@@ -98,17 +98,20 @@ struct ovi_pins {
 	const int *fds;
 	size_t count;
 
-	/* Its diff and work directory, which a writable view has on top; -1 when missing. */
+	/* Its diff and work directory, which a writable view has on top; -1 when missing or not
+	 * open. */
 	int upper;
 	int work;
 };
 
 /*
- * Opens what the links of layer->chain lead to. Each must lead to `../<id>/diff`, a
- * directory of the store, and no layer may be there twice or under itself.
+ * Finds what the links of layer->chain lead to, and opens it, `by_descriptor`, as far as
+ * the process may have that many open. Each must lead to `../<id>/diff`, a directory of
+ * the store, and no layer may be there twice or under itself.
  *
  * Errors: OVL2_E_CORRUPT.
  */
-int ovi_pins_open(const struct ovi_layer *layer, struct ovi_pins *pins, struct ovl2_error *err);
+int ovi_pins_open(const struct ovi_layer *layer, int by_descriptor, struct ovi_pins *pins,
+                  struct ovl2_error *err);
 
 void ovi_pins_release(struct ovi_pins *pins);

@@ -30,6 +30,7 @@ struct request {
 	int read_only;
 	int skip_sync;
 	int user_namespace; /* 0 for none */
+	int by_descriptor;
 
 	/* MOUNT_ATTR_*, and all of it in words: see struct ovi_hold. */
 	unsigned int attributes;
@@ -70,6 +71,9 @@ static int read_request(const struct ovl2_store *store, const struct ovl2_mount_
 		.skip_sync = own.skip_sync != 0 && !own.read_only,
 		.user_namespace = own.user_namespace,
 	};
+	/* With mapped ids all is opened anew, in another mount. */
+	ret_request->by_descriptor =
+		!own.user_namespace && ovi_overlay_by_descriptor(store->home, ret_request->method);
 	add_flag(ret_request, own.nodev, "nodev", MOUNT_ATTR_NODEV);
 	add_flag(ret_request, own.nosuid, "nosuid", MOUNT_ATTR_NOSUID);
 	add_flag(ret_request, own.noexec, "noexec", MOUNT_ATTR_NOEXEC);
@@ -211,7 +215,7 @@ static int make_view(struct ovi_view *view, struct ovi_layer *layer, const struc
 	int is_writable = !request->read_only && !layer->record.is_committed;
 	int r;
 
-	r = ovi_view_init(view, layer, is_writable, request->label, err);
+	r = ovi_view_init(view, layer, is_writable, request->by_descriptor, request->label, err);
 	if (r < 0)
 		return r;
 	if (request->skip_sync) {

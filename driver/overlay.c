@@ -188,6 +188,12 @@ static int takes(atomic_int *known, unsigned int command, int home)
 	return atomic_load(known) == YES;
 }
 
+int ovi_overlay_by_descriptor(int home, enum ovl2_mount_method wanted)
+{
+	return wanted == OVL2_MOUNT_FD ||
+	       (wanted == OVL2_MOUNT_AUTO && takes(&takes_descriptors, FSCONFIG_SET_FD, home));
+}
+
 /* The directory has a link for each thread, and two as every directory has. */
 static int is_alone(void)
 {
@@ -243,7 +249,7 @@ int ovi_overlay_choose(const struct ovi_overlay *overlay, enum ovl2_mount_method
 		                overlay->lower_count, OVI_MAX_LOWERS);
 
 	if (wanted == OVL2_MOUNT_AUTO)
-		method = takes(&takes_descriptors, FSCONFIG_SET_FD, overlay->home)
+		method = ovi_overlay_by_descriptor(overlay->home, wanted)
 		                 ? OVL2_MOUNT_FD
 		                 : choose_without_fd(overlay);
 

@@ -69,6 +69,9 @@ struct ovi_overlay {
 int ovi_overlay_choose(const struct ovi_overlay *overlay, enum ovl2_mount_method wanted,
                        enum ovl2_mount_method *ret_method, struct ovl2_error *err);
 
+/* Is this the method fd, or one that is chosen where there is a kernel that has it? */
+int ovi_overlay_by_descriptor(int home, enum ovl2_mount_method wanted);
+
 /* Adds what mount(2) would be given by `method`; nothing for fd and append. */
 void ovi_overlay_data(const struct ovi_overlay *overlay, enum ovl2_mount_method method,
                       struct ovi_strbuf *data);

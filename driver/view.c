@@ -15,13 +15,13 @@ void ovi_view_release(struct ovi_view *view)
 }
 
 int ovi_view_init(struct ovi_view *view, struct ovi_layer *layer, int is_writable,
-                  const char *label, struct ovl2_error *err)
+                  int by_descriptor, const char *label, struct ovl2_error *err)
 {
 	struct ovl2_store *store = layer->store;
 	size_t first = is_writable ? 1 : 0;
 	int r;
 
-	r = ovi_pins_open(layer, &view->pins, err);
+	r = ovi_pins_open(layer, by_descriptor, &view->pins, err);
 	if (r < 0)
 		return r;
 
@@ -67,7 +67,7 @@ static int open_view(struct ovl2_store *store, const char *id, const char *optio
 	if (r == 0 && hold.count && hold.is_writable)
 		return ovi_dir_open(layer.dir, "merged", ret_root, err);
 	if (r == 0)
-		r = ovi_view_init(&view, &layer, with_upper, NULL, err);
+		r = ovi_view_init(&view, &layer, with_upper, 1, NULL, err);
 	if (r == 0 && options)
 		view.overlay.options = options;
 	if (r == 0)

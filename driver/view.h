@@ -22,10 +22,11 @@ struct ovi_view {
 /*
  * Writable: the layer's diff as upper. Else all of it as lowers. A layer that
  * stands alone gets an empty directory below, since overlayfs wants two.
- * `label` may be NULL and is borrowed.
+ * `by_descriptor`: for a method that takes descriptors. `label` may be NULL and is
+ * borrowed.
  */
 int ovi_view_init(struct ovi_view *view, struct ovi_layer *layer, int is_writable,
-                  const char *label, struct ovl2_error *err);
+                  int by_descriptor, const char *label, struct ovl2_error *err);
 
 void ovi_view_release(struct ovi_view *view);
 

@@ -6,6 +6,8 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -192,6 +194,44 @@ static void layer_replaced_by_another_handle_is_read(void **state)
 	}
 }
 
+/* By another process, while we wait for the lock: 2 locks, the store's and the layer's. */
+static struct ovl2_store *replacing_store;
+static int lock_count;
+
+static int apply_before_flock(int fd, int operation)
+{
+	const struct test_tar_entry entries[] = { { .name = "file", .content = "text" } };
+
+	if (operation != LOCK_UN && ++lock_count == 2) {
+		ovi_sys = real;
+		apply_entries(replacing_store, "box", entries, ARRAY_SIZE(entries));
+	}
+
+	return real.flock(fd, operation);
+}
+
+static void layer_replaced_while_we_wait_is_opened_anew(void **state)
+{
+	struct test_place *place = *state;
+	cleanup_store struct ovl2_store *store = open_store(place);
+	cleanup_store struct ovl2_store *other = open_store(place);
+	cleanup_free char *path = NULL;
+	cleanup_free char *file = NULL;
+
+	create_stack(store);
+	run_container(store, "box");
+	real = ovi_sys;
+	replacing_store = other;
+	lock_count = 0;
+	ovi_sys.flock = apply_before_flock;
+	path = mount_layer(store, "box");
+	assert_int_equal(lock_count, 2);
+
+	file = test_path("%s/file", path);
+	assert_sys(access(file, F_OK));
+	assert_int_equal(unmount_layer(store, "box"), 0);
+}
+
 /* --------------------------------------------------------------------- savings -- */
 
 static size_t followed_count;
@@ -248,30 +288,33 @@ static void skip_without_fine_times(const struct test_place *place)
 
 static void our_own_changes_leave_what_is_known(void **state)
 {
-	cleanup_store struct ovl2_store *store = open_store(*state);
+	cleanup_store struct ovl2_store *store = NULL;
 
 	skip_without_fine_times(*state);
+	store = open_store(*state);
 	create_stack(store);
-	run_container(store, "box");
-	remove_layer(store, "box");
+	/* The first one's parent becomes one: that changes it. */
+	run_container(store, "first");
+	run_container(store, "second");
 
 	real = ovi_sys;
 	followed_count = 0;
-	ovi_sys.readlinkat = count_readlinkat;
 	for (int i = 0; i < ROUNDS; i++) {
+		ovi_sys.readlinkat = count_readlinkat;
 		run_container(store, "box");
+		ovi_sys = real;
 		remove_layer(store, "box");
 	}
-	ovi_sys = real;
 	assert_int_equal(followed_count, 0);
 }
 
 /* All that its mount opens is its directory, upper and work. */
 static void new_layer_is_mounted_without_reading_it(void **state)
 {
-	cleanup_store struct ovl2_store *store = open_store(*state);
+	cleanup_store struct ovl2_store *store = NULL;
 
 	skip_without_fine_times(*state);
+	store = open_store(*state);
 	create_stack(store);
 	run_container(store, "first");
 	create_container(store, "second", "top");
@@ -285,6 +328,95 @@ static void new_layer_is_mounted_without_reading_it(void **state)
 	assert_int_equal(unmount_layer(store, "second"), 0);
 }
 
+/* ----------------------------------------------------------------- descriptors -- */
+
+static size_t count_descriptors(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	size_t count = 0;
+
+	assert_non_null(dir);
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+
+	return count;
+}
+
+#define DEPTH 40
+
+/* A container on so many lowers; the lowest has the file "lowest". */
+static void create_deep(struct ovl2_store *store)
+{
+	const struct test_tar_entry entries[] = { { .name = "lowest", .content = "text" } };
+
+	create_layer(store, "layer-0", NULL);
+	apply_entries(store, "layer-0", entries, ARRAY_SIZE(entries));
+	for (int i = 1; i <= DEPTH; i++) {
+		cleanup_free char *id = test_path("layer-%d", i);
+		cleanup_free char *parent = test_path("layer-%d", i - 1);
+
+		create_layer(store, id, parent);
+	}
+	create_container(store, "box", "layer-40");
+}
+
+static void mount_by(struct ovl2_store *store, enum ovl2_mount_method method)
+{
+	const struct ovl2_mount_options options = { .size = sizeof(options), .method = method };
+	cleanup_free char *path = NULL;
+	cleanup_free char *file = NULL;
+	struct ovl2_error err = { 0 };
+	int r = ovl2_layer_mount(store, "box", &options, &path, &err);
+
+	/* By this one not on this kernel. */
+	if (r == OVL2_E_UNSUPPORTED && method == OVL2_MOUNT_FD)
+		return;
+	assert_ok(r, &err);
+	file = test_path("%s/lowest", path);
+	assert_sys(access(file, F_OK));
+	assert_int_equal(unmount_layer(store, "box"), 0);
+}
+
+static void mounts_by_name_keep_nothing_open(void **state)
+{
+	cleanup_store struct ovl2_store *store = open_store(*state);
+	size_t before;
+
+	create_deep(store);
+	before = count_descriptors();
+	mount_by(store, OVL2_MOUNT_RELATIVE);
+	mount_by(store, OVL2_MOUNT_ABSOLUTE);
+	assert_int_equal(count_descriptors(), before);
+
+	/* And leave it to the next one to open what that needs. */
+	mount_by(store, OVL2_MOUNT_FD);
+	mount_by(store, OVL2_MOUNT_FD);
+}
+
+/* More lowers than the process may have descriptors: some are closed again at once. */
+static void few_descriptors_are_enough(void **state)
+{
+	struct ovl2_store *store;
+	struct rlimit before;
+	struct rlimit few;
+	size_t count = count_descriptors();
+
+	assert_sys(getrlimit(RLIMIT_NOFILE, &before));
+	few = before;
+	few.rlim_cur = count + 24;
+	assert_sys(setrlimit(RLIMIT_NOFILE, &few));
+	store = open_store(*state);
+	create_deep(store);
+	mount_by(store, OVL2_MOUNT_FD);
+	mount_by(store, OVL2_MOUNT_FD);
+	mount_by(store, OVL2_MOUNT_AUTO);
+	assert_true(count_descriptors() < count + 24);
+	ovl2_store_close(store);
+	assert_sys(setrlimit(RLIMIT_NOFILE, &before));
+	assert_int_equal(count_descriptors(), count);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -293,8 +425,11 @@ int main(int argc, char **argv)
 		cmocka_unit_test(removed_layers_are_held_by_nobody),
 		cmocka_unit_test(damage_during_a_create_is_seen),
 		cmocka_unit_test(layer_replaced_by_another_handle_is_read),
+		cmocka_unit_test(layer_replaced_while_we_wait_is_opened_anew),
 		cmocka_unit_test(our_own_changes_leave_what_is_known),
 		cmocka_unit_test(new_layer_is_mounted_without_reading_it),
+		cmocka_unit_test(mounts_by_name_keep_nothing_open),
+		cmocka_unit_test(few_descriptors_are_enough),
 	};
 
 	test_enter_namespace();

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -374,6 +375,16 @@ static void killed_storm_can_be_cleaned_up(void **state)
 	}
 }
 
+/* What a process has by default, however many it may ask for. */
+static void limit_descriptors(void)
+{
+	struct rlimit limit;
+
+	assert_sys(getrlimit(RLIMIT_NOFILE, &limit));
+	limit.rlim_cur = 1024;
+	assert_sys(setrlimit(RLIMIT_NOFILE, &limit));
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -386,5 +397,6 @@ int main(int argc, char **argv)
 	};
 
 	test_enter_namespace();
+	limit_descriptors();
 	return test_run("storm", tests, ARRAY_SIZE(tests), argc, argv);
 }
