@@ -89,7 +89,7 @@ static int open_directory(struct ovl2_store *store, const char *id, int *ret_dir
 	return 0;
 }
 
-/* Whoever held the lock before may have put another directory in its place. */
+/* Whoever held the lock before, or came in between, may have put another in its place. */
 static int is_still_there(struct ovl2_store *store, const char *id, int dir, struct ovl2_error *err)
 {
 	struct stat own;
@@ -103,48 +103,44 @@ static int is_still_there(struct ovl2_store *store, const char *id, int dir, str
 	return own.st_ino == now.st_ino;
 }
 
-static int open_locked_directory(struct ovl2_store *store, const char *id, int *ret_dir,
-                                 struct ovl2_error *err)
+static int lock_directory(int dir, const char *id, struct ovl2_error *err)
 {
-	for (;;) {
-		cleanup_fd int dir = -1;
-		int r;
+	while (ovi_sys.flock(dir, LOCK_EX) < 0)
+		if (errno != EINTR)
+			return ovi_fail_errno(err, "lock layer '%s'", id);
 
-		r = open_directory(store, id, &dir, err);
-		if (r < 0)
-			return r;
-		while (ovi_sys.flock(dir, LOCK_EX) < 0)
-			if (errno != EINTR)
-				return ovi_fail_errno(err, "lock layer '%s'", id);
-		r = is_still_there(store, id, dir, err);
-		if (r < 0)
-			return r;
-		if (r) {
-			*ret_dir = steal_fd(&dir);
-			return 0;
-		}
-	}
+	return 0;
 }
 
-/* LAST: on its own, without its lowers. */
+/* LAST: locked, on its own, without its lowers. */
 enum way { PLAIN, ONCE, LOCKED, LAST };
 
-static int read_layer(struct ovi_layer *layer, enum way way, struct ovl2_error *err)
+/* 1 when it is open, 0 when another directory was put in its place meanwhile. */
+static int try_layer(struct ovi_layer *layer, enum way way, struct ovl2_error *err)
 {
+	int remembers = way == PLAIN || way == LOCKED;
 	int r;
 
-	if (way == LAST)
-		return read_own_files(layer, err);
-	if (way == ONCE)
-		return read_files(layer, err);
-	r = ovi_memo_recall(layer, err);
+	r = open_directory(layer->store, layer->id, &layer->dir, err);
+	if (r == 0 && (way == LOCKED || way == LAST))
+		r = lock_directory(layer->dir, layer->id, err);
+	/*
+	 * What is remembered was in its place when it was read, and is: to be renamed
+	 * changes the time of a directory.
+	 */
+	if (r == 0 && remembers)
+		r = ovi_memo_recall(layer, err);
 	if (r != 0)
-		return r < 0 ? r : 0;
-	r = read_files(layer, err);
-	if (r == 0)
+		return r;
+
+	r = is_still_there(layer->store, layer->id, layer->dir, err);
+	if (r <= 0)
+		return r;
+	r = way == LAST ? read_own_files(layer, err) : read_files(layer, err);
+	if (r == 0 && remembers)
 		ovi_memo_keep(layer);
 
-	return r;
+	return r < 0 ? r : 1;
 }
 
 static int open_layer(struct ovl2_store *store, const char *id, enum way way,
@@ -158,10 +154,8 @@ static int open_layer(struct ovl2_store *store, const char *id, enum way way,
 		return r;
 	snprintf(layer.id, sizeof(layer.id), "%s", id);
 
-	r = way == LOCKED || way == LAST ? open_locked_directory(store, id, &layer.dir, err)
-	                                 : open_directory(store, id, &layer.dir, err);
-	if (r == 0)
-		r = read_layer(&layer, way, err);
+	while ((r = try_layer(&layer, way, err)) == 0)
+		ovi_layer_close(&layer);
 	if (r < 0)
 		return r;
 
