@@ -196,6 +196,21 @@ static void broken_interface_is_noticed(void **state)
 	}
 }
 
+/* Numbers that a commit elsewhere makes untrue. */
+static void readme_counts_right(void **state)
+{
+	cleanup_free char *readme = release_shell("cat " README);
+	cleanup_free char *benchmarks =
+		release_shell("echo There are $(ovl2-bench --list | grep -c '^  [a-z0-9_]*: ') "
+	                      "benchmarks");
+	cleanup_free char *questions =
+		release_shell("echo It knows $(ovl2-probe list | wc -l) questions");
+
+	(void)state;
+	assert_contains(readme, benchmarks);
+	assert_contains(readme, questions);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
@@ -203,6 +218,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(readme_program_builds_static_with_pkg_config),
 		cmocka_unit_test(readme_program_builds_with_cmake),
 		cmocka_unit_test(readme_program_builds_static_with_cmake),
+		cmocka_unit_test(readme_counts_right),
 		cmocka_unit_test(tree_can_be_moved),
 		cmocka_unit_test(header_pleases_strict_compilers),
 		cmocka_unit_test(library_exports_what_the_map_lists),
