@@ -16,7 +16,7 @@
  * know is refused here as it would be there.
  */
 
-enum kernel { LINUX_6_15, LINUX_6_7, LINUX_6_1 };
+enum kernel { LINUX_6_15, LINUX_6_7, LINUX_6_5, LINUX_6_1 };
 
 struct row {
 	const char *title;
@@ -35,6 +35,7 @@ static const struct row rows[] = {
 	{ "Linux 6.7, 150 lowers", LINUX_6_7, 0, 150, OVL2_MOUNT_APPEND },
 	{ "Linux 6.7, 9 lowers, threads", LINUX_6_7, 1, 9, OVL2_MOUNT_ABSOLUTE },
 	{ "Linux 6.7, 128 lowers, threads", LINUX_6_7, 1, 128, OVL2_MOUNT_APPEND },
+	{ "Linux 6.5, 128 lowers, threads", LINUX_6_5, 1, 128, OVL2_MOUNT_RELATIVE },
 	{ "Linux 6.1, 9 lowers, threads", LINUX_6_1, 1, 9, OVL2_MOUNT_ABSOLUTE },
 	{ "Linux 6.1, 128 lowers", LINUX_6_1, 0, 128, OVL2_MOUNT_RELATIVE },
 	{ "Linux 6.1, 128 lowers, threads", LINUX_6_1, 1, 128, OVL2_MOUNT_RELATIVE },
@@ -43,13 +44,24 @@ static const struct row rows[] = {
 static struct ovi_sys real;
 static enum kernel kernel;
 
-/* EBADF is what it says to a descriptor of O_PATH before 6.15. */
+/*
+ * EBADF is what it says to a descriptor of O_PATH before 6.15, EINVAL to names that it does
+ * not know. Before 6.5 it takes any name as text, and no descriptors.
+ */
 static int fsconfig_as_it_was(int fd, unsigned int command, const char *key, const void *value,
                               int aux)
 {
+	if (kernel == LINUX_6_1 && command == FSCONFIG_SET_STRING)
+		return 0;
 	if (key && strcmp(key, "lowerdir+") == 0) {
-		errno = command == FSCONFIG_SET_FD ? EBADF : EINVAL;
-		if (kernel == LINUX_6_1 || (kernel == LINUX_6_7 && command == FSCONFIG_SET_FD))
+		static const int sys[] = {
+			[LINUX_6_7] = EBADF,
+			[LINUX_6_5] = EINVAL,
+			[LINUX_6_1] = EOPNOTSUPP,
+		};
+
+		errno = sys[kernel];
+		if (kernel >= LINUX_6_5 || (kernel == LINUX_6_7 && command == FSCONFIG_SET_FD))
 			return -1;
 		/* What the real one has, if it has it. */
 		return 0;
