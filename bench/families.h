@@ -6,6 +6,7 @@
 
 /* mount.c */
 extern const struct bench bench_mount_depth;
+extern const struct bench bench_mount_new;
 extern const struct bench bench_unmount_depth;
 extern const struct bench bench_mount_options;
 extern const struct bench bench_mount_switch;

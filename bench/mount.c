@@ -48,6 +48,9 @@ struct state {
 	struct ovl2_mount_options options;
 	struct bare bare;
 
+	/* What each new layer is made on; the place's. */
+	const char *parent;
+
 	/* For the method relative, whose floor changes directory and back. */
 	int directory;
 };
@@ -330,6 +333,28 @@ static int setup_data(struct bench_case *c, struct ovl2_error *err)
 	return r;
 }
 
+/* One handle does all of it, as an engine's does: it knows what it has made. */
+static int setup_new(struct bench_case *c, struct ovl2_error *err)
+{
+	const struct ovl2_store_options options = {
+		.size = sizeof(options),
+		.max_depth = PLACE_MAX_DEPTH,
+		.durability = OVL2_DURABILITY_NONE,
+		.run_directory = PLACE_ROOT "/run",
+	};
+	struct state *state;
+	int r = begin(c, err);
+
+	state = c->state;
+	if (r == 0)
+		r = ovl2_store_open(PLACE_HOME, &options, &state->own, err);
+	if (r < 0)
+		return r;
+	state->store = state->own;
+
+	return place_chain(c->place, c->value, &state->parent, err);
+}
+
 static int setup_mounted(struct bench_case *c, struct ovl2_error *err)
 {
 	int r = setup(c, err);
@@ -438,6 +463,66 @@ static int after_floor(struct bench_case *c, struct ovl2_error *err)
 	return r;
 }
 
+/* --------------------------------------------------------------- new layers -- */
+
+static int create_new(struct bench_case *c, struct ovl2_error *err)
+{
+	struct state *state = c->state;
+	const struct ovl2_layer_options options = {
+		.size = sizeof(options),
+		.parent = state->parent,
+		.read_write = 1,
+	};
+	int r;
+
+	place_new_id(c->place, state->id);
+	r = ovl2_layer_create(state->store, state->id, &options, err);
+	state->is_created = r == 0;
+
+	return r;
+}
+
+static int remove_new(struct bench_case *c, struct ovl2_error *err)
+{
+	struct state *state = c->state;
+	int r = ovl2_layer_remove(state->store, state->id, err);
+
+	state->is_created = r < 0;
+
+	return r;
+}
+
+static int unmount_and_remove_new(struct bench_case *c, struct ovl2_error *err)
+{
+	int r = unmount_ours(c, err);
+
+	return r < 0 ? r : remove_new(c, err);
+}
+
+static int before_floor_of_new(struct bench_case *c, struct ovl2_error *err)
+{
+	struct state *state = c->state;
+	int r = create_new(c, err);
+
+	if (r == 0)
+		r = bare_open(state->store, state->id, &state->options, NULL, &state->bare, err);
+
+	return r < 0 ? r : before_floor(c, err);
+}
+
+static int after_floor_of_new(struct bench_case *c, struct ovl2_error *err)
+{
+	struct state *state = c->state;
+	int r = after_floor(c, err);
+
+	if (r < 0)
+		return r;
+	bare_close(&state->bare);
+	state->bare = (struct bare)BARE_NONE;
+
+	return remove_new(c, err);
+}
+
 /* The least that tells a layer that is mounted from one that is not. */
 static int look_at_mount(struct bench_case *c, struct ovl2_error *err)
 {
@@ -515,7 +600,7 @@ static const struct bench_variant mount_variants[] = {
 
 const struct bench bench_mount_depth = {
 	.id = "mount_depth",
-	.title = "Mount a layer on this many lowers",
+	.title = "Mount a layer on this many lowers, again and again",
 	.group = "mount",
 	.parameter = "lowers",
 	.variants = mount_variants,
@@ -529,6 +614,21 @@ const struct bench bench_mount_depth = {
 static const struct bench_variant few_variants[] = {
 	{ "auto", few_values },
 	{ 0 },
+};
+
+/* Once each, right after it was made, as containers are: nothing of it is open yet. */
+const struct bench bench_mount_new = {
+	.id = "mount_new",
+	.title = "Mount a layer on this many lowers for the first time, just made",
+	.group = "mount",
+	.parameter = "lowers",
+	.variants = few_variants,
+	.weight = 1,
+	.setup = setup_new,
+	.teardown = teardown,
+	.ours = { "ovl2_layer_mount", create_new, mount_ours, unmount_and_remove_new },
+	.floor = { "bare system calls, data at hand", before_floor_of_new, mount_floor,
+	           after_floor_of_new },
 };
 
 const struct bench bench_unmount_depth = {

@@ -12,6 +12,7 @@ const struct bench *const bench_registry[] = {
 	&bench_layer_remove_files,
 
 	&bench_mount_depth,
+	&bench_mount_new,
 	&bench_unmount_depth,
 	&bench_mount_options,
 	&bench_mount_switch,
