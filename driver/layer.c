@@ -118,7 +118,6 @@ enum way { PLAIN, ONCE, LOCKED, LAST };
 /* 1 when it is open, 0 when another directory was put in its place meanwhile. */
 static int try_layer(struct ovi_layer *layer, enum way way, struct ovl2_error *err)
 {
-	int remembers = way == PLAIN || way == LOCKED;
 	int r;
 
 	r = open_directory(layer->store, layer->id, &layer->dir, err);
@@ -128,7 +127,7 @@ static int try_layer(struct ovi_layer *layer, enum way way, struct ovl2_error *e
 	 * What is remembered was in its place when it was read, and is: to be renamed
 	 * changes the time of a directory.
 	 */
-	if (r == 0 && remembers)
+	if (r == 0 && way != ONCE)
 		r = ovi_memo_recall(layer, err);
 	if (r != 0)
 		return r;
@@ -137,7 +136,7 @@ static int try_layer(struct ovi_layer *layer, enum way way, struct ovl2_error *e
 	if (r <= 0)
 		return r;
 	r = way == LAST ? read_own_files(layer, err) : read_files(layer, err);
-	if (r == 0 && remembers)
+	if (r == 0 && (way == PLAIN || way == LOCKED))
 		ovi_memo_keep(layer);
 
 	return r < 0 ? r : 1;
