@@ -528,6 +528,30 @@ static void interrupted_apply_leaves_nothing(void **state)
 	test_text_assert_same(before, after, "stores");
 }
 
+/*
+ * A tar that takes minutes, and a signal as soon as some of it is in the file. A shell has
+ * what it puts in the background ignore SIGINT, unless it is told otherwise.
+ */
+static void interrupted_diff_leaves_no_file(void **state)
+{
+	struct test_place *place = *state;
+
+	must(ovl2(place, "create", "--read-write", "base"));
+	must(run_script(place,
+	                "cd \"$1\"; truncate -s 1T store/base/diff/large; mkdir out\n"
+	                "echo before >out/15.tar\n"
+	                "for signal in 2 15; do\n"
+	                "	env --default-signal=INT " OVL2
+	                "diff --compress gzip -o out/$signal.tar base 2>errors & pid=$!\n"
+	                "	until find out -name \"$signal.tar.*\" -size +0 | grep -q .; do\n"
+	                "		kill -0 $pid; sleep 0.01; done\n"
+	                "	kill -$signal $pid; status=0; wait $pid 2>wait || status=$?\n"
+	                "	test $status = $((128 + signal))\n"
+	                "	grep -q \"ended by its caller\" errors\n"
+	                "done\n"
+	                "test \"$(ls out)\" = 15.tar; test \"$(cat out/15.tar)\" = before"));
+}
+
 /* ----------------------------------------------------------------- failure -- */
 
 struct row {
@@ -846,6 +870,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(progress_is_shown_when_asked_for),
 		cmocka_unit_test(level_of_compression_is_a_choice),
 		cmocka_unit_test(interrupted_apply_leaves_nothing),
+		cmocka_unit_test(interrupted_diff_leaves_no_file),
 		cmocka_unit_test(unwritable_standard_output_is_an_error),
 		cmocka_unit_test(failed_diff_leaves_no_file),
 		cmocka_unit_test(home_that_is_no_store_is_named),
