@@ -57,6 +57,9 @@ struct bench_case {
 	uint64_t data_bytes;
 	uint64_t data_limit_bytes;
 
+	/* Set by run: the most memory that ours was ever in; 0 where nobody looks. */
+	uint64_t peak_rss_bytes;
+
 	/* Filled by run with runner_add_latency(); empty where an operation is one call. */
 	struct bench_latency ours_latency;
 	struct bench_latency floor_latency;

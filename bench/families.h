@@ -25,6 +25,9 @@ extern const struct bench bench_scale_exists;
 extern const struct bench bench_scale_mount;
 extern const struct bench bench_scale_check;
 
+/* files.c */
+extern const struct bench bench_scale_files;
+
 /* layer.c */
 extern const struct bench bench_create_remove;
 extern const struct bench bench_layer_create;

@@ -190,11 +190,12 @@ int message_send_result(FILE *out, struct runner_result *result, struct ovl2_err
 {
 	return send_line(
 		out,
-		json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:s*, s:o, s:o}", "benchmark",
-	                  result->bench->id, "variant", result->variant, "value",
+		json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:s*, s:o, s:o}",
+	                  "benchmark", result->bench->id, "variant", result->variant, "value",
 	                  (json_int_t)result->value, "bytes", (json_int_t)result->bytes, "files",
 	                  (json_int_t)result->files, "data_bytes", (json_int_t)result->data_bytes,
-	                  "data_limit_bytes", (json_int_t)result->data_limit_bytes, "failed",
+	                  "data_limit_bytes", (json_int_t)result->data_limit_bytes,
+	                  "peak_rss_bytes", (json_int_t)result->peak_rss_bytes, "failed",
 	                  result->is_failed, "skipped", result->skipped, "ratios",
 	                  numbers(result->ratios, result->count), "arms", arms_json(result)),
 		err);
@@ -290,6 +291,7 @@ static int take_result(const json_t *message, struct runner_results *results,
 	result->files = (uint64_t)integer(message, "files");
 	result->data_bytes = (uint64_t)integer(message, "data_bytes");
 	result->data_limit_bytes = (uint64_t)integer(message, "data_limit_bytes");
+	result->peak_rss_bytes = (uint64_t)integer(message, "peak_rss_bytes");
 	result->is_failed = json_is_true(json_object_get(message, "failed"));
 	if (*text(message, "skipped"))
 		return runner_skip(result, text(message, "skipped"), err);

@@ -93,7 +93,8 @@ static json_t *build_json(const struct runner_result *result)
 static json_t *result_json(const struct record *record, const struct runner_result *result)
 {
 	return json_pack(
-		"{s:s, s:s, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"{s:s, s:s, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
+		"s:o}",
 		"benchmark", result->bench->id, "variant", result->variant, "value",
 		number_or_null(result->value), "rounds", (json_int_t)result->count, "blocks",
 		(json_int_t)result->blocks, "ours", series_json(&result->ours, result->count),
@@ -101,32 +102,34 @@ static json_t *result_json(const struct record *record, const struct runner_resu
 		series_json(&result->peer, result->count), "more_peers", more_peers_json(result),
 		"ratio", ratio_json(result), "bytes", number_or_null(result->bytes), "files",
 		number_or_null(result->files), "data_bytes", number_or_null(result->data_bytes),
-		"data_limit_bytes", number_or_null(result->data_limit_bytes), "skipped",
-		text_or_null(result->skipped), "base",
-		build_json(rounds_find(&record->results[ROUNDS_BASE], result)));
+		"data_limit_bytes", number_or_null(result->data_limit_bytes), "peak_rss_bytes",
+		number_or_null(result->peak_rss_bytes), "skipped", text_or_null(result->skipped),
+		"base", build_json(rounds_find(&record->results[ROUNDS_BASE], result)));
 }
 
 int record_find_growth(const struct record *record, const struct bench *bench, const char *variant,
-                       struct stats_growth *ret_growth)
+                       enum record_measure measure, struct stats_growth *ret_growth)
 {
 	size_t room = record->results->count + 1;
 	cleanup_free double *n = calloc(room, sizeof(*n));
-	cleanup_free double *time = calloc(room, sizeof(*time));
+	cleanup_free double *cost = calloc(room, sizeof(*cost));
 	size_t count = 0;
 
-	if (!n || !time)
+	if (!n || !cost)
 		return -1;
 	for (size_t i = 0; i < record->results->count; i++) {
 		const struct runner_result *result = &record->results->list[i];
 
 		if (result->bench != bench || result->skipped ||
-		    strcmp(result->variant, variant) != 0)
+		    strcmp(result->variant, variant) != 0 ||
+		    (measure == RECORD_MEMORY && !result->peak_rss_bytes))
 			continue;
 		n[count] = (double)result->value;
-		time[count++] = result->ours.summary.median;
+		cost[count++] = measure == RECORD_MEMORY ? (double)result->peak_rss_bytes
+		                                         : result->ours.summary.median;
 	}
 
-	return count < STATS_GROWTH_LEAST ? -1 : stats_fit_growth(n, time, count, ret_growth);
+	return count < STATS_GROWTH_LEAST ? -1 : stats_fit_growth(n, cost, count, ret_growth);
 }
 
 static json_t *numbers(const double *values, size_t count)
@@ -145,17 +148,23 @@ static json_t *growth_json(const struct record *record, const struct bench *benc
 
 	for (const struct bench_variant *v = bench->variants; v->name; v++) {
 		struct stats_growth growth;
+		struct stats_growth memory;
+		int has_memory;
 		size_t count;
 
-		if (!v->values || record_find_growth(record, bench, v->name, &growth) < 0)
+		if (!v->values ||
+		    record_find_growth(record, bench, v->name, RECORD_TIME, &growth) < 0)
 			continue;
+		has_memory =
+			record_find_growth(record, bench, v->name, RECORD_MEMORY, &memory) == 0;
 		count = stats_shape_terms(growth.shape);
-		json_array_append_new(list,
-		                      json_pack("{s:s, s:s, s:o, s:o, s:f}", "variant", v->name,
-		                                "shape", stats_shape_name(growth.shape), "terms_ns",
-		                                numbers(growth.terms, count), "spread_ns",
-		                                numbers(growth.spread, count), "exponent",
-		                                growth.exponent));
+		json_array_append_new(
+			list, json_pack("{s:s, s:s, s:o, s:o, s:f, s:o}", "variant", v->name,
+		                        "shape", stats_shape_name(growth.shape), "terms_ns",
+		                        numbers(growth.terms, count), "spread_ns",
+		                        numbers(growth.spread, count), "exponent", growth.exponent,
+		                        "memory_exponent",
+		                        has_memory ? json_real(memory.exponent) : json_null()));
 	}
 
 	return list;

@@ -37,12 +37,14 @@ struct record {
 	const char *base;
 };
 
+enum record_measure { RECORD_TIME, RECORD_MEMORY };
+
 /*
- * How the time of ours grows with the parameter. 0 when that can be told; not of fewer
- * than STATS_GROWTH_LEAST values.
+ * How the time of ours, or its memory, grows with the parameter. 0 when that can be told;
+ * not of fewer than STATS_GROWTH_LEAST values.
  */
 int record_find_growth(const struct record *record, const struct bench *bench, const char *variant,
-                       struct stats_growth *ret_growth);
+                       enum record_measure measure, struct stats_growth *ret_growth);
 
 /* NULL when there is no memory. The caller owns it. */
 json_t *record_json(const struct record *record);

@@ -37,6 +37,7 @@ const struct bench *const bench_registry[] = {
 	&bench_scale_exists,
 	&bench_scale_mount,
 	&bench_scale_check,
+	&bench_scale_files,
 
 	&bench_lookup_top,
 	&bench_lookup_middle,

@@ -278,6 +278,8 @@ static void take_facts(struct runner_result *result, const struct runner_result 
 	result->files = one->files;
 	result->data_bytes = one->data_bytes;
 	result->data_limit_bytes = one->data_limit_bytes;
+	if (one->peak_rss_bytes > result->peak_rss_bytes)
+		result->peak_rss_bytes = one->peak_rss_bytes;
 }
 
 static double median_of(double *values, size_t count)

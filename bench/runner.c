@@ -399,6 +399,7 @@ static int do_case(struct run *run, struct bench_case *c, struct runner_result *
 	result->files = c->files;
 	result->data_bytes = c->data_bytes;
 	result->data_limit_bytes = c->data_limit_bytes;
+	result->peak_rss_bytes = c->peak_rss_bytes;
 
 	return r;
 }

@@ -62,6 +62,7 @@ struct runner_result {
 	uint64_t files;
 	uint64_t data_bytes;
 	uint64_t data_limit_bytes;
+	uint64_t peak_rss_bytes;
 
 	/* NULL when it was measured. */
 	char *skipped;

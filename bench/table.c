@@ -30,6 +30,7 @@ enum {
 	COLUMN_BYTES_RATE = COLUMN_AFTER_PEERS,
 	COLUMN_FILES_RATE,
 	COLUMN_DATA,
+	COLUMN_PEAK,
 	COLUMN_COUNT
 };
 
@@ -50,6 +51,7 @@ static const struct column columns[COLUMN_COUNT] = {
 	[COLUMN_BYTES_RATE] = { "MB/S", SCOLS_FL_RIGHT },
 	[COLUMN_FILES_RATE] = { "FILES/S", SCOLS_FL_RIGHT },
 	[COLUMN_DATA] = { "DATA BYTES", SCOLS_FL_RIGHT },
+	[COLUMN_PEAK] = { "PEAK MIB", SCOLS_FL_RIGHT },
 };
 
 /* Which columns a benchmark has, and where they are in its table; -1 for not. */
@@ -174,6 +176,10 @@ static int add_line(struct libscols_table *table, const struct layout *layout,
 		         result->data_bytes > result->data_limit_bytes ? " (too long)" : "");
 		r |= set(line, layout, COLUMN_DATA, text);
 	}
+	if (result->peak_rss_bytes) {
+		snprintf(text, sizeof(text), "%.1f", (double)result->peak_rss_bytes / (1 << 20));
+		r |= set(line, layout, COLUMN_PEAK, text);
+	}
 	if (result->skipped)
 		r |= set(line, layout, COLUMN_OURS, result->is_failed ? "FAILED" : "-");
 	else
@@ -198,7 +204,8 @@ static int is_wanted(int column, const struct record *record, const struct bench
 		     result->more_peers[column - COLUMN_MORE_PEERS].title) ||
 		    (column == COLUMN_BYTES_RATE && result->bytes) ||
 		    (column == COLUMN_FILES_RATE && result->files) ||
-		    (column == COLUMN_DATA && result->data_bytes))
+		    (column == COLUMN_DATA && result->data_bytes) ||
+		    (column == COLUMN_PEAK && result->peak_rss_bytes))
 			return 1;
 	}
 
@@ -285,10 +292,12 @@ static void print_growth(const struct record *record, const struct bench *bench,
 {
 	for (const struct bench_variant *v = bench->variants; v->name; v++) {
 		struct stats_growth growth;
+		struct stats_growth memory;
 		char term[COLUMN_WIDTH];
 		char spread[COLUMN_WIDTH];
 
-		if (!v->values || record_find_growth(record, bench, v->name, &growth) < 0)
+		if (!v->values ||
+		    record_find_growth(record, bench, v->name, RECORD_TIME, &growth) < 0)
 			continue;
 		fprintf(out, "  %s: %s", v->name, stats_shape_name(growth.shape));
 		for (size_t i = 0; i < stats_shape_terms(growth.shape); i++) {
@@ -296,7 +305,10 @@ static void print_growth(const struct record *record, const struct bench *bench,
 			format_time(spread, growth.spread[i]);
 			fprintf(out, ", %s (+- %s)", term, spread);
 		}
-		fprintf(out, "; exponent %.2f for many %s\n", growth.exponent, bench->parameter);
+		fprintf(out, "; exponent %.2f for many %s", growth.exponent, bench->parameter);
+		if (record_find_growth(record, bench, v->name, RECORD_MEMORY, &memory) == 0)
+			fprintf(out, ", of memory %.2f", memory.exponent);
+		fprintf(out, "\n");
 	}
 }
 

@@ -154,6 +154,7 @@ static const struct report_field result_fields[] = {
 	{ "files", AMOUNT | MAYBE, 0, NULL, NULL },
 	{ "data_bytes", AMOUNT | MAYBE, 0, NULL, NULL },
 	{ "data_limit_bytes", AMOUNT | MAYBE, 0, NULL, NULL },
+	{ "peak_rss_bytes", AMOUNT | MAYBE, 0, NULL, NULL },
 	{ "skipped", STRING | MAYBE, 0, NULL, NULL },
 	{ "base", REPORT_OBJECT | MAYBE, 0, build_fields, NULL },
 	{ 0 },

@@ -45,14 +45,23 @@ static const struct field benchmark_fields[] = {
 };
 
 static const struct field result_fields[] = {
-	{ "benchmark", JSON_STRING, 0 },   { "variant", JSON_STRING, 0 },
-	{ "value", JSON_INTEGER, 1 },      { "rounds", JSON_INTEGER, 0 },
-	{ "blocks", JSON_INTEGER, 0 },     { "ours", JSON_OBJECT, 1 },
-	{ "floor", JSON_OBJECT, 1 },       { "peer", JSON_OBJECT, 1 },
-	{ "more_peers", JSON_ARRAY, 0 },   { "ratio", JSON_OBJECT, 1 },
-	{ "bytes", JSON_INTEGER, 1 },      { "files", JSON_INTEGER, 1 },
-	{ "data_bytes", JSON_INTEGER, 1 }, { "data_limit_bytes", JSON_INTEGER, 1 },
-	{ "skipped", JSON_STRING, 1 },     { 0 },
+	{ "benchmark", JSON_STRING, 0 },
+	{ "variant", JSON_STRING, 0 },
+	{ "value", JSON_INTEGER, 1 },
+	{ "rounds", JSON_INTEGER, 0 },
+	{ "blocks", JSON_INTEGER, 0 },
+	{ "ours", JSON_OBJECT, 1 },
+	{ "floor", JSON_OBJECT, 1 },
+	{ "peer", JSON_OBJECT, 1 },
+	{ "more_peers", JSON_ARRAY, 0 },
+	{ "ratio", JSON_OBJECT, 1 },
+	{ "bytes", JSON_INTEGER, 1 },
+	{ "files", JSON_INTEGER, 1 },
+	{ "data_bytes", JSON_INTEGER, 1 },
+	{ "data_limit_bytes", JSON_INTEGER, 1 },
+	{ "peak_rss_bytes", JSON_INTEGER, 1 },
+	{ "skipped", JSON_STRING, 1 },
+	{ 0 },
 };
 
 static const struct field series_fields[] = {
@@ -68,8 +77,13 @@ static const struct field series_fields[] = {
 };
 
 static const struct field growth_fields[] = {
-	{ "variant", JSON_STRING, 0 },  { "shape", JSON_STRING, 0 },  { "terms_ns", JSON_ARRAY, 0 },
-	{ "spread_ns", JSON_ARRAY, 0 }, { "exponent", JSON_REAL, 0 }, { 0 },
+	{ "variant", JSON_STRING, 0 },
+	{ "shape", JSON_STRING, 0 },
+	{ "terms_ns", JSON_ARRAY, 0 },
+	{ "spread_ns", JSON_ARRAY, 0 },
+	{ "exponent", JSON_REAL, 0 },
+	{ "memory_exponent", JSON_REAL, 1 },
+	{ 0 },
 };
 
 static const struct field ratio_fields[] = {
