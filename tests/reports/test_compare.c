@@ -279,6 +279,49 @@ static void recipe_for_ci_says_how_to_use_it(void **state)
 	assert_contains(output.err, "no commit 'no-such-commit'");
 }
 
+/*
+ * In a clone of two commits whose builds are the programs at hand: the recipe checks the
+ * base out, builds both, measures them in turn, compares, and leaves no worktree.
+ */
+static void recipe_for_ci_measures_both_builds(void **state)
+{
+	static const char script[] =
+		"set -e; cd \"$1\"; exec 2>&1\n"
+		"export HOME=\"$1\" TMPDIR=\"$1\" OVL2_COMPARE='--margin 1000'\n"
+		"mkdir -p reports/ci; cp '" SCRIPTS "/ci/gate' reports/ci\n"
+		"cat >CMakePresets.json <<'END'\n"
+		"{\"version\": 6, \"configurePresets\": [{\"name\": \"release\","
+		" \"binaryDir\": \"${sourceDir}/.build/release\"}],"
+		" \"buildPresets\": [{\"name\": \"release\", \"configurePreset\": \"release\"}]}\n"
+		"END\n"
+		"cat >CMakeLists.txt <<'END'\n"
+		"cmake_minimum_required(VERSION 3.25)\n"
+		"project(stub NONE)\n"
+		"file(COPY '" OVL2_BENCH "' '" REPORT_PROGRAM "' DESTINATION bin)\n"
+		"END\n"
+		"tr \\' '\"' <CMakeLists.txt >new; mv new CMakeLists.txt\n"
+		"git init -q .; git config user.name t; git config user.email t@example.org\n"
+		"git add reports CMake*; git commit -qm one; git commit -qm two --allow-empty\n"
+		"reports/ci/gate HEAD~1 --tier smoke --rounds 6 --only diff_size "
+		"--filesystem tmpfs\n"
+		"git worktree list | wc -l; ls -d ovl2-gate-* || echo gone\n"
+		"cat ovl2-report/gate/compare.md\n";
+	const struct test_place *place = *state;
+	const char *const argv[] = { "sh", "-c", script, "sh", place->path, NULL };
+	cleanup_output struct test_output output = test_spawn(argv);
+	cleanup_free char *path = test_path("%s/ovl2-report/gate/bench.json", place->path);
+	json_t *document = json_load_file(path, 0, NULL);
+
+	if (output.status != 0)
+		fail_msg("%s", output.out);
+	assert_contains(output.out, "diff_size, small");
+	assert_contains(output.out, "\n1\n");
+	assert_contains(output.out, "gone\n### Benchmarks: ");
+	assert_contains(output.out, "measured in turn with the base");
+	assert_contains(report_string(document, "base"), "/base/.build/release/bin/ovl2-bench");
+	json_decref(document);
+}
+
 /* What the workflow runs is there. */
 static void workflow_calls_what_there_is(void **state)
 {
@@ -301,8 +344,9 @@ static void workflow_calls_what_there_is(void **state)
 
 int main(int argc, char **argv)
 {
-	struct CMUnitTest tests[9 + ARRAY_SIZE(rows) + ARRAY_SIZE(besides)] = {
+	struct CMUnitTest tests[10 + ARRAY_SIZE(rows) + ARRAY_SIZE(besides)] = {
 		cmocka_unit_test(no_base_beside_is_said),
+		cmocka_unit_test(recipe_for_ci_measures_both_builds),
 		cmocka_unit_test(not_to_be_able_to_say_fails_when_strict),
 		cmocka_unit_test(gate_proves_that_it_can_fail),
 		cmocka_unit_test(another_machine_is_not_compared),
@@ -314,9 +358,9 @@ int main(int argc, char **argv)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		tests[9 + i] = test_case(rows[i].title, change_is_judged, &rows[i]);
+		tests[10 + i] = test_case(rows[i].title, change_is_judged, &rows[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(besides); i++)
-		tests[9 + ARRAY_SIZE(rows) + i] =
+		tests[10 + ARRAY_SIZE(rows) + i] =
 			test_case(besides[i].title, change_beside_the_base_is_judged, &besides[i]);
 
 	return test_run("compare", tests, ARRAY_SIZE(tests), argc, argv);
