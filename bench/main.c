@@ -411,8 +411,33 @@ static int is_wide(const struct runner_result *result)
 	       result->ratio.high - result->ratio.low > WIDE_INTERVAL * result->ratio.median;
 }
 
+/* How many rose or fell over the rounds, of which chance explains one in twenty at most. */
+static size_t count_drifting(const struct runner_results *results)
+{
+	cleanup_free double *p = calloc(results->count + 1, sizeof(*p));
+	struct stats_drift drift;
+	size_t drifting = 0;
+	size_t count = 0;
+
+	for (size_t i = 0; i < results->count && p; i++) {
+		const struct runner_result *result = &results->list[i];
+
+		if (result->skipped ||
+		    stats_find_drift(result->ours.values_ns, result->count, &drift) < 0)
+			continue;
+		p[count++] = drift.p;
+	}
+	if (!p || !count || stats_adjust(p, count) < 0)
+		return 0;
+	for (size_t i = 0; i < count; i++)
+		drifting += p[i] < STATS_ALPHA;
+
+	return drifting;
+}
+
 static void warn_after(const struct runner_results *results, json_t *warnings)
 {
+	size_t drifting = count_drifting(results);
 	size_t measured = 0;
 	size_t wide = 0;
 
@@ -425,6 +450,11 @@ static void warn_after(const struct runner_results *results, json_t *warnings)
 			warn(warnings, "%s %s failed: %s", result->bench->id, result->variant,
 			     result->skipped);
 	}
+	if (drifting)
+		warn(warnings,
+		     "%zu of %zu times rose or fell all through the run: the host did not stay the "
+		     "same",
+		     drifting, measured);
 	if (wide)
 		warn(warnings,
 		     "%zu of %zu ratios are known no better than by %.0f %%: they cannot show a "
