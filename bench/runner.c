@@ -24,7 +24,7 @@
 
 /* A case may take this long in blocks that are more than the least. */
 #define BLOCKS_NS 50e6
-#define BLOCKS_MOST 9
+#define BLOCKS_MOST 7
 
 struct run {
 	const struct runner_options *options;
