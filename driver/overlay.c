@@ -166,11 +166,15 @@ static atomic_int takes_strings = UNKNOWN;     /* by name: Linux >= 6.7 */
 
 /*
  * Before Linux 6.5 any name is taken for overlayfs, as text for mount(2) that nobody looks
- * at yet (legacy_parse_param() in fs/fs_context.c): that tells nothing.
+ * at yet (legacy_parse_param() in fs/fs_context.c). Then errno is that of later ones.
  */
 static int looks_at_names(int fs)
 {
-	return ovi_sys.fsconfig(fs, FSCONFIG_SET_STRING, "ovl2", "/", 0) < 0;
+	if (ovi_sys.fsconfig(fs, FSCONFIG_SET_STRING, "ovl2", "/", 0) < 0)
+		return 1;
+	errno = EINVAL;
+
+	return 0;
 }
 
 /* Asked with O_PATH, as layers are opened: Linux 6.13 and 6.14 take others only. */
@@ -185,10 +189,8 @@ static int takes(atomic_int *known, unsigned int command, int home)
 		fs = ovi_sys.fsopen("overlay", FSOPEN_CLOEXEC);
 		if (path < 0)
 			return 0;
-		if (fs >= 0 && name && !looks_at_names(fs))
-			atomic_store(known, NO);
-		else if (fs >= 0 &&
-		         ovi_sys.fsconfig(fs, command, "lowerdir+", name, name ? 0 : path) == 0)
+		if (fs >= 0 && (!name || looks_at_names(fs)) &&
+		    ovi_sys.fsconfig(fs, command, "lowerdir+", name, name ? 0 : path) == 0)
 			atomic_store(known, YES);
 		/* EINVAL before 6.7, EOPNOTSUPP before 6.5; anything else tells nothing. */
 		else if (errno == ENOSYS ||
