@@ -1,4 +1,20 @@
-/* Mounting and unmounting layers: Docker's Get and Put. */
+/*
+ * Mounting and unmounting layers: Docker's Get and Put.
+ *
+ * Besides what makes the overlay, the mount of a layer that is remembered takes these
+ * system calls (20 to 25 us together, on 1 lower as on 127), and needs each:
+ *
+ *  - flock(2) of the store, openat(2) and flock(2) of the layer: against removals and
+ *    other mounts, by threads and processes alike, of which any may be killed;
+ *  - fstatat(2) of l/ and the layer's directory: is that what is remembered; of its three
+ *    files as well, since a file can be written without its directory changing;
+ *  - statx(2) of merged: is it mounted? Anybody can have unmounted it;
+ *  - symlinkat(2) of the count, before the mount: who is killed in between leaves a count
+ *    without a mount, which is none, and never a mount without a count;
+ *  - faccessat(2) of the new mount: for want of room it can be read-only, see
+ *    check_writable() in overlay.c;
+ *  - close(2) and flock(2), which give back what was taken.
+ */
 
 #include <ovl2.h>
 
