@@ -35,7 +35,9 @@ enum {
 	OPTION_FROM,
 	OPTION_ROOT,
 	OPTION_WAIVERS,
-	OPTION_WRITE
+	OPTION_WRITE,
+	OPTION_STRICT,
+	OPTION_EXIT_ZERO
 };
 
 static const struct cli_option options[] = {
@@ -51,6 +53,8 @@ static const struct cli_option options[] = {
 	{ "root", OPTION_ROOT, "DIR", "the host's / is mounted on DIR: look for the engine there" },
 	{ "jobs", 'J', "N", "run N probes at once (1)" },
 	{ "timeout", OPTION_TIMEOUT, "SECONDS", "for each probe (5)" },
+	{ "strict", OPTION_STRICT, NULL, "exit with 1 for warnings, too" },
+	{ "exit-zero", OPTION_EXIT_ZERO, NULL, "exit with 0 whatever the answers are" },
 	{ "color", OPTION_COLOR, "WHEN", "always, never or auto" },
 	{ "list", OPTION_LIST, NULL, "list the probes and end" },
 	{ .name = NULL },
@@ -101,7 +105,8 @@ static const struct cli_program program = {
 		      "  2  undetermined: a required probe could not tell or --only left it out,\n"
 		      "     or DIR is not usable\n"
 		      "  64 the command line makes no sense\n"
-		      "  --format nagios: 0 to 3 as Nagios has them; ansible: always 0",
+		      "  --format nagios: 0 to 3 as Nagios has them; ansible: always 0;\n"
+		      "  --strict and --exit-zero are about the others",
 };
 
 struct request {
@@ -120,6 +125,8 @@ struct request {
 	const char *root;      /* NULL: not given */
 	const char *from;
 	const char *waivers;
+	int is_strict;
+	int exits_zero;
 };
 
 /* ----------------------------------------------------------- command line -- */
@@ -255,6 +262,12 @@ static void take_option(struct request *request, int key)
 		/* getopt(3) is in the middle of another command line. */
 		optind = 0;
 		exit(command_list(1, (char *[]){ (char *)"list", NULL }));
+	case OPTION_STRICT:
+		request->is_strict = 1;
+		break;
+	case OPTION_EXIT_ZERO:
+		request->exits_zero = 1;
+		break;
 	case OPTION_TIMEOUT:
 		request->runner.timeout_ms = parse_timeout(optarg);
 		break;
@@ -278,6 +291,8 @@ static void parse_options(int argc, char **argv, struct request *request)
 		request->directory = argv[optind];
 	if (request->from && (request->directory || request->profile || request->only_count > 0))
 		cli_usage_error(&program, "--from asks nothing: without DIR, --profile and --only");
+	if (request->is_strict && request->exits_zero)
+		cli_usage_error(&program, "--strict or --exit-zero");
 	if (request->root && (request->from || request->directory))
 		cli_usage_error(&program,
 		                "--root is for finding the directory: without DIR and --from");
@@ -337,6 +352,22 @@ static int write_files(const struct request *request, const struct probe_survey 
 	return 0;
 }
 
+static int choose_exit_code(const struct request *request, const struct probe_survey *survey)
+{
+	size_t warnings = survey->verdict_counts[PROBE_WARN];
+
+	if (request->format->exit_code)
+		return request->format->exit_code(survey);
+	if (request->exits_zero)
+		return 0;
+	if (!request->is_strict || survey->conclusion != PROBE_QUALIFIED || !warnings)
+		return (int)survey->conclusion;
+	fprintf(stderr, "%s: %zu warning%s, and --strict takes none\n", program.name, warnings,
+	        warnings == 1 ? "" : "s");
+
+	return PROBE_NOT_QUALIFIED;
+}
+
 static int show(const struct request *request, const struct probe_survey *survey,
                 struct ovl2_error *err)
 {
@@ -358,7 +389,7 @@ static int show(const struct request *request, const struct probe_survey *survey
 	if (r < 0)
 		return r;
 
-	return format->exit_code ? format->exit_code(survey) : (int)survey->conclusion;
+	return choose_exit_code(request, survey);
 }
 
 /* -------------------------------------------------------------------- run -- */

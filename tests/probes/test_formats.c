@@ -271,6 +271,33 @@ static void hostile_document_stays_in_its_format(void **state)
 	assert_went_well(&output);
 }
 
+static void exit_code_can_be_chosen(void **state)
+{
+	static const struct {
+		const char *option;
+		const char *document;
+		int status;
+	} rows[] = {
+		{ "--format=tap", SAMPLES "/probe-qualified.json", 0 },
+		{ "--strict", SAMPLES "/probe-qualified.json", 1 },
+		{ "--strict", SAMPLES "/probe-refused.json", 1 },
+		{ "--exit-zero", SAMPLES "/probe-refused.json", 0 },
+		{ "--exit-zero", "/nonexistent/probe.json", 2 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		cleanup_output struct test_output output = test_spawn((const char *const[]){
+			OVL2_PROBE, "--from", rows[i].document, rows[i].option, NULL });
+
+		if (output.status != rows[i].status)
+			fail_msg("%s %s: exit code %d", rows[i].option, rows[i].document,
+			         output.status);
+		if (i == 1)
+			assert_contains(output.err, "1 warning, and --strict takes none");
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -281,6 +308,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(junit_is_valid_and_counts_agree),
 		cmocka_unit_test(npd_message_fits),
 		cmocka_unit_test(nagios_has_its_exit_codes),
+		cmocka_unit_test(exit_code_can_be_chosen),
 		cmocka_unit_test(prometheus_takes_the_metrics),
 		cmocka_unit_test(node_exporter_serves_the_file),
 		cmocka_unit_test(ansible_has_facts_of_it),
