@@ -665,6 +665,11 @@ struct ovl2_apply_options {
  * and whiteout devices are refused, and so is what could be read in two ways
  * (OVL2_E_CORRUPT naming the entry).
  *
+ * A name of 4096 bytes or more (PATH_MAX) is refused as well, which ovl2_layer_diff() can
+ * write of a layer with such a path: a program in the container could not open it by its
+ * name, and every step of an apply is one lookup from the layer's root by the kernel, which
+ * takes no more.
+ *
  * Errors: OVL2_E_EXISTS when the layer has content already; OVL2_E_BUSY while it
  * is mounted; OVL2_E_CORRUPT for a tar that is damaged, truncated or unsafe;
  * OVL2_E_LIMIT; OVL2_E_CANCELLED.
