@@ -24,6 +24,8 @@ static char *find_program(const char *name)
 	char *rest;
 	char *directory;
 
+	if (strchr(name, '/'))
+		return access(name, X_OK) == 0 ? strdup(name) : NULL;
 	ovi_strbuf_addf(&list, "%s:%s", own ? own : "/usr/bin:/bin", sbin);
 	if (list.failed)
 		return NULL;

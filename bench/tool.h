@@ -18,8 +18,8 @@ struct tool_files {
 };
 
 /*
- * Starts argv[0], found in PATH or in the sbin directories that PATH of a plain
- * user lacks. `ret_report` receives a descriptor of what it will have said on
+ * Starts argv[0]: a path, or a name found in PATH or in the sbin directories that PATH of
+ * a plain user lacks. `ret_report` receives a descriptor of what it will have said on
  * standard error. Follow with tool_wait().
  */
 int tool_start(const char *const *argv, struct tool_files files, pid_t *ret_pid, int *ret_report,
