@@ -22,8 +22,11 @@
 struct bench;
 struct place;
 
-/* How much is done: 60 seconds, minutes, or one of each for the test suite. */
-enum bench_tier { BENCH_TIER_QUICK, BENCH_TIER_FULL, BENCH_TIER_SMOKE };
+/*
+ * How much is done: 60 seconds, minutes, or one of each for the test suite; exact counts
+ * instead of timing, see exact.h.
+ */
+enum bench_tier { BENCH_TIER_QUICK, BENCH_TIER_FULL, BENCH_TIER_SMOKE, BENCH_TIER_EXACT };
 
 /* "quick". */
 const char *bench_tier_name(enum bench_tier tier);

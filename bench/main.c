@@ -4,6 +4,7 @@
 #include "cli.h"
 #include "conditions.h"
 #include "environment.h"
+#include "exact.h"
 #include "fail.h"
 #include "image.h"
 #include "output.h"
@@ -48,8 +49,8 @@ static const struct cli_option options[] = {
 	{ "filesystem", 'f', "NAME",
 	  "of the image: xfs (default), ext4, btrfs, tmpfs or all (in turn)" },
 	{ "tier", 't', "NAME",
-	  "quick (default, a minute), gate (the same in 20 rounds, for --base) or full (many "
-	  "minutes)" },
+	  "of work: quick (default, a minute), gate (quick in 20 rounds, for --base), full (many "
+	  "minutes) or exact (counts)" },
 	{ "only", 'b', "ID", "only this benchmark; may be repeated" },
 	{ "list", KEY_LIST, NULL, "list the benchmarks, what their floors are, and do nothing" },
 	{ "base", KEY_BASE, "PROGRAM",
@@ -75,6 +76,9 @@ static const struct cli_program program = {
 		"rounds and its interval is over rounds. With --base each benchmark is measured by\n"
 		"both builds in turn, so that what the machine does meanwhile meets both of them.\n"
 		"\n"
+		"Tier exact counts instead: the system calls of one operation and, by valgrind, its\n"
+		"instructions, which are the same on every run, however busy the host is.\n"
+		"\n"
 		"Works on an image of its own in TMPDIR (default /var/tmp), with mounts that nobody\n"
 		"else sees, and leaves nothing behind. Needs root.",
 	.options = options,
@@ -87,6 +91,7 @@ static const struct cli_program program = {
 	.examples = "  ovl2-bench\n"
 		    "  ovl2-bench --only mount_depth --filesystem ext4\n"
 		    "  ovl2-bench --dir /var/lib --tier full --output bench.json\n"
+		    "  ovl2-bench --tier exact --output exact.json\n"
 		    "  ovl2-bench --base ../before/ovl2-bench --tier gate --output new.json\n"
 		    "  ovl2-bench --only apply --json | jq '.results[].ratio'",
 };
@@ -164,7 +169,8 @@ static enum bench_tier parse_tier(const char *text)
 	if (strcmp(text, gate_tier) == 0)
 		return BENCH_TIER_QUICK;
 	if (bench_tier_find(text, &tier) < 0)
-		cli_usage_error(&program, "there is no tier '%s', but quick, gate and full", text);
+		cli_usage_error(&program, "there is no tier '%s', but quick, gate, full and exact",
+		                text);
 
 	return tier;
 }
@@ -259,6 +265,18 @@ static void parse_option(struct request *request, int key, const char *value)
 	}
 }
 
+/* A count that depends on more than the operation would not be one. */
+static void check_exact(const struct request *request)
+{
+	if (request->site.directory || request->filesystem_count || request->rounds ||
+	    request->base)
+		cli_usage_error(&program, "tier exact counts one operation, on a tmpfs of its own");
+	for (size_t i = 0; i < request->bench_count; i++)
+		if (!exact_has(request->benches[i]))
+			cli_usage_error(&program, "'%s' is not in tier exact: --list shows what is",
+			                request->benches[i]->id);
+}
+
 static void parse(struct request *request, int argc, char **argv)
 {
 	uint32_t random = 0;
@@ -278,6 +296,8 @@ static void parse(struct request *request, int argc, char **argv)
 		cli_usage_error(&program, "--filesystem is for an image and --dir means none");
 	if (!request->rounds && strcmp(request->tier, gate_tier) == 0)
 		request->rounds = GATE_ROUNDS;
+	if (request->site.tier == BENCH_TIER_EXACT)
+		check_exact(request);
 	if (request->base && request->filesystem_count > 1)
 		cli_usage_error(&program, "--base is compared on one filesystem");
 	if (!request->bench_count)
@@ -288,6 +308,8 @@ static void print_bench(const struct bench *bench)
 {
 	printf("  %s: %s%s\n", bench->id, bench->title,
 	       bench->is_full_only ? "" : " (in the quick tier)");
+	if (exact_has(bench))
+		printf("      exact: its system calls and instructions\n");
 	printf("      floor: %s\n", bench->floor.title);
 	if (bench->peer.run)
 		printf("      peer: %s\n", bench->peer.title);
@@ -588,16 +610,23 @@ static int has_failed(const struct runner_results *results)
 	return 0;
 }
 
-/* Prints, and adds to `documents`. */
-static int show(const struct request *request, const struct record *record, json_t *documents,
+/* Adds `document`, which it takes, to `documents`; prints it if that is asked for. */
+static int show(const struct request *request, json_t *document, json_t *documents,
                 struct ovl2_error *err)
 {
-	json_t *document = record_json(record);
-
 	if (!document || json_array_append_new(documents, document) < 0)
 		return ovi_fail_memory(err);
 	if (request->is_json)
 		return cli_print_json(&program, json_incref(document)) ? -1 : 0;
+
+	return 0;
+}
+
+static int show_tables(const struct request *request, const struct record *record,
+                       struct ovl2_error *err)
+{
+	if (request->is_json)
+		return 0;
 	if (request->filesystem_count > 1)
 		printf("%s\n\n", request->site.filesystem);
 
@@ -621,8 +650,10 @@ static int bench_here(struct request *request, const struct record *common, json
 	r = run(request, &record, results, err);
 	if (r == 0) {
 		record.duration_ms = (runner_clock_ns() - from) / 1e6;
-		r = show(request, &record, documents, err);
+		r = show(request, record_json(&record), documents, err);
 	}
+	if (r == 0)
+		r = show_tables(request, &record, err);
 	request->has_failed |= has_failed(results);
 
 	for (size_t build = 0; build < ROUNDS_BUILDS; build++)
@@ -635,11 +666,43 @@ static int bench_here(struct request *request, const struct record *common, json
 	return r;
 }
 
+/* Counts instead. */
+static int count(struct request *request, const struct record *common, json_t *documents,
+                 struct ovl2_error *err)
+{
+	struct exact_results counts = { 0 };
+	struct record record = *common;
+	double from = runner_clock_ns();
+	char started[32];
+	int r;
+
+	environment_time(started);
+	record.started = started;
+	record.host = environment_host();
+	r = record.host ? exact_run(record.benches, &stop, &counts, err) : ovi_fail_memory(err);
+	if (isatty(STDERR_FILENO))
+		fprintf(stderr, "\r\033[K");
+	record.duration_ms = (runner_clock_ns() - from) / 1e6;
+	if (r == 0)
+		r = show(request, exact_json(&record, &counts), documents, err);
+	if (r == 0 && !request->is_json && exact_print(&counts, stdout) < 0)
+		r = ovi_fail_memory(err);
+	for (size_t i = 0; i < counts.count; i++)
+		request->has_failed |= counts.list[i].is_failed;
+
+	free(counts.list);
+	json_decref(record.host);
+
+	return r;
+}
+
 static int bench_all(struct request *request, const struct record *common, json_t *documents,
                      struct ovl2_error *err)
 {
 	int r = 0;
 
+	if (request->site.tier == BENCH_TIER_EXACT)
+		return count(request, common, documents, err);
 	if (!request->filesystem_count)
 		return bench_here(request, common, documents, err);
 	for (size_t i = 0; i < request->filesystem_count && r == 0 && !stop; i++) {
@@ -710,12 +773,21 @@ static int serve(void)
 	return rounds_serve(&stop, &err) < 0 ? cli_report_error(&program, &err) : 0;
 }
 
+static int serve_exact(const char *number)
+{
+	struct ovl2_error err = { 0 };
+
+	return exact_serve(number, &err) < 0 ? cli_report_error(&program, &err) : 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct request request = { 0 };
 	struct record common;
 	int r;
 
+	if (argc == 3 && strcmp(argv[1], EXACT_ARGUMENT) == 0)
+		return serve_exact(argv[2]);
 	if (argc == 2 && strcmp(argv[1], ROUNDS_ARGUMENT) == 0)
 		return serve();
 	parse(&request, argc, argv);

@@ -114,6 +114,7 @@ static const char *const tier_names[] = {
 	[BENCH_TIER_QUICK] = "quick",
 	[BENCH_TIER_FULL] = "full",
 	[BENCH_TIER_SMOKE] = "smoke",
+	[BENCH_TIER_EXACT] = "exact",
 };
 
 const char *bench_tier_name(enum bench_tier tier)

@@ -17,6 +17,7 @@ static uint64_t needed_bytes(enum bench_tier tier)
 	case BENCH_TIER_FULL:
 		return 12ull << 30;
 	case BENCH_TIER_SMOKE:
+	case BENCH_TIER_EXACT:
 		return 512ull << 20;
 	default:
 		return 2ull << 30;

@@ -51,6 +51,7 @@ OVL2_TEST_PACKAGES="
 	shellcheck
 	systemd
 	uidmap
+	valgrind
 	xz-utils
 	zsh
 "
