@@ -5,6 +5,7 @@
 #include "cleanup.h"
 #include "cli.h"
 #include "compare.h"
+#include "counts_main.h"
 #include "document.h"
 #include "escape.h"
 #include "export.h"
@@ -17,9 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One meaning each; 1 is what everything exits with that went wrong. */
-enum { EXIT_PASS = 0, EXIT_TROUBLE = 1, EXIT_REGRESSED = 3, EXIT_UNSURE = 4, EXIT_OTHER_PLACE = 5 };
-
 #define DEFAULT_MARGIN 5.0
 #define SELF_TEST_SLOWDOWN 1.2
 
@@ -30,11 +28,13 @@ enum {
 	KEY_FORCE = 'f',
 	KEY_MARKDOWN = 256,
 	KEY_JUNIT,
-	KEY_SELF_TEST
+	KEY_SELF_TEST,
+	KEY_TOLERANCE
 };
 
 static const struct cli_option options[] = {
 	{ "margin", KEY_MARGIN, "PERCENT", "how much slower is a regression (5)" },
+	{ "tolerance", KEY_TOLERANCE, "PERCENT", "how many more instructions are none (0)" },
 	{ "strict", KEY_STRICT, NULL, "not to be able to say is a failure as well" },
 	{ "force", KEY_FORCE, NULL, "compare what different machines measured" },
 	{ "json", KEY_JSON, NULL, "print it as JSON, ovl2-compare/1" },
@@ -58,7 +58,10 @@ static const struct cli_program program = {
 		"BASE is a document or a history: of a history the last five runs that are on each\n"
 		"benchmark's present level, and what is said holds against every one of them.\n"
 		"A NEW.json alone was measured in turn with its base (ovl2-bench --base): then the\n"
-		"times of each round are compared, which sees the smallest changes.",
+		"times of each round are compared, which sees the smallest changes.\n"
+		"Of two documents of --tier exact counts are compared: a system call more regressed,\n"
+		"on any machine, and an instruction more if the same compiler and libraries made both\n"
+		"builds; of others that is unreliable.",
 	.options = options,
 	.exit_codes = "  0   nothing regressed\n"
 		      "  1   a document was refused\n"
@@ -73,11 +76,13 @@ static const struct cli_program program = {
 		"  ovl2-bench --base before/ovl2-bench --json >new.json; ovl2-report compare new.json\n"
 		"  ovl2-report compare --markdown base.json new.json >>$GITHUB_STEP_SUMMARY\n"
 		"  ovl2-report compare --junit history.jsonl new.json >compare.xml\n"
+		"  ovl2-report compare driver/ovl2.calls exact.json\n"
 		"  ovl2-report compare --self-test base.json; test $? -eq 3",
 };
 
 struct settings {
 	double margin;
+	double tolerance;
 	int is_strict;
 	int is_forced;
 	int is_json;
@@ -89,12 +94,12 @@ struct settings {
 	int is_beside;
 };
 
-static double parse_margin(const char *text)
+static double parse_percent(const char *text, double least)
 {
 	char *end;
 	double percent = strtod(text, &end);
 
-	if (end == text || (*end && strcmp(end, "%") != 0) || !(percent > 0) || percent > 1000)
+	if (end == text || (*end && strcmp(end, "%") != 0) || !(percent >= least) || percent > 1000)
 		cli_usage_error(&program, "'%s' is not a number of percent", text);
 
 	return percent;
@@ -107,7 +112,10 @@ static void read_options(struct settings *settings, int argc, char **argv)
 	while ((key = cli_next_option(&program, argc, argv)) >= 0) {
 		switch (key) {
 		case KEY_MARGIN:
-			settings->margin = parse_margin(optarg);
+			settings->margin = parse_percent(optarg, 0.001);
+			break;
+		case KEY_TOLERANCE:
+			settings->tolerance = parse_percent(optarg, 0);
 			break;
 		case KEY_STRICT:
 			settings->is_strict = 1;
@@ -342,12 +350,12 @@ static json_t *describe_all(const struct report_comparisons *all, double margin,
 static int exit_code_of(const struct settings *settings, const struct report_comparisons *all)
 {
 	if (count_verdict(all, STATS_REGRESSED))
-		return EXIT_REGRESSED;
+		return REPORT_EXIT_REGRESSED;
 	if (settings->is_strict &&
 	    (count_verdict(all, STATS_INCONCLUSIVE) || count_verdict(all, STATS_UNRELIABLE)))
-		return EXIT_UNSURE;
+		return REPORT_EXIT_UNSURE;
 
-	return EXIT_PASS;
+	return REPORT_EXIT_PASS;
 }
 
 static int print(const struct settings *settings, const struct report_comparisons *all)
@@ -357,7 +365,7 @@ static int print(const struct settings *settings, const struct report_comparison
 
 	if (settings->is_json)
 		return cli_print_json(&program, describe_all(all, settings->margin / 100, code))
-		               ? EXIT_TROUBLE
+		               ? REPORT_EXIT_TROUBLE
 		               : code;
 	if (settings->is_markdown)
 		add_markdown(&text, all, settings->margin / 100);
@@ -366,10 +374,10 @@ static int print(const struct settings *settings, const struct report_comparison
 	else
 		add_terminal(&text, all, settings->margin / 100);
 	if (ovi_strbuf_failed(&text))
-		return EXIT_TROUBLE;
+		return REPORT_EXIT_TROUBLE;
 	fputs(text.text, stdout);
 
-	return cli_finish_output(&program) ? EXIT_TROUBLE : code;
+	return cli_finish_output(&program) ? REPORT_EXIT_TROUBLE : code;
 }
 
 static int read_fresh(const char *path, struct report_documents *documents,
@@ -399,7 +407,7 @@ static int compare(const struct settings *settings, const struct report_history 
 	         : report_compare_beside(fresh, margin, &all, &err);
 	if (r < 0) {
 		cli_report_error(&program, &err);
-		return err.code == OVL2_E_NOT_FOUND ? EXIT_OTHER_PLACE : EXIT_TROUBLE;
+		return err.code == OVL2_E_NOT_FOUND ? REPORT_EXIT_OTHER_PLACE : REPORT_EXIT_TROUBLE;
 	}
 	code = print(settings, &all);
 	report_comparisons_release(&all);
@@ -431,9 +439,9 @@ static int compare_files(const struct settings *settings, char **argv)
 	if (report_history_read(argv[0], &base, &err) < 0) {
 		cli_report_error(&program, &err);
 		if (err.code != OVL2_E_NOT_FOUND)
-			return EXIT_TROUBLE;
+			return REPORT_EXIT_TROUBLE;
 		fprintf(stderr, "%s: no base: measure one first\n", program.name);
-		return EXIT_OTHER_PLACE;
+		return REPORT_EXIT_OTHER_PLACE;
 	}
 	newest = &base.runs[base.count - 1];
 	if (!settings->is_self_test && read_fresh(argv[1], &fresh, &figures, &err) < 0)
@@ -445,11 +453,30 @@ static int compare_files(const struct settings *settings, char **argv)
 	if (!base.count) {
 		fprintf(stderr, "%s: not comparable: %s; --force compares all the same\n",
 		        program.name, why);
-		return EXIT_OTHER_PLACE;
+		return REPORT_EXIT_OTHER_PLACE;
 	}
 
 	return compare(settings, &base,
 	               settings->is_self_test ? &base.runs[base.count - 1].figures : &figures);
+}
+
+static int compare_counts(const struct settings *settings, char **argv)
+{
+	const struct report_counts_gate gate = {
+		.tolerance = settings->tolerance / 100,
+		.is_forced = settings->is_forced,
+		.is_strict = settings->is_strict,
+		.is_json = settings->is_json,
+		.is_markdown = settings->is_markdown,
+		.is_junit = settings->is_junit,
+		.is_self_test = settings->is_self_test,
+	};
+
+	if (settings->is_beside)
+		cli_usage_error(&program, "counts are compared with those of a base: give both");
+
+	return report_compare_counts(&program, &gate, argv[0],
+	                             argv[settings->is_self_test ? 0 : 1]);
 }
 
 int report_compare_main(int argc, char **argv)
@@ -457,6 +484,8 @@ int report_compare_main(int argc, char **argv)
 	struct settings settings = { .margin = DEFAULT_MARGIN };
 
 	read_options(&settings, argc, argv);
+	if (report_has_counts(argv[argc - 1]))
+		return compare_counts(&settings, argv + optind);
 
 	return settings.is_beside ? compare_beside(&settings, argv[optind])
 	                          : compare_files(&settings, argv + optind);

@@ -202,6 +202,48 @@ static const struct report_field bench_fields[] = {
 	{ 0 },
 };
 
+static const struct report_field made_by_fields[] = {
+	{ "compiler", STRING, 0, NULL, NULL },
+	{ "optimised", REPORT_BOOLEAN, 0, NULL, NULL },
+	{ "libc", STRING, 0, NULL, NULL },
+	{ "instruction_set", STRING | MAYBE, 0, NULL, NULL },
+	{ "counter", STRING | MAYBE, 0, NULL, NULL },
+	{ 0 },
+};
+
+static const struct report_field counted_fields[] = {
+	{ "id", STRING, 0, NULL, NULL },
+	{ "title", STRING, 0, NULL, NULL },
+	{ "group", STRING | MAYBE, 0, NULL, NULL },
+	{ "parameter", STRING | MAYBE, 0, NULL, NULL },
+	{ 0 },
+};
+
+static const struct report_field count_fields[] = {
+	{ "benchmark", STRING, 0, NULL, NULL },
+	{ "variant", STRING | MAYBE, 0, NULL, NULL },
+	{ "value", NUMBER | MAYBE, 0, NULL, NULL },
+	{ "call_count", AMOUNT | MAYBE, 0, NULL, NULL },
+	{ "calls", REPORT_OBJECT | MAYBE, AMOUNT, NULL, NULL },
+	{ "instruction_count", AMOUNT | MAYBE, 0, NULL, NULL },
+	{ "uncounted", STRING | MAYBE, 0, NULL, NULL },
+	{ "skipped", STRING | MAYBE, 0, NULL, NULL },
+	{ 0 },
+};
+
+static const struct report_field exact_fields[] = {
+	{ "version", STRING | OPTIONAL, 0, NULL, NULL },
+	{ "command", REPORT_ARRAY | OPTIONAL, STRING, NULL, NULL },
+	{ "started", STRING | OPTIONAL, 0, NULL, NULL },
+	{ "duration_ms", AMOUNT | MAYBE, 0, NULL, NULL },
+	{ "complete", REPORT_BOOLEAN | OPTIONAL, 0, NULL, NULL },
+	{ "host", REPORT_OBJECT, 0, host_fields, NULL },
+	{ "build", REPORT_OBJECT | OPTIONAL, 0, made_by_fields, NULL },
+	{ "benchmarks", REPORT_ARRAY, REPORT_OBJECT, counted_fields, NULL },
+	{ "results", REPORT_ARRAY, REPORT_OBJECT, count_fields, NULL },
+	{ 0 },
+};
+
 const char *report_string(const json_t *object, const char *name)
 {
 	const char *text = json_string_value(json_object_get(object, name));
@@ -268,7 +310,8 @@ static int has_benchmark(const json_t *bench, const char *id)
 	return 0;
 }
 
-static int check_results(const json_t *bench, struct ovl2_error *err)
+/* Each has `figures`, or says why not. */
+static int check_results(const json_t *bench, const char *figures, struct ovl2_error *err)
 {
 	json_t *result;
 	size_t i;
@@ -281,15 +324,25 @@ static int check_results(const json_t *bench, struct ovl2_error *err)
 			return ovi_fail(err, OVL2_E_INVALID,
 			                "results[%zu].benchmark: no benchmark has the id '%.60s'",
 			                i, id);
-		if (!json_is_object(json_object_get(result, "ours")) &&
+		if (!json_is_object(json_object_get(result, figures)) &&
 		    !json_is_string(json_object_get(result, "skipped")))
 			return ovi_fail(err, OVL2_E_INVALID,
-			                "results[%zu]: neither figures in 'ours' nor a reason in "
+			                "results[%zu]: neither figures in '%s' nor a reason in "
 			                "'skipped'",
-			                i);
+			                i, figures);
 	}
 
 	return 0;
+}
+
+static int check_times(const json_t *bench, struct ovl2_error *err)
+{
+	return check_results(bench, "ours", err);
+}
+
+static int check_counts(const json_t *exact, struct ovl2_error *err)
+{
+	return check_results(exact, "calls", err);
 }
 
 static const struct kind {
@@ -299,7 +352,8 @@ static const struct kind {
 	size_t slot;
 } kinds[] = {
 	{ "ovl2-probe/1", probe_fields, check_verdict, offsetof(struct report_documents, probe) },
-	{ "ovl2-bench/1", bench_fields, check_results, offsetof(struct report_documents, bench) },
+	{ "ovl2-bench/1", bench_fields, check_times, offsetof(struct report_documents, bench) },
+	{ "ovl2-exact/1", exact_fields, check_counts, offsetof(struct report_documents, exact) },
 };
 
 static const struct kind *find_kind(const char *format)
@@ -388,5 +442,6 @@ void report_documents_release(struct report_documents *documents)
 {
 	json_decref(documents->probe);
 	json_decref(documents->bench);
+	json_decref(documents->exact);
 	*documents = (struct report_documents){ 0 };
 }

@@ -14,6 +14,9 @@
 struct report_documents {
 	json_t *probe;
 	json_t *bench;
+
+	/* Of ovl2-bench --tier exact. */
+	json_t *exact;
 };
 
 #define cleanup_documents __attribute__((cleanup(report_documents_release)))

@@ -62,10 +62,11 @@ static void print_commands_and_formats(FILE *out)
 static const struct cli_program program = {
 	.name = "ovl2-report",
 	.usage = "[OPTION...] FILE.json...\n       ovl2-report COMMAND [OPTION...] FILE.json...",
-	.about = "Makes one report of what ovl2-probe and ovl2-bench wrote: one document of each,\n"
-		 "or either, in any order; '-' is standard input. Prints a summary.\n"
-		 "Draws with gnuplot; where there is none the page has tables only.\n"
-		 "Each command has a --help of its own.",
+	.about =
+		"Makes one report of what ovl2-probe and ovl2-bench wrote: one document of each\n"
+		"(of times, of counts), or any of them, in any order; '-' is standard input. Prints a summary.\n"
+		"Draws with gnuplot; where there is none the page has tables only.\n"
+		"Each command has a --help of its own.",
 	.options = options,
 	.print_more = print_commands_and_formats,
 	.exit_codes = "  0   the report was made, whatever its verdict\n"

@@ -191,6 +191,8 @@ static void add_contents(struct ovi_strbuf *page, const struct report_documents 
 	if (documents->bench)
 		ovi_strbuf_add(page, "<a href=\"#bench\">Benchmarks</a>\n"
 		                     "<a href=\"#results\">All results</a>\n");
+	if (documents->exact)
+		ovi_strbuf_add(page, "<a href=\"#counts\">Counts</a>\n");
 	ovi_strbuf_add(page, "<a href=\"#environment\">Environment</a>\n"
 	                     "<a href=\"#reproduce\">How to reproduce</a>\n</nav>\n");
 }
@@ -240,6 +242,7 @@ static void add_reproduce(struct ovi_strbuf *page, const struct report_documents
 	                     "<p>As root, on the same host:</p>\n");
 	add_command(page, documents->probe);
 	add_command(page, bench);
+	add_command(page, documents->exact);
 	if (json_is_number(json_object_get(bench, "seed")))
 		html(page, "<p>The order of the benchmarks' rounds was drawn with seed %.</p>\n",
 		     report_whole(report_number(bench, "seed")).text);
@@ -247,6 +250,7 @@ static void add_reproduce(struct ovi_strbuf *page, const struct report_documents
 	                     "<ul class=\"raw\">\n");
 	add_raw(page, "probe.json", documents->probe);
 	add_raw(page, "bench.json", bench);
+	add_raw(page, "exact.json", documents->exact);
 	ovi_strbuf_add(page, "</ul>\n</section>\n");
 }
 
@@ -275,8 +279,14 @@ int report_add_page(struct ovi_strbuf *page, const struct report_documents *docu
                     const struct report_figures *figures, const struct report_page_options *options,
                     struct ovl2_error *ret_without_plots, struct ovl2_error *err)
 {
-	const json_t *main_document = documents->probe ? documents->probe : documents->bench;
+	const json_t *timed = documents->bench ? documents->bench : documents->exact;
+	const json_t *main_document = documents->probe ? documents->probe : timed;
+	cleanup_figures struct report_figures counts = { 0 };
 	cleanup_strbuf struct ovi_strbuf title = { 0 };
+	int r = report_figures_init(&counts, documents->exact, err);
+
+	if (r < 0)
+		return r;
 
 	if (options->title)
 		ovi_strbuf_add(&title, options->title);
@@ -294,6 +304,8 @@ int report_add_page(struct ovi_strbuf *page, const struct report_documents *docu
 		report_add_probe_section(page, documents->probe);
 	if (documents->bench)
 		report_add_bench_section(page, documents->bench, figures, ret_without_plots);
+	if (documents->exact)
+		report_add_counts_section(page, documents->exact, &counts);
 	report_add_environment_section(page, documents);
 	add_reproduce(page, documents);
 	report_add_foot(page);

@@ -31,7 +31,7 @@ struct report_page_options {
 };
 
 /*
- * Adds the page for these documents, either of which may be NULL. When there is no
+ * Adds the page for these documents, any of which may be NULL. When there is no
  * way to draw, the page has no drawings and says so, and `ret_without_plots`
  * receives the reason; it starts as all zeroes and stays so otherwise.
  */
@@ -55,5 +55,7 @@ void report_add_headline_tables(struct ovi_strbuf *page, const struct report_fig
 /* All of them, to be opened. */
 void report_add_results_table(struct ovi_strbuf *page, const struct report_figures *figures);
 
+void report_add_counts_section(struct ovi_strbuf *page, const json_t *exact,
+                               const struct report_figures *figures);
 void report_add_environment_section(struct ovi_strbuf *page,
                                     const struct report_documents *documents);

@@ -137,5 +137,6 @@ void report_add_environment_section(struct ovi_strbuf *page,
 	ovi_strbuf_add(page, "<div class=\"pair\">\n");
 	add_document(page, "Where the probes ran", documents->probe);
 	add_document(page, "Where the benchmarks ran", documents->bench);
+	add_document(page, "Where operations were counted", documents->exact);
 	ovi_strbuf_add(page, "</div>\n</section>\n");
 }

@@ -254,6 +254,43 @@ static void add_bench_head(struct ovi_strbuf *text, const json_t *bench)
 	}
 }
 
+static int add_count(struct libscols_table *table, const struct report_result *result,
+                     const json_t *json)
+{
+	struct libscols_line *line = scols_table_new_line(table, NULL);
+	double instructions = report_number(json, "instruction_count");
+	cleanup_strbuf struct ovi_strbuf label = { 0 };
+
+	report_add_label(&label, result);
+	if (!line || ovi_strbuf_failed(&label) || set_plain(line, 0, label.text) < 0)
+		return -1;
+	if (*report_string(json, "skipped"))
+		return set_plain(line, 1, "-");
+	if (set_plain(line, 1, report_whole(report_number(json, "call_count")).text) < 0)
+		return -1;
+
+	return set_plain(line, 2, instructions > 0 ? report_whole(instructions).text : "-");
+}
+
+static int print_counts(FILE *out, const json_t *exact)
+{
+	struct libscols_table *table __attribute__((cleanup(release_table))) = scols_new_table();
+	const json_t *results = json_object_get(exact, "results");
+	cleanup_figures struct report_figures figures = { 0 };
+
+	if (!table || report_figures_init(&figures, exact, NULL) < 0 ||
+	    !scols_table_new_column(table, "ONE OPERATION", 0, 0) ||
+	    !scols_table_new_column(table, "SYSTEM CALLS", 0, SCOLS_FL_RIGHT) ||
+	    !scols_table_new_column(table, "INSTRUCTIONS", 0, SCOLS_FL_RIGHT))
+		return -1;
+	scols_table_set_stream(table, out);
+	for (size_t i = 0; i < figures.result_count; i++)
+		if (add_count(table, &figures.results[i], json_array_get(results, i)) < 0)
+			return -1;
+
+	return scols_print_table(table);
+}
+
 int report_print(FILE *out, const struct report_documents *documents,
                  const struct report_figures *figures, int color, struct ovl2_error *err)
 {
@@ -268,9 +305,12 @@ int report_print(FILE *out, const struct report_documents *documents,
 	if (ovi_strbuf_failed(&text))
 		return ovi_fail_memory(err);
 
-	fputs(text.text, out);
+	if (text.text)
+		fputs(text.text, out);
 	if (figures->headline_count && print_headline(out, figures) < 0)
 		return ovi_fail(err, OVL2_E_SYSTEM, "print the table of benchmarks");
+	if (documents->exact && print_counts(out, documents->exact) < 0)
+		return ovi_fail(err, OVL2_E_SYSTEM, "print the table of counts");
 
 	return 0;
 }
