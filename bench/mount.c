@@ -160,7 +160,8 @@ static int begin(struct bench_case *c, struct ovl2_error *err)
 	if (!state)
 		return ovi_fail_memory(err);
 	c->state = state;
-	state->store = c->place->store;
+	/* The one that makes the layers: it knows what it has made, as an engine does. */
+	state->store = c->place->hasty;
 	state->bare = (struct bare)BARE_NONE;
 	state->options.size = sizeof(state->options);
 	state->options.method = find_method(c->variant);
@@ -333,26 +334,14 @@ static int setup_data(struct bench_case *c, struct ovl2_error *err)
 	return r;
 }
 
-/* One handle does all of it, as an engine's does: it knows what it has made. */
 static int setup_new(struct bench_case *c, struct ovl2_error *err)
 {
-	const struct ovl2_store_options options = {
-		.size = sizeof(options),
-		.max_depth = PLACE_MAX_DEPTH,
-		.durability = OVL2_DURABILITY_NONE,
-		.run_directory = PLACE_ROOT "/run",
-	};
 	struct state *state;
 	int r = begin(c, err);
 
 	state = c->state;
-	if (r == 0)
-		r = ovl2_store_open(PLACE_HOME, &options, &state->own, err);
-	if (r < 0)
-		return r;
-	state->store = state->own;
 
-	return place_chain(c->place, c->value, &state->parent, err);
+	return r < 0 ? r : place_chain(c->place, c->value, &state->parent, err);
 }
 
 static int setup_mounted(struct bench_case *c, struct ovl2_error *err)
