@@ -53,6 +53,11 @@ static int fsconfig_as_it_was(int fd, unsigned int command, const char *key, con
 {
 	if (kernel == LINUX_6_1 && command == FSCONFIG_SET_STRING)
 		return 0;
+	/* The one other name that is asked for is none. */
+	if (command == FSCONFIG_SET_STRING && strcmp(key, "lowerdir+") != 0) {
+		errno = EINVAL;
+		return -1;
+	}
 	if (key && strcmp(key, "lowerdir+") == 0) {
 		static const int sys[] = {
 			[LINUX_6_7] = EBADF,
