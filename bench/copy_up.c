@@ -562,7 +562,9 @@ static int run_floor(struct bench_case *c, struct ovl2_error *err)
 
 /* ------------------------------------------------------------------- rows -- */
 
-static const uint64_t sizes[] = { 1, 4096, 65536, 1 << 20, 16 << 20, 256 << 20, 0 };
+/* On both sides of 128 KiB, which kernels read ahead and split writes at. */
+static const uint64_t sizes[] = { 1,         4096,    65536,    127 << 10, 128 << 10,
+	                          129 << 10, 1 << 20, 16 << 20, 256 << 20, 0 };
 static const uint64_t few_sizes[] = { 4096, 1 << 20, 16 << 20, 0 };
 static const uint64_t depths[] = { 1, 8, 64, 0 };
 static const uint64_t links[] = { 1, 10, 1000, 0 };
