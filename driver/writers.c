@@ -106,14 +106,28 @@ struct ovi_writers {
 
 /* -------------------------------------------------------------------- work -- */
 
+/*
+ * A tar of ours or Docker's spells holes out. Shorter runs of zeroes are left as they are:
+ * one more extent may cost more than the blocks.
+ */
+#define LEAST_HOLE_BYTES 65536
+
+static int is_hole(const struct ovi_piece *piece)
+{
+	const char *bytes = piece->bytes;
+
+	return piece->length >= LEAST_HOLE_BYTES && !bytes[0] &&
+	       memcmp(bytes, bytes + 1, piece->length - 1) == 0;
+}
+
 static int write_piece(struct hand *hand, const struct ovi_piece *piece, struct ovl2_error *err)
 {
+	int has_bytes = piece->length && !is_hole(piece);
 	int r = 0;
 
-	if (piece->length && piece->offset != hand->at &&
-	    lseek(hand->fd, piece->offset, SEEK_SET) < 0)
+	if (has_bytes && piece->offset != hand->at && lseek(hand->fd, piece->offset, SEEK_SET) < 0)
 		return ovi_fail_errno(err, "write '%s'", piece->path);
-	if (piece->length) {
+	if (has_bytes) {
 		r = ovi_write_all(hand->fd, piece->bytes, piece->length, piece->path, err);
 		hand->at = piece->offset + (off_t)piece->length;
 	}

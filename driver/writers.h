@@ -56,7 +56,10 @@ struct ovi_piece {
 	off_t from;
 	size_t length;
 
-	/* Where it goes. What lies between pieces, and behind the last, is a hole. */
+	/*
+	 * Where it goes. What lies between pieces, and behind the last, is a hole; so is a
+	 * piece that is long and all zeroes.
+	 */
 	off_t offset;
 
 	int is_first;

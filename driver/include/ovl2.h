@@ -657,7 +657,8 @@ struct ovl2_apply_options {
  * Fills layer `id` from the tar in `fd` (any compression libarchive reads
  * without a helper program). ".wh.NAME" deletes NAME of the layers below,
  * ".wh..wh..opq" everything in its directory; their order does not matter.
- * All of it appears at once, or nothing.
+ * All of it appears at once, or nothing. Where a file is long and all zeroes it has
+ * a hole afterwards, as before ovl2_layer_diff(), which spells holes out.
  *
  * `ret_bytes` receives what ovl2_layer_diff_size() would say.
  *

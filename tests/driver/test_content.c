@@ -50,6 +50,44 @@ static void layer_comes_through_a_diff_as_it_was(void **state)
 	test_text_assert_same(before, after, "layers");
 }
 
+#define SPARSE_BYTES (16 << 20)
+
+/* The tar spells holes out; a layer that was applied is to take no more room for it. */
+static void holes_come_through_a_diff(void **state)
+{
+	struct test_place *place = *state;
+	cleanup_store struct ovl2_store *store = open_store(place);
+	cleanup_free char *copy = test_path("%s/store/two/diff/sparse", place->path);
+	cleanup_free char *merged = NULL;
+	cleanup_free char *path = NULL;
+	cleanup_fd int sparse = -1;
+	cleanup_fd int diff = -1;
+	struct ovl2_error err = { 0 };
+	char byte = 'y';
+	struct stat st;
+
+	create_container(store, "one", NULL);
+	create_layer(store, "two", NULL);
+	merged = mount_layer(store, "one");
+	path = test_path("%s/sparse", merged);
+	sparse = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	assert_sys(ftruncate(sparse, SPARSE_BYTES));
+	assert_int_equal(pwrite(sparse, "x", 1, SPARSE_BYTES / 2), 1);
+	close(steal_fd(&sparse));
+	unmount_layer(store, "one");
+	diff = diff_layer(store, "one", OVL2_DIFF_AUTO);
+	assert_ok(ovl2_layer_apply(store, "two", NULL, diff, NULL, &err), &err);
+
+	assert_sys(stat(copy, &st));
+	assert_int_equal(st.st_size, SPARSE_BYTES);
+	assert_true(st.st_blocks * 512 < SPARSE_BYTES / 8);
+	sparse = open(copy, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(pread(sparse, &byte, 1, SPARSE_BYTES / 2), 1);
+	assert_int_equal(byte, 'x');
+	assert_int_equal(pread(sparse, &byte, 1, SPARSE_BYTES / 2 + 1), 1);
+	assert_int_equal(byte, 0);
+}
+
 static void diff_is_the_same_bytes_every_time(void **state)
 {
 	struct test_place *place = *state;
@@ -477,6 +515,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(layer_comes_through_a_diff_as_it_was),
+		cmocka_unit_test(holes_come_through_a_diff),
 		cmocka_unit_test(diff_is_the_same_bytes_every_time),
 		cmocka_unit_test(diff_of_an_applied_layer_is_the_same_bytes),
 		cmocka_unit_test(applied_size_is_the_diff_size),
