@@ -255,7 +255,7 @@ static void apply_stops_at_the_limit(void **state)
 	struct test_place *place = *state;
 	cleanup_store struct ovl2_store *store = open_store(place);
 	struct ovl2_layer_options options = container(NULL, 2 * MIB, 0);
-	cleanup_free char *content = calloc(1, 4 * MIB);
+	cleanup_free char *content = malloc(4 * MIB);
 	const struct test_tar_entry small = { .name = "small", .content = "fits" };
 	const struct test_tar_entry large = {
 		.name = "large",
@@ -268,6 +268,8 @@ static void apply_stops_at_the_limit(void **state)
 	struct ovl2_error err = { 0 };
 	cleanup_fd int fd = -1;
 
+	/* Zeroes would be a hole. */
+	memset(content, 'x', 4 * MIB);
 	options.read_write = 0;
 	create(store, "layer", options);
 	before = describe_layer(store, "layer", TEST_TREE_NO_TIMES);
