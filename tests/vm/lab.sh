@@ -219,7 +219,7 @@ lab_make_system()
 {
 	lab_begin_system
 	# Before busybox, whose programs of the same names can less; its shell knows no others.
-	lab_put find head split setpriv sh mkfs.ext4 mkfs.xfs mkfs.btrfs tar truncate tune2fs /usr/bin/test \
+	lab_put env find head split setpriv sh mkfs.ext4 mkfs.xfs mkfs.btrfs tar truncate tune2fs /usr/bin/test \
 		"$lab_build"/bin/* "$lab_build"/tests/*/test-* "$lab_build"/tests/vm/cut
 	mkdir -p "$lab_root$lab_top/tests"
 	cp -R "$lab_top/tests/data" "$lab_root$lab_top/tests/"
