@@ -288,3 +288,20 @@ int report_is_other_place(const json_t *base, const json_t *fresh, char *ret_why
 
 	return 0;
 }
+
+void report_add_verdicts(struct ovi_strbuf *buf, const size_t counts[STATS_UNRELIABLE + 1],
+                         size_t unmatched)
+{
+	const char *separator = "";
+
+	for (int i = STATS_REGRESSED; i <= STATS_UNRELIABLE; i++) {
+		if (!counts[i])
+			continue;
+		ovi_strbuf_addf(buf, "%s%zu %s", separator, counts[i],
+		                stats_verdict_name((enum stats_verdict)i));
+		separator = ", ";
+	}
+	if (unmatched)
+		ovi_strbuf_addf(buf, "; %zu in one document only", unmatched);
+	ovi_strbuf_add(buf, "\n");
+}

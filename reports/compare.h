@@ -80,5 +80,12 @@ int report_compare_beside(const struct report_figures *figures, double margin,
  */
 int report_is_other_place(const json_t *base, const json_t *fresh, char *ret_why, size_t size);
 
+/*
+ * Adds "1 regressed, 23 equivalent; 2 in one document only" and a newline; `counts` has one
+ * for each verdict.
+ */
+void report_add_verdicts(struct ovi_strbuf *buf, const size_t counts[STATS_UNRELIABLE + 1],
+                         size_t unmatched);
+
 /* `ovl2-report compare ...`, the rest of the command line. Returns an exit code. */
 int report_compare_main(int argc, char **argv);

@@ -7,7 +7,6 @@
 #include "compare.h"
 #include "counts_main.h"
 #include "document.h"
-#include "escape.h"
 #include "export.h"
 #include "fail.h"
 #include "html.h"
@@ -196,20 +195,11 @@ static int is_unsure(const struct report_comparison *one)
 
 static void add_counts(struct ovi_strbuf *text, const struct report_comparisons *all)
 {
-	const char *separator = "";
+	size_t counts[STATS_UNRELIABLE + 1];
 
-	for (int i = STATS_REGRESSED; i <= STATS_UNRELIABLE; i++) {
-		size_t count = count_verdict(all, (enum stats_verdict)i);
-
-		if (!count)
-			continue;
-		ovi_strbuf_addf(text, "%s%zu %s", separator, count,
-		                stats_verdict_name((enum stats_verdict)i));
-		separator = ", ";
-	}
-	if (all->unmatched)
-		ovi_strbuf_addf(text, "; %zu in one document only", all->unmatched);
-	ovi_strbuf_add(text, "\n");
+	for (int i = STATS_REGRESSED; i <= STATS_UNRELIABLE; i++)
+		counts[i] = count_verdict(all, (enum stats_verdict)i);
+	report_add_verdicts(text, counts, all->unmatched);
 }
 
 static void add_terminal(struct ovi_strbuf *text, const struct report_comparisons *all,
@@ -217,11 +207,9 @@ static void add_terminal(struct ovi_strbuf *text, const struct report_comparison
 {
 	for (size_t i = 0; i < all->count; i++) {
 		const struct report_comparison *one = &all->list[i];
-		cleanup_strbuf struct ovi_strbuf label = { 0 };
 
-		report_add_label(&label, one->result);
 		ovi_strbuf_addf(text, "%-12s  ", stats_verdict_name(one->verdict));
-		ovi_escape_controls(text, label.text ? label.text : "");
+		report_add_safe_label(text, one->result);
 		ovi_strbuf_add(text, "  ");
 		add_change(text, one);
 		ovi_strbuf_addf(text, "  p %.3g", one->p);
@@ -244,11 +232,9 @@ static void add_markdown(struct ovi_strbuf *text, const struct report_comparison
 	               "| verdict | benchmark | change (interval) | finds |\n|---|---|--:|--:|\n");
 	for (size_t i = 0; i < all->count; i++) {
 		const struct report_comparison *one = &all->list[i];
-		cleanup_strbuf struct ovi_strbuf label = { 0 };
 
-		report_add_label(&label, one->result);
 		ovi_strbuf_addf(text, "| %s | `", stats_verdict_name(one->verdict));
-		ovi_escape_controls(text, label.text ? label.text : "");
+		report_add_safe_label(text, one->result);
 		ovi_strbuf_add(text, "` | ");
 		add_change(text, one);
 		if (isfinite(one->detectable))

@@ -6,6 +6,7 @@
 
 #include "cleanup.h"
 #include "cli.h"
+#include "compare.h"
 #include "counts.h"
 #include "document.h"
 #include "escape.h"
@@ -60,31 +61,13 @@ static void add_words(struct ovi_strbuf *text, const struct report_count_change 
 	ovi_escape_controls(text, one->detail);
 }
 
-static void add_label(struct ovi_strbuf *text, const struct report_count_change *one)
-{
-	cleanup_strbuf struct ovi_strbuf label = { 0 };
-
-	report_add_label(&label, one->result);
-	ovi_escape_controls(text, label.text ? label.text : "");
-	text->failed |= label.failed;
-}
-
 static void add_sums(struct ovi_strbuf *text, const struct report_count_changes *all)
 {
-	const char *separator = "";
+	size_t counts[STATS_UNRELIABLE + 1];
 
-	for (int i = STATS_REGRESSED; i <= STATS_UNRELIABLE; i++) {
-		size_t count = count_verdict(all, (enum stats_verdict)i);
-
-		if (!count)
-			continue;
-		ovi_strbuf_addf(text, "%s%zu %s", separator, count,
-		                stats_verdict_name((enum stats_verdict)i));
-		separator = ", ";
-	}
-	if (all->unmatched)
-		ovi_strbuf_addf(text, "; %zu in one document only", all->unmatched);
-	ovi_strbuf_add(text, "\n");
+	for (int i = STATS_REGRESSED; i <= STATS_UNRELIABLE; i++)
+		counts[i] = count_verdict(all, (enum stats_verdict)i);
+	report_add_verdicts(text, counts, all->unmatched);
 }
 
 static void add_terminal(struct ovi_strbuf *text, const struct report_count_changes *all)
@@ -93,7 +76,7 @@ static void add_terminal(struct ovi_strbuf *text, const struct report_count_chan
 		const struct report_count_change *one = &all->list[i];
 
 		ovi_strbuf_addf(text, "%-12s  ", stats_verdict_name(one->verdict));
-		add_label(text, one);
+		report_add_safe_label(text, one->result);
 		ovi_strbuf_add(text, "  ");
 		add_words(text, one);
 		ovi_strbuf_add(text, "\n");
@@ -114,7 +97,7 @@ static void add_markdown(struct ovi_strbuf *text, const struct report_count_chan
 		if (one->verdict == STATS_EQUIVALENT && !*one->detail)
 			continue;
 		ovi_strbuf_addf(text, "| %s | `", stats_verdict_name(one->verdict));
-		add_label(text, one);
+		report_add_safe_label(text, one->result);
 		ovi_strbuf_add(text, "` | ");
 		add_words(text, one);
 		ovi_strbuf_add(text, " |\n");

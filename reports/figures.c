@@ -2,6 +2,7 @@
 
 #include "cleanup.h"
 #include "document.h"
+#include "escape.h"
 #include "fail.h"
 
 #include <string.h>
@@ -249,6 +250,15 @@ void report_add_label(struct ovi_strbuf *buf, const struct report_result *result
 	if (*result->variant || result->has_value)
 		ovi_strbuf_add(buf, ", ");
 	report_add_case(buf, result);
+}
+
+void report_add_safe_label(struct ovi_strbuf *buf, const struct report_result *result)
+{
+	cleanup_strbuf struct ovi_strbuf label = { 0 };
+
+	report_add_label(&label, result);
+	ovi_escape_controls(buf, label.text ? label.text : "");
+	buf->failed |= label.failed;
 }
 
 struct report_word report_figure(const struct report_result *result, const struct report_time *time)

@@ -112,6 +112,9 @@ void report_add_case(struct ovi_strbuf *buf, const struct report_result *result)
 /* Adds "mount_depth, auto, 128 lowers". */
 void report_add_label(struct ovi_strbuf *buf, const struct report_result *result);
 
+/* The same for a terminal: control characters replaced. */
+void report_add_safe_label(struct ovi_strbuf *buf, const struct report_result *result);
+
 /* The figure people expect: bytes or files per second, or a duration. */
 struct report_word report_figure(const struct report_result *result,
                                  const struct report_time *time);
