@@ -514,8 +514,16 @@ static int put_plain(struct reader *reader, const struct target *target)
 /* The root of a layer cannot be opaque: what is below is deleted name by name. */
 static int put_opaque(struct reader *reader, const struct target *target)
 {
+	struct stat root;
+	struct stat dir;
+
 	reader->has_whiteouts = 1;
-	if (strchr(target->path, '/'))
+	if (ovi_sys.fstatat(reader->place->root, "", &root, AT_EMPTY_PATH) < 0 ||
+	    ovi_sys.fstatat(target->dir, "", &dir, AT_EMPTY_PATH) < 0)
+		return ovi_fail_errno(reader->err, "look at the directory of '%s'", target->path);
+
+	/* A link may lead there. */
+	if (dir.st_ino != root.st_ino)
 		return ovi_opaque_set(target->dir, ".", reader->place->attributes, reader->err);
 	reader->is_root_opaque = 1;
 
