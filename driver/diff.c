@@ -25,6 +25,7 @@
 #include "options.h"
 #include "pack.h"
 #include "sink.h"
+#include "whiteout.h"
 
 #include <dirent.h>
 
@@ -43,7 +44,12 @@ struct diff {
 static int put_change(void *data, const struct ovi_change *change, struct ovl2_error *err)
 {
 	const struct diff *diff = data;
+	const char *unused;
 
+	/* It would delete what it is named after; deleted, it would be no whiteout of it. */
+	if (ovi_entry_classify(change->name, &unused) != OVI_ENTRY_PLAIN)
+		return ovi_fail(err, OVL2_E_UNSUPPORTED,
+		                "'/%s': in a tar such a name is that of a whiteout", change->path);
 	if (change->kind != OVL2_CHANGE_DELETE && change->type == DT_SOCK) {
 		ovi_store_log(diff->store, OVL2_LOG_WARNING,
 		              "left out '/%s': a tar cannot hold sockets", change->path);

@@ -189,7 +189,8 @@ const struct command command_diff = {
 		.name = "ovl2 diff",
 		.usage = "[OPTION...] ID",
 		.about = "Writes what a layer changed as a pax tar with OCI whiteouts. An interrupt leaves no\n"
-		"file; --json has entries, tar_bytes and the sha256 asked for.",
+		"file; --json has entries, tar_bytes and the sha256 asked for. Sockets are left out with a\n"
+		"warning; a file named '.wh.NAME' fails it, since in a tar that would delete NAME.",
 		.options = diff_options,
 		.examples = "  ovl2 diff web > web.tar\n"
 			    "  ovl2 diff --compress zstd --digest -o web.tar.zst web\n"

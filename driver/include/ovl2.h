@@ -750,9 +750,11 @@ struct ovl2_diff_options {
  * call: a stream that ended well is complete.
  *
  * Uppers made under any mount option are understood: what redirect_dir and metacopy
- * left below is read from there.
+ * left below is read from there. Sockets are left out, each with a warning: no tar holds
+ * them.
  *
- * Errors: OVL2_E_BUSY for a file that changed while it was read; OVL2_E_CANCELLED.
+ * Errors: OVL2_E_BUSY for a file that changed while it was read; OVL2_E_UNSUPPORTED for
+ * one named ".wh.NAME", which in a tar would delete NAME; OVL2_E_CANCELLED.
  */
 OVL2_API int ovl2_layer_diff(struct ovl2_store *store, const char *id,
                              const struct ovl2_diff_options *options, int fd,

@@ -286,15 +286,52 @@ static void whiteouts_lie_as_deep_as_names_reach(void **state)
 	assert_contains(changes, "D /d/d/d/");
 }
 
+/* In a tar they would delete what is below, or something else than what was deleted. */
+static void file_named_as_a_whiteout_is_not_in_a_diff(void **state)
+{
+	static const struct test_entry below[] = {
+		{ 'f', "kept", "kept", 0, 0, 0, 0, NULL },
+		{ 'f', ".wh..opq", "old", 0, 0, 0, 0, NULL },
+	};
+	static const struct test_entry changes[] = {
+		{ 'f', ".wh.kept", "new", 0, 0, 0, 0, NULL },
+		{ 'd', ".wh.dir", NULL, 0, 0, 0, 0, NULL },
+		{ '-', ".wh..opq", NULL, 0, 0, 0, 0, NULL },
+		{ 's', ".wh.socket", NULL, 0, 0, 0, 0, NULL },
+	};
+	static const enum ovl2_diff_method methods[] = { OVL2_DIFF_UPPER, OVL2_DIFF_COMPARE };
+	cleanup_store struct ovl2_store *store = open_store(*state);
+	struct ovl2_error err = { 0 };
+
+	create_layer(store, "base", NULL);
+	change_layer(store, "base", below, ARRAY_SIZE(below));
+	for (size_t i = 0; i < ARRAY_SIZE(changes) * ARRAY_SIZE(methods); i++) {
+		const struct test_entry *change = &changes[i / ARRAY_SIZE(methods)];
+		const struct ovl2_diff_options options = {
+			.size = sizeof(options),
+			.method = methods[i % ARRAY_SIZE(methods)],
+		};
+		cleanup_fd int sink = test_sink_open();
+
+		create_container(store, "top", "base");
+		change_layer(store, "top", change, 1);
+		assert_fails(ovl2_layer_diff(store, "top", &options, sink, &err),
+		             OVL2_E_UNSUPPORTED, &err);
+		assert_contains(err.message, change->path);
+		assert_ok(ovl2_layer_remove(store, "top", &err), &err);
+	}
+}
+
 int main(int argc, char **argv)
 {
-	struct CMUnitTest tests[ARRAY_SIZE(rows) + 2] = {
+	struct CMUnitTest tests[ARRAY_SIZE(rows) + 3] = {
 		cmocka_unit_test(opaque_marks_and_modes_come_through),
 		cmocka_unit_test(whiteouts_lie_as_deep_as_names_reach),
+		cmocka_unit_test(file_named_as_a_whiteout_is_not_in_a_diff),
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		tests[i + 2] = test_case(rows[i].title, check_row, &rows[i]);
+		tests[i + 3] = test_case(rows[i].title, check_row, &rows[i]);
 
 	test_enter_namespace();
 	return test_run_everywhere("whiteout", tests, ARRAY_SIZE(tests), argc, argv);
