@@ -555,21 +555,19 @@ static void add_flags(struct ovi_strbuf *text, const struct ovi_overlay *overlay
 			ovi_strbuf_add(text, flags[i].word);
 }
 
-/* The same text as for mount(2) by absolute paths with its flags; and cut at its commas. */
+/* What mount(2) is given for absolute paths, and its flags, cut at their commas. */
 static int add_options(struct spec *spec, const struct ovi_overlay *overlay)
 {
 	struct ovl2_mount_spec *public = &spec->public;
-	struct ovi_strbuf text = { 0 };
-	size_t before;
+	cleanup_strbuf struct ovi_strbuf text = { 0 };
+	size_t before = spec->count;
 
 	ovi_overlay_data(overlay, OVL2_MOUNT_ABSOLUTE, &text);
 	add_flags(&text, overlay);
-	public->text = keep(spec, &text);
-	if (!public->text)
+	if (text.failed)
 		return -1;
 
-	before = spec->count;
-	for (const char *at = public->text; *at;) {
+	for (const char *at = text.text; *at;) {
 		struct ovi_strbuf option = { 0 };
 		size_t length = ovi_option_length(at);
 
@@ -580,6 +578,34 @@ static int add_options(struct spec *spec, const struct ovi_overlay *overlay)
 	}
 	public->option_count = spec->count - before;
 	public->options = last_kept(spec, public->option_count);
+
+	return 0;
+}
+
+/* mount(8) passes on what mount(2) takes, with relative names if need be. */
+static int add_text(struct spec *spec, const struct ovi_overlay *overlay)
+{
+	static const enum ovl2_mount_method forms[] = { OVL2_MOUNT_ABSOLUTE, OVL2_MOUNT_RELATIVE };
+	struct ovl2_mount_spec *public = &spec->public;
+
+	for (size_t i = 0; i < ARRAY_SIZE(forms) && !public->text; i++) {
+		struct ovi_strbuf text = { 0 };
+		struct ovi_strbuf directory = { 0 };
+
+		ovi_overlay_data(overlay, forms[i], &text);
+		if (text.length > OVI_MAX_DATA_BYTES) {
+			ovi_strbuf_release(&text);
+			continue;
+		}
+		add_flags(&text, overlay);
+		public->text = keep(spec, &text);
+		if (forms[i] == OVL2_MOUNT_RELATIVE) {
+			ovi_strbuf_add(&directory, overlay->home_path);
+			public->directory = keep(spec, &directory);
+		}
+		if (!public->text || (forms[i] == OVL2_MOUNT_RELATIVE && !public->directory))
+			return -1;
+	}
 
 	return 0;
 }
@@ -613,8 +639,8 @@ static int fill_spec(struct spec *spec, const struct ovi_overlay *overlay, const
 	ovi_overlay_data(overlay, public->method, &data);
 	public->data_bytes = data.length;
 	public->data = keep(spec, &data);
-	if (add_options(spec, overlay) < 0 || !public->target || !public->data ||
-	    (overlay->upper && (!public->upper || !public->work)))
+	if (add_options(spec, overlay) < 0 || add_text(spec, overlay) < 0 || !public->target ||
+	    !public->data || (overlay->upper && (!public->upper || !public->work)))
 		return ovi_fail_memory(err);
 
 	return 0;

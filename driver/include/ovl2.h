@@ -582,12 +582,21 @@ struct ovl2_mount_spec {
 
 	/*
 	 * For other programs: every option with its value, "lowerdir=/a:/b" first, with
-	 * absolute paths; and all of them as `mount -t overlay -o` takes them. That text
-	 * may be longer than what mount(8) can pass on (4095 bytes).
+	 * absolute paths.
 	 */
 	const char *const *options;
 	size_t option_count;
+
+	/*
+	 * All of them as `mount -t overlay -o` takes them. mount(8) passes on 4095 bytes and
+	 * cuts the rest off: where absolute paths are longer, these are relative to
+	 * `directory`, in which it has to be run then, else NULL; and where they are longer
+	 * even so (more than some 135 lowers), both are NULL and mount(8) cannot do it. Since
+	 * util-linux 2.39 it wants LIBMOUNT_FORCE_MOUNT2=always in its environment for an
+	 * option of more than 255 bytes.
+	 */
 	const char *text;
+	const char *directory;
 };
 
 /* As ovl2_layer_mount() without mounting. Release with ovl2_mount_spec_free(). */

@@ -7,8 +7,13 @@
 
 /*
  * What ovl2_layer_mount_spec() says, given to mount(8): it has to make the mount that
- * ovl2_layer_mount() makes, wherever the store is.
+ * ovl2_layer_mount() makes, wherever the store is and however many lowers there are.
  */
+
+/* What mount(2) carries: a page, less a byte. */
+#define MAX_DATA_BYTES 4095
+
+#define MAX_LABEL_BYTES 255
 
 struct home_row {
 	const char *title;
@@ -59,8 +64,8 @@ static struct ovl2_store *open_stack(const struct test_place *place, const char 
 	return store;
 }
 
-/* The parts say the same as the whole. */
-static void check_parts(const struct ovl2_mount_spec *spec)
+/* The parts say the same as the whole, where that has absolute paths too. */
+static void check_text(const struct ovl2_mount_spec *spec)
 {
 	const char *at = spec->text;
 
@@ -72,6 +77,12 @@ static void check_parts(const struct ovl2_mount_spec *spec)
 		assert_int_equal(*at, i + 1 < spec->option_count ? ',' : '\0');
 		at++;
 	}
+}
+
+static void check_parts(const struct ovl2_mount_spec *spec)
+{
+	if (spec->text && !spec->directory)
+		check_text(spec);
 	assert_true(strncmp(spec->options[0], "lowerdir=", strlen("lowerdir=")) == 0);
 	for (size_t i = 0; i < spec->lower_count; i++)
 		assert_int_equal(access(spec->lower[i], F_OK), 0);
@@ -102,8 +113,9 @@ static char *describe_mount(const char *path)
 
 static char *describe_spec(const struct ovl2_mount_spec *spec)
 {
-	const char *const argv[] = { "mount", "-t",       "overlay",    "overlay",
-		                     "-o",    spec->text, spec->target, NULL };
+	const char *const directory = spec->directory ? spec->directory : "/";
+	const char *const argv[] = { "env",     "-C", directory,  "mount",      "-t", "overlay",
+		                     "overlay", "-o", spec->text, spec->target, NULL };
 	cleanup_output struct test_output output = test_spawn(argv);
 	char *text;
 
@@ -232,13 +244,165 @@ static void spec_changes_nothing(void **state)
 	assert_int_equal(test_count_mounts_below(home), 0);
 }
 
+/* ------------------------------------------------------------------ lengths -- */
+
+/* Opens a store with "box-N" on N lowers, each with a file of its own. */
+static struct ovl2_store *open_deep_stack(const struct test_place *place, const char *home,
+                                          const uint32_t *depths, size_t count)
+{
+	cleanup_free char *run = run_path(place);
+	struct ovl2_store_options options = store_options(run);
+	struct ovl2_store *store = NULL;
+	struct ovl2_error err = { 0 };
+	uint32_t made = 0;
+
+	options.max_depth = 500;
+	assert_ok(ovl2_store_open(home, &options, &store, &err), &err);
+	for (size_t i = 0; i < count; i++) {
+		cleanup_free char *box = test_path("box-%u", depths[i]);
+		cleanup_free char *parent = test_path("layer-%u", depths[i]);
+
+		while (made < depths[i]) {
+			cleanup_free char *below = made ? test_path("layer-%u", made) : NULL;
+			cleanup_free char *id = test_path("layer-%u", ++made);
+			const struct test_tar_entry entry = { .name = id, .content = id };
+
+			create_layer(store, id, below);
+			apply_entries(store, id, &entry, 1);
+		}
+		create_container(store, box, parent);
+		/* The first mount marks the upper, and shows otherwise than the next (uuid). */
+		free(mount_layer(store, box));
+		unmount_layer(store, box);
+	}
+
+	return store;
+}
+
+/*
+ * mount(8) passes on a page, cut without a word: so a text that is longer has the layers
+ * by their short names, and one that is longer even so is none.
+ */
+static void text_is_whole_at_every_depth(void **state)
+{
+	static const uint32_t depths[] = { 1, 71, 72, 127, 500 };
+	const struct ovl2_mount_options plain = { .size = sizeof(plain) };
+	struct test_place *place = *state;
+	cleanup_free char *home = test_path("%s/a b,c:d\\e", place->path);
+	cleanup_store struct ovl2_store *store = NULL;
+
+	if (!has_method(place, OVL2_MOUNT_APPEND))
+		test_skip("this kernel mounts no more than a page of names");
+	store = open_deep_stack(place, home, depths, ARRAY_SIZE(depths));
+	for (size_t i = 0; i < ARRAY_SIZE(depths); i++) {
+		cleanup_free char *id = test_path("box-%u", depths[i]);
+		struct ovl2_mount_spec *spec = NULL;
+		struct ovl2_error err = { 0 };
+
+		assert_ok(ovl2_layer_mount_spec(store, id, &plain, &spec, &err), &err);
+		assert_int_equal(spec->lower_count, depths[i]);
+		assert_int_equal(spec->text == NULL, depths[i] == 500);
+		if (spec->text)
+			compare(store, id, &plain);
+		else
+			check_parts(spec);
+		if (depths[i] == 1)
+			assert_null(spec->directory);
+		else if (depths[i] == 127)
+			assert_string_equal(spec->directory, home);
+		ovl2_mount_spec_free(spec);
+	}
+}
+
+/* NULL where the method cannot carry it. */
+static struct ovl2_mount_spec *spec_with_label(struct ovl2_store *store, uint32_t depth,
+                                               enum ovl2_mount_method method, size_t length)
+{
+	char label[MAX_LABEL_BYTES + 1] = "";
+	const struct ovl2_mount_options options = {
+		.size = sizeof(options),
+		.label = label,
+		.method = (int)method,
+	};
+	cleanup_free char *id = test_path("layer-%u", depth);
+	struct ovl2_mount_spec *spec = NULL;
+	struct ovl2_error err = { 0 };
+	int r;
+
+	memset(label, 'a', length);
+	r = ovl2_layer_mount_spec(store, id, &options, &spec, &err);
+	if (r < 0) {
+		assert_fails(r, OVL2_E_UNSUPPORTED, &err);
+		assert_contains(err.message, "4095");
+	}
+
+	return spec;
+}
+
+/* Length of the data with a label of 1 character, on so many lowers that 255 are too many. */
+static size_t find_edge(struct ovl2_store *store, enum ovl2_mount_method method,
+                        uint32_t *ret_depth)
+{
+	struct ovl2_mount_spec *spec;
+	size_t bytes;
+
+	*ret_depth = 1;
+	while ((spec = spec_with_label(store, *ret_depth, method, MAX_LABEL_BYTES))) {
+		ovl2_mount_spec_free(spec);
+		++*ret_depth;
+	}
+	spec = spec_with_label(store, *ret_depth, method, 1);
+	assert_non_null(spec);
+	bytes = spec->data_bytes;
+	ovl2_mount_spec_free(spec);
+
+	return bytes;
+}
+
+/* A label makes the data longer by a byte each time: 4095 are taken, and not one more. */
+static void check_edge(struct ovl2_store *store, enum ovl2_mount_method method)
+{
+	uint32_t depth;
+	size_t bytes = find_edge(store, method, &depth);
+
+	for (size_t length = 1; length <= MAX_LABEL_BYTES; length++, bytes++) {
+		struct ovl2_mount_spec *spec = spec_with_label(store, depth, method, length);
+		struct ovl2_mount_spec *text = spec_with_label(store, depth, OVL2_MOUNT_FD, length);
+
+		assert_int_equal(spec != NULL, bytes <= MAX_DATA_BYTES);
+		if (spec)
+			assert_int_equal(spec->data_bytes, bytes);
+		assert_non_null(text);
+		if (method == OVL2_MOUNT_ABSOLUTE)
+			assert_int_equal(text->directory == NULL, bytes <= MAX_DATA_BYTES);
+		else
+			assert_int_equal(text->text != NULL, bytes <= MAX_DATA_BYTES);
+		ovl2_mount_spec_free(spec);
+		ovl2_mount_spec_free(text);
+	}
+	assert_true(bytes > MAX_DATA_BYTES);
+}
+
+static void label_counts_into_the_page(void **state)
+{
+	const uint32_t depth = 140;
+	struct test_place *place = *state;
+	cleanup_free char *home = store_path(place);
+	cleanup_store struct ovl2_store *store = open_deep_stack(place, home, &depth, 1);
+
+	check_edge(store, OVL2_MOUNT_ABSOLUTE);
+	check_edge(store, OVL2_MOUNT_RELATIVE);
+}
+
 int main(int argc, char **argv)
 {
-	struct CMUnitTest tests[2 + ARRAY_SIZE(home_rows) + ARRAY_SIZE(flag_rows)] = {
+	struct CMUnitTest tests[4 + ARRAY_SIZE(home_rows) + ARRAY_SIZE(flag_rows)] = {
 		cmocka_unit_test(spec_without_syncs_is_volatile),
 		cmocka_unit_test(spec_changes_nothing),
+		cmocka_unit_test(text_is_whole_at_every_depth),
+		cmocka_unit_test(label_counts_into_the_page),
 	};
-	size_t count = 2;
+	size_t count = 4;
 
 	for (size_t i = 0; i < ARRAY_SIZE(home_rows); i++)
 		tests[count++] = test_case(home_rows[i].title, check_home_row, &home_rows[i]);
