@@ -659,6 +659,10 @@ int ovl2_layer_mount_spec(struct ovl2_store *store, const char *id,
 	int r;
 
 	r = read_request(store, options, &request, err);
+	if (r == 0 && request.user_namespace)
+		r = ovi_fail(err, OVL2_E_UNSUPPORTED,
+		             "no mount option of overlayfs gives layers other ids: let ovl2 mount "
+		             "it");
 	if (r == 0)
 		r = ovi_layer_open(store, id, &layer, err);
 	if (r < 0)

@@ -599,7 +599,12 @@ struct ovl2_mount_spec {
 	const char *directory;
 };
 
-/* As ovl2_layer_mount() without mounting. Release with ovl2_mount_spec_free(). */
+/*
+ * As ovl2_layer_mount() without mounting. Release with ovl2_mount_spec_free().
+ *
+ * Errors: as ovl2_layer_mount(); OVL2_E_UNSUPPORTED with a `user_namespace`, since no
+ * option tells other programs to map ids.
+ */
 OVL2_API int ovl2_layer_mount_spec(struct ovl2_store *store, const char *id,
                                    const struct ovl2_mount_options *options,
                                    struct ovl2_mount_spec **ret_spec, struct ovl2_error *err);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "mounted.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -394,15 +395,34 @@ static void label_counts_into_the_page(void **state)
 	check_edge(store, OVL2_MOUNT_RELATIVE);
 }
 
+/* The list has the layers as they are: what gives them other ids cannot be told. */
+static void spec_cannot_map_ids(void **state)
+{
+	struct test_place *place = *state;
+	cleanup_free char *home = store_path(place);
+	cleanup_store struct ovl2_store *store = open_stack(place, home);
+	cleanup_fd int namespace = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
+	const struct ovl2_mount_options options = { .size = sizeof(options),
+		                                    .user_namespace = namespace };
+	struct ovl2_mount_spec *spec = NULL;
+	struct ovl2_error err = { 0 };
+
+	assert_true(namespace >= 0);
+	assert_fails(ovl2_layer_mount_spec(store, "box", &options, &spec, &err), OVL2_E_UNSUPPORTED,
+	             &err);
+	assert_contains(err.message, "ids");
+}
+
 int main(int argc, char **argv)
 {
-	struct CMUnitTest tests[4 + ARRAY_SIZE(home_rows) + ARRAY_SIZE(flag_rows)] = {
+	struct CMUnitTest tests[5 + ARRAY_SIZE(home_rows) + ARRAY_SIZE(flag_rows)] = {
 		cmocka_unit_test(spec_without_syncs_is_volatile),
 		cmocka_unit_test(spec_changes_nothing),
 		cmocka_unit_test(text_is_whole_at_every_depth),
 		cmocka_unit_test(label_counts_into_the_page),
+		cmocka_unit_test(spec_cannot_map_ids),
 	};
-	size_t count = 4;
+	size_t count = 5;
 
 	for (size_t i = 0; i < ARRAY_SIZE(home_rows); i++)
 		tests[count++] = test_case(home_rows[i].title, check_home_row, &home_rows[i]);
