@@ -1,6 +1,7 @@
 #include "command.h"
 
 #include "cleanup.h"
+#include "fail.h"
 #include "print.h"
 
 #include <fcntl.h>
@@ -74,6 +75,34 @@ static json_t *spec_as_json(const struct ovl2_mount_spec *spec)
 	                 (json_int_t)spec->data_bytes);
 }
 
+/* fsconfig(2) takes so many in one option, and mount(8) uses it since util-linux 2.39. */
+#define MAX_OPTION_BYTES 255
+
+static int has_long_option(const struct ovl2_mount_spec *spec)
+{
+	for (size_t i = 0; i < spec->option_count; i++)
+		if (strlen(strchrnul(spec->options[i], '=')) > MAX_OPTION_BYTES + 1)
+			return 1;
+
+	return 0;
+}
+
+static void print_command(const struct ovl2_mount_spec *spec)
+{
+	if (spec->directory) {
+		fputs("(cd ", stdout);
+		print_quoted(spec->directory);
+		fputs(" && ", stdout);
+	}
+	if (has_long_option(spec))
+		fputs("LIBMOUNT_FORCE_MOUNT2=always ", stdout);
+	fputs("mount -t overlay overlay -o ", stdout);
+	print_quoted(spec->text);
+	putchar(' ');
+	print_quoted(spec->target);
+	puts(spec->directory ? ")" : "");
+}
+
 static int print_mount(const struct command *command, const struct context *context,
                        const struct ovl2_mount_options *options, const char *id)
 {
@@ -84,15 +113,15 @@ static int print_mount(const struct command *command, const struct context *cont
 	int r;
 
 	r = ovl2_layer_mount_spec(store, id, options, &spec, &err);
-	if (r == 0 && context->as_json) {
+	if (r == 0 && context->as_json)
 		json = spec_as_json(spec);
-	} else if (r == 0) {
-		fputs("mount -t overlay overlay -o ", stdout);
-		print_quoted(spec->text);
-		putchar(' ');
-		print_quoted(spec->target);
-		putchar('\n');
-	}
+	else if (r == 0 && spec->text)
+		print_command(spec);
+	else if (r == 0)
+		r = ovi_fail(&err, OVL2_E_UNSUPPORTED,
+		             "print the mount of '%s': mount(8) passes on a page of options, and "
+		             "%zu lowers are more: ovl2 mount, or --json for a list",
+		             id, spec->lower_count);
 	ovl2_mount_spec_free(spec);
 
 	return json ? finish_json(command, store, json) : finish(command, store, r, &err);

@@ -218,6 +218,62 @@ static void printed_mount_command_mounts(void **state)
 	assert_sys(umount2(merged, 0));
 }
 
+/* Creates "deep" on so many layers. */
+static void create_deep(const struct test_place *place, int depth)
+{
+	cleanup_free char *parent = NULL;
+
+	for (int i = 0; i < depth; i++) {
+		cleanup_free char *id = test_path("deep-%d", i);
+
+		if (parent)
+			must(ovl2(place, "create", "--storage-opt", "max_depth=500", "--parent",
+			          parent, id));
+		else
+			must(ovl2(place, "create", id));
+		free(parent);
+		parent = steal_ptr(&id);
+	}
+	must(ovl2(place, "create", "--storage-opt", "max_depth=500", "--read-write", "--parent",
+	          parent, "deep"));
+}
+
+/* By short names where absolute paths are too long for mount(8), from any directory. */
+static void printed_mount_of_many_lowers_mounts(void **state)
+{
+	struct test_place *place = *state;
+	cleanup_free char *merged = test_path("%s/store/deep/merged", place->path);
+	cleanup_output struct test_output printed = { 0 };
+	const char *argv[] = { "sh", "-ec", NULL, NULL };
+
+	create_deep(place, 120);
+	printed = ovl2(place, "mount", "--print", "deep");
+	assert_int_equal(printed.status, EXIT_OK);
+	assert_contains(printed.out, "LIBMOUNT_FORCE_MOUNT2=always mount");
+	argv[2] = printed.out;
+	must(test_spawn(argv));
+	assert_true(test_is_mounted(merged));
+	assert_sys(umount2(merged, 0));
+}
+
+static void mount_that_no_command_can_make_is_not_printed(void **state)
+{
+	struct test_place *place = *state;
+	cleanup_output struct test_output printed = { 0 };
+	json_t *spec;
+
+	create_deep(place, 140);
+	printed = ovl2(place, "mount", "--print", "deep");
+	assert_int_equal(printed.status, EXIT_FAILED);
+	assert_string_equal(printed.out, "");
+	assert_contains(printed.err, "140 lowers are more: ovl2 mount, or --json");
+
+	spec = answer(ovl2(place, "mount", "--print", "--json", "deep"));
+	assert_true(strlen(json_string_value(json_array_get(json_object_get(spec, "options"), 0))) >
+	            4095);
+	json_decref(spec);
+}
+
 /* As containerd has it: every option as a word of its own. */
 static void printed_mount_in_json_has_every_option(void **state)
 {
@@ -856,6 +912,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(diff_to_standard_output_is_the_same_tar),
 		cmocka_unit_test(mount_prints_where_and_counts),
 		cmocka_unit_test(printed_mount_command_mounts),
+		cmocka_unit_test(printed_mount_of_many_lowers_mounts),
+		cmocka_unit_test(mount_that_no_command_can_make_is_not_printed),
 		cmocka_unit_test(printed_mount_in_json_has_every_option),
 		cmocka_unit_test(flags_of_a_mount_are_told_when_they_differ),
 		cmocka_unit_test(cleanup_undoes_every_mount),
