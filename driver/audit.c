@@ -368,16 +368,13 @@ static void read_fields(struct ovi_audit *audit, const struct header *header)
 {
 	const struct ovi_pax *pax = &audit->pax;
 	struct ovi_audit_entry *entry = &audit->entry;
-	int64_t mode = 0;
 	int64_t uid = 0;
 	int64_t gid = 0;
 	int64_t mtime = 0;
 
-	READ_NUMBER(header->mode, &mode);
 	READ_NUMBER(header->uid, &uid);
 	READ_NUMBER(header->gid, &gid);
 	READ_NUMBER(header->mtime, &mtime);
-	entry->mode = (mode_t)mode & 07777;
 	entry->uid = pax->has_uid ? pax->uid : (uint64_t)uid;
 	entry->gid = pax->has_gid ? pax->gid : (uint64_t)gid;
 	entry->mtime = (struct timespec){ .tv_sec = mtime };
@@ -392,6 +389,7 @@ static int end_entry(struct ovi_audit *audit, struct ovl2_error *err)
 	/* Of a sparse file, blocks of its map follow it. */
 	const struct header *header =
 		(const struct header *)(audit->raw.text + audit->header_start);
+	int64_t mode = 0;
 
 	if (entry->type == 'S' && audit->map_bytes != entry->size)
 		return fail_header(audit, header, err,
@@ -401,6 +399,8 @@ static int end_entry(struct ovi_audit *audit, struct ovl2_error *err)
 	audit->is_shown = 1;
 	entry->is_unusual = !is_usual(audit, header);
 	entry->xattrs = NULL;
+	READ_NUMBER(header->mode, &mode);
+	entry->mode = (mode_t)mode & 07777;
 	if (entry->is_unusual)
 		return 1;
 

@@ -31,12 +31,14 @@ struct ovi_audit_entry {
 	/* '0', '5', ...: never 0. */
 	char type;
 
+	/* Without the type. libarchive takes a list of access into it. */
+	mode_t mode;
+
 	/* Nothing below is set: libarchive is to be asked. */
 	int is_unusual;
 
 	const char *name;
 	const char *link; /* "" without one */
-	mode_t mode;      /* without the type */
 	uint64_t uid;
 	uint64_t gid;
 	struct timespec mtime;

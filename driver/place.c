@@ -1,5 +1,6 @@
 #include "place.h"
 
+#include "acl.h"
 #include "cleanup.h"
 #include "dir.h"
 #include "fail.h"
@@ -132,7 +133,9 @@ static int make_implied(struct ovi_place *place, int dir, const char *path, cons
 
 	if (ovi_sys.mkdirat(dir, name, 0700) < 0)
 		return ovi_fail_errno(err, "create '%s'", path);
-	r = ovi_dir_open(dir, name, &made, err);
+	r = place->has_default_acls ? ovi_acl_disinherit(dir, name, err) : 0;
+	if (r == 0)
+		r = ovi_dir_open(dir, name, &made, err);
 	if (r < 0)
 		return r;
 	if (ovi_sys.fchownat(made, "", st.st_uid, st.st_gid, AT_EMPTY_PATH) < 0 ||

@@ -45,6 +45,9 @@ struct ovi_place {
 	struct ovi_place_directory cache[OVI_PLACE_CACHE];
 	uint64_t clock;
 
+	/* Has a directory a list of access for what is made in it? */
+	int has_default_acls;
+
 	/* Something was replaced: the same path may lead elsewhere now. */
 	int is_stale;
 

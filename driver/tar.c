@@ -1,5 +1,6 @@
 #include "tar.h"
 
+#include "acl.h"
 #include "audit.h"
 #include "cleanup.h"
 #include "fail.h"
@@ -64,6 +65,10 @@ struct ovi_tar {
 
 	const char *next_xattr;
 	struct ovi_strbuf key;
+
+	/* Of libarchive's: how many lists of access were looked for, and the last. */
+	size_t acl_count;
+	struct ovi_strbuf acl;
 };
 
 /* -------------------------------------------------------------------- bytes -- */
@@ -283,14 +288,15 @@ static void describe(const struct ovi_tar *tar, struct ovi_tar_entry *ret_entry)
 		.link = link ? link : "",
 		.type = tar->audit.entry.type,
 		.format = archive_entry_filetype(entry),
-		.mode = archive_entry_mode(entry) & 07777,
+		.mode = tar->audit.entry.mode,
 		.uid = archive_entry_uid(entry),
 		.gid = archive_entry_gid(entry),
 		.mtime = { archive_entry_mtime(entry), archive_entry_mtime_nsec(entry) },
 		.size = archive_entry_size(entry),
 		.stored_bytes = tar->audit.entry.size,
 		.device = archive_entry_rdev(entry),
-		.has_xattrs = archive_entry_xattr_reset(entry) > 0,
+		.has_xattrs =
+			archive_entry_xattr_reset(entry) > 0 || archive_entry_acl_types(entry),
 		.is_fleeting = 1,
 	};
 	correct(tar, ret_entry);
@@ -303,6 +309,7 @@ static int next_unusual(struct ovi_tar *tar, struct ovi_tar_entry *ret_entry)
 
 	tar->is_by_libarchive = 1;
 	tar->has_headers = 0;
+	tar->acl_count = 0;
 	if (!tar->libarchive)
 		r = open_libarchive(tar);
 	if (r < 0)
@@ -467,14 +474,30 @@ int ovi_tar_read(struct ovi_tar *tar, struct ovi_piece *piece, struct ovl2_error
 	return r;
 }
 
+static int next_unusual_xattr(struct ovi_tar *tar, const char **ret_key, const void **ret_value,
+                              size_t *ret_length, struct ovl2_error *err)
+{
+	int r;
+
+	if (!tar->acl_count &&
+	    archive_entry_xattr_next(tar->entry, ret_key, ret_value, ret_length) == ARCHIVE_OK)
+		return 1;
+	r = ovi_acl_next(tar->entry, &tar->acl_count, ret_key, &tar->acl);
+	if (r < 0)
+		return ovi_fail_memory(err);
+	*ret_value = tar->acl.text;
+	*ret_length = tar->acl.length;
+
+	return r;
+}
+
 int ovi_tar_next_xattr(struct ovi_tar *tar, const char **ret_key, const void **ret_value,
                        size_t *ret_length, struct ovl2_error *err)
 {
 	struct ovi_pax_xattr xattr;
 
 	if (tar->is_by_libarchive)
-		return archive_entry_xattr_next(tar->entry, ret_key, ret_value, ret_length) ==
-		       ARCHIVE_OK;
+		return next_unusual_xattr(tar, ret_key, ret_value, ret_length, err);
 	if (!tar->next_xattr ||
 	    !ovi_pax_next_xattr(&tar->next_xattr, tar->audit.entry.xattrs_end, &xattr))
 		return 0;
@@ -561,6 +584,7 @@ void ovi_tar_close(struct ovi_tar *tar)
 	ovi_source_close(tar->source);
 	ovi_audit_release(&tar->audit);
 	ovi_strbuf_release(&tar->key);
+	ovi_strbuf_release(&tar->acl);
 	free(tar->window);
 	free(tar);
 	errno = saved;

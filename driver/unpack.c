@@ -1,5 +1,6 @@
 #include "unpack.h"
 
+#include "acl.h"
 #include "cleanup.h"
 #include "dir.h"
 #include "fail.h"
@@ -35,6 +36,9 @@ struct reader {
 	struct ovi_writers *writers;
 	int has_open_files;
 
+	/* The last list of access whose ids were mapped. */
+	struct ovi_strbuf acl;
+
 	struct directory_time *times;
 	size_t time_count;
 	size_t time_room;
@@ -69,18 +73,37 @@ static int fail_entry(struct reader *reader, const struct target *target, const 
 
 /* --------------------------------------------------------------- attributes -- */
 
+/* Links have none on Linux that are content, and only files and directories a user's. */
+static int can_have(mode_t format, const char *key)
+{
+	return S_ISREG(format) || S_ISDIR(format) ||
+	       (!S_ISLNK(format) && strncmp(key, "user.", strlen("user.")) != 0);
+}
+
+static int is_mapped(const struct reader *reader)
+{
+	return reader->options->uid_map_count || reader->options->gid_map_count;
+}
+
 static int set_xattr(struct reader *reader, const struct target *target, const char *key,
                      const void *value, size_t length)
 {
 	struct ovi_xattr_path path;
+	int r;
 
 	if (ovi_xattr_is_overlay(key))
 		return fail_entry(reader, target,
 		                  "it carries an attribute of overlayfs itself, which would "
 		                  "change what other layers show");
-	if (!ovi_xattr_is_content(key)) {
+	if (!ovi_xattr_is_content(key) || !can_have(target->entry->format, key)) {
 		reader->counts.dropped_xattrs++;
 		return 0;
+	}
+	if (ovi_acl_is(key) && is_mapped(reader)) {
+		r = ovi_acl_map(value, length, reader->options, &reader->acl, reader->err);
+		if (r < 0)
+			return ovi_fail_within(reader->err, r, "tar entry '%s'", target->path);
+		value = reader->acl.text;
 	}
 	path = ovi_xattr_path(target->dir, target->name);
 	if (ovi_sys.lsetxattr(path.text, key, value, length, 0) < 0) {
@@ -88,6 +111,8 @@ static int set_xattr(struct reader *reader, const struct target *target, const c
 			return ovi_fail_errno(reader->err, "set attribute '%s' of '%s'", key,
 			                      target->path);
 		reader->counts.dropped_xattrs++;
+	} else if (ovi_acl_is_default(key)) {
+		reader->place->has_default_acls = 1;
 	}
 
 	return 0;
@@ -111,6 +136,14 @@ static int set_xattrs(struct reader *reader, const struct target *target)
 	return r;
 }
 
+/* What a tar does not say of what is new it does not have, whatever its directory says. */
+static int shed_inherited(struct reader *reader, const struct target *target)
+{
+	return reader->place->has_default_acls
+	               ? ovi_acl_disinherit(target->dir, target->name, reader->err)
+	               : 0;
+}
+
 /* Of what has no descriptor to do it by: links, devices, fifos. */
 static int set_attributes(struct reader *reader, const struct target *target)
 {
@@ -130,7 +163,7 @@ static int set_attributes(struct reader *reader, const struct target *target)
 	if (!is_link && (st.st_mode & 07777) != attributes->mode &&
 	    ovi_sys.fchmodat(target->dir, target->name, attributes->mode) < 0)
 		return ovi_fail_errno(reader->err, "set mode of '%s'", target->path);
-	r = is_link ? 0 : set_xattrs(reader, target);
+	r = set_xattrs(reader, target);
 	if (r < 0)
 		return r;
 	if (ovi_sys.utimensat(target->dir, target->name, times, AT_SYMLINK_NOFOLLOW) < 0)
@@ -309,6 +342,11 @@ static int create_file(struct reader *reader, const struct target *target, int *
 		if (r < 0)
 			return r;
 	}
+	r = shed_inherited(reader, target);
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
 	*ret_fd = fd;
 
 	return 0;
@@ -377,7 +415,7 @@ static int make_node(struct reader *reader, const struct target *target)
 			return r;
 	}
 
-	return 0;
+	return shed_inherited(reader, target);
 }
 
 static int make_hardlink(struct reader *reader, const struct target *target, const char *path)
@@ -427,7 +465,7 @@ static int replace_by_directory(struct reader *reader, const struct target *targ
 	if (r == 0 && ovi_sys.mkdirat(target->dir, target->name, 0700) < 0)
 		return ovi_fail_errno(reader->err, "create '%s'", target->path);
 
-	return r;
+	return r == 0 ? shed_inherited(reader, target) : r;
 }
 
 static int dress_directory(struct reader *reader, const struct target *target, int dir)
@@ -451,6 +489,8 @@ static int put_directory(struct reader *reader, const struct target *target)
 		if (errno != EEXIST)
 			return ovi_fail_errno(reader->err, "create '%s'", target->path);
 		r = replace_by_directory(reader, target, &was_whiteout);
+	} else {
+		r = shed_inherited(reader, target);
 	}
 	/* Deleted and made anew: nothing of the old one may show. */
 	if (r == 0 && was_whiteout)
@@ -674,6 +714,7 @@ static void release_reader(struct reader *reader)
 	for (size_t i = 0; i < reader->time_count; i++)
 		free(reader->times[i].path);
 	free(reader->times);
+	ovi_strbuf_release(&reader->acl);
 }
 
 static int finish(struct reader *reader)

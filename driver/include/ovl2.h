@@ -631,7 +631,8 @@ struct ovl2_apply_counts {
 
 	/*
 	 * Attributes left out: those of another host (trusted.*, security.* but for
-	 * capabilities), and those that this filesystem cannot hold.
+	 * capabilities), those that this filesystem or its kind of file cannot hold, and
+	 * access lists that are not POSIX's or name users without their numbers.
 	 */
 	uint64_t dropped_xattrs;
 };
@@ -673,6 +674,10 @@ struct ovl2_apply_options {
  * ".wh..wh..opq" everything in its directory; their order does not matter.
  * All of it appears at once, or nothing. Where a file is long and all zeroes it has
  * a hole afterwards, as before ovl2_layer_diff(), which spells holes out.
+ *
+ * POSIX access lists are kept, as attributes and in the text of GNU tar and star, the
+ * maps applied to them. What is made in a directory with a default list has what the tar
+ * says and no more. A hard link has the attributes of its file.
  *
  * `ret_bytes` receives what ovl2_layer_diff_size() would say.
  *

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: MIT
+#include "fixture.h"
+
+#include <fcntl.h>
+#include <linux/posix_acl.h>
+#include <linux/posix_acl_xattr.h>
+#include <linux/xattr.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+/* Attributes that a tar gives to files, and those that it does not. */
+
+/* ---------------------------------------------------------- lists of access -- */
+
+struct acl {
+	struct posix_acl_xattr_header header;
+	struct posix_acl_xattr_entry entries[6];
+};
+
+/* The owner and `user` read and write, `group` reads, nobody else does anything. */
+static struct acl make_acl(uint32_t user, uint32_t group)
+{
+	return (struct acl){
+		.header = { POSIX_ACL_XATTR_VERSION },
+		.entries = {
+			{ ACL_USER_OBJ, ACL_READ | ACL_WRITE, (uint32_t)ACL_UNDEFINED_ID },
+			{ ACL_USER, ACL_READ | ACL_WRITE, user },
+			{ ACL_GROUP_OBJ, ACL_READ, (uint32_t)ACL_UNDEFINED_ID },
+			{ ACL_GROUP, ACL_READ, group },
+			{ ACL_MASK, ACL_READ | ACL_WRITE, (uint32_t)ACL_UNDEFINED_ID },
+			{ ACL_OTHER, 0, (uint32_t)ACL_UNDEFINED_ID },
+		},
+	};
+}
+
+static void set_acl(const char *root, const char *name, const char *key, const struct acl *acl)
+{
+	cleanup_free char *path = test_path("%s/%s", root, name);
+
+	if (setxattr(path, key, acl, sizeof(*acl), 0) == 0)
+		return;
+	if (errno == EOPNOTSUPP)
+		test_skip("this filesystem holds no lists of access");
+	fail_msg("set '%s' of '%s': %s", key, path, strerror(errno));
+}
+
+/* No list at all where it is NULL. */
+static void assert_acl(const char *root, const char *name, const char *key,
+                       const struct acl *expected)
+{
+	cleanup_free char *path = test_path("%s/%s", root, name);
+	struct acl found = { 0 };
+	ssize_t length = getxattr(path, key, &found, sizeof(found));
+
+	if (length < 0 && errno == EOPNOTSUPP)
+		test_skip("this filesystem holds no lists of access");
+	if (!expected && length >= 0)
+		fail_msg("'%s' has '%s'", name, key);
+	if (!expected)
+		return;
+	if (length < 0)
+		fail_msg("'%s' has no '%s': %s", name, key, strerror(errno));
+	assert_int_equal(length, sizeof(*expected));
+	assert_memory_equal(&found, expected, sizeof(found));
+}
+
+/* What was there before the list, or came with one of its own, does not inherit it. */
+static void list_for_new_files_is_for_those_of_the_container(void **state)
+{
+	static const struct test_entry entries[] = {
+		{ 'd', "d", NULL, 0755, 0, 0, 1000000000, NULL },
+		{ 'f', "d/file", "text", 0644, 0, 0, 1000000000, NULL },
+		{ 'f', "d/own", "text", 0644, 0, 0, 1000000000, NULL },
+		{ 'd', "d/sub", NULL, 0711, 0, 0, 1000000000, NULL },
+		{ 'f', "d/sub/deep", "text", 0604, 1, 2, 1000000000, NULL },
+		{ 'p', "d/pipe", NULL, 0622, 0, 0, 1000000000, NULL },
+		{ 'l', "d/link", "file", 0, 0, 0, 1000000000, NULL },
+		{ 'h', "d/second", "d/file", 0, 0, 0, 0, NULL },
+		{ 'd', "d", NULL, 0755, 0, 0, 1000000000, NULL },
+	};
+	const struct acl one = make_acl(1234, 77);
+	const struct acl other = make_acl(5678, 88);
+	cleanup_store struct ovl2_store *store = open_store(*state);
+	cleanup_free char *expected = NULL;
+	cleanup_free char *found = NULL;
+	cleanup_free char *root = NULL;
+	cleanup_fd int diff = -1;
+	struct ovl2_error err = { 0 };
+
+	create_layer(store, "one", NULL);
+	change_layer(store, "one", entries, ARRAY_SIZE(entries));
+	root = layer_fact(store, "one", "UpperDir");
+	set_acl(root, ".", XATTR_NAME_POSIX_ACL_DEFAULT, &one);
+	set_acl(root, "d", XATTR_NAME_POSIX_ACL_DEFAULT, &one);
+	set_acl(root, "d/own", XATTR_NAME_POSIX_ACL_ACCESS, &other);
+	expected = describe_layer(store, "one", TEST_TREE_ROOT | TEST_TREE_LINKS);
+	diff = diff_layer(store, "one", OVL2_DIFF_AUTO);
+	create_layer(store, "copy", NULL);
+	assert_ok(ovl2_layer_apply(store, "copy", NULL, diff, NULL, &err), &err);
+	found = describe_layer(store, "copy", TEST_TREE_ROOT | TEST_TREE_LINKS);
+	test_text_assert_same(expected, found, "layers");
+}
+
+/* As GNU tar, star and bsdtar write them. The mode is the header's all the same. */
+static void list_of_access_as_text_is_kept(void **state)
+{
+	static const char access_record[] = "SCHILY.acl.access=user::rw-,user:1234:rw-,group::r--,"
+					    "group:staff:r--:77,mask::rw-,other::---";
+	static const char default_record[] = "SCHILY.acl.default=user::rw-,user:1234:rw-,"
+					     "group::r--,group:77:r--,mask::rw-,other::---";
+	const struct test_tar_entry entries[] = {
+		{ .name = "d",
+		  .type = '5',
+		  .mode = 0750,
+		  .pax = (const char *const[]){ default_record, NULL } },
+		{ .name = "d/file",
+		  .content = "text",
+		  .mode = 0660,
+		  .pax = (const char *const[]){ access_record, NULL } },
+		{ .name = "d/plain", .content = "text", .mode = 0604 },
+		{ .name = "d/implied/file", .content = "text" },
+		{ .name = "d/replaced", .content = "text" },
+		{ .name = "d/replaced", .type = '5', .mode = 0700 },
+	};
+	static const char *const without[] = { "d/plain", "d/implied", "d/implied/file",
+		                               "d/replaced" };
+	const struct acl acl = make_acl(1234, 77);
+	cleanup_store struct ovl2_store *store = open_store(*state);
+	cleanup_free char *root = NULL;
+	cleanup_free char *text = NULL;
+
+	create_layer(store, "layer", NULL);
+	apply_entries(store, "layer", entries, ARRAY_SIZE(entries));
+	root = layer_fact(store, "layer", "UpperDir");
+	text = describe_layer(store, "layer", TEST_TREE_NO_TIMES);
+	assert_contains(text, "d 0750 0:0 ");
+	assert_contains(text, "f 0660 0:0 ");
+	assert_contains(text, "f 0604 0:0 ");
+	assert_acl(root, "d", XATTR_NAME_POSIX_ACL_DEFAULT, &acl);
+	assert_acl(root, "d", XATTR_NAME_POSIX_ACL_ACCESS, NULL);
+	assert_acl(root, "d/file", XATTR_NAME_POSIX_ACL_ACCESS, &acl);
+	for (size_t i = 0; i < ARRAY_SIZE(without); i++) {
+		assert_acl(root, without[i], XATTR_NAME_POSIX_ACL_ACCESS, NULL);
+		assert_acl(root, without[i], XATTR_NAME_POSIX_ACL_DEFAULT, NULL);
+	}
+}
+
+static int apply_mapped(struct ovl2_store *store, const char *id, const struct acl *acl,
+                        struct ovl2_error *err)
+{
+	static const char prefix[] = "SCHILY.xattr." XATTR_NAME_POSIX_ACL_ACCESS "=";
+	static const struct ovl2_id_range uids = { 0, 100000, 2000 };
+	static const struct ovl2_id_range gids = { 0, 200000, 2000 };
+	const struct ovl2_apply_options options = { .size = sizeof(options),
+		                                    .uid_map = &uids,
+		                                    .uid_map_count = 1,
+		                                    .gid_map = &gids,
+		                                    .gid_map_count = 1 };
+	const struct test_tar_entry entry = { .name = "f", .content = "text", .mode = 0660 };
+	const size_t length = strlen("86 ") + strlen(prefix) + sizeof(*acl) + 1;
+	cleanup_strbuf struct ovi_strbuf record = { 0 };
+	cleanup_tar struct test_tar tar = { 0 };
+	cleanup_fd int fd = -1;
+
+	ovi_strbuf_addf(&record, "%zu %s", length, prefix);
+	ovi_strbuf_add_bytes(&record, (const char *)acl, sizeof(*acl));
+	ovi_strbuf_add(&record, "\n");
+	assert_int_equal(record.length, length);
+	test_tar_add_pax(&tar, 'x', record.text, record.length);
+	test_tar_add(&tar, &entry);
+	test_tar_end(&tar);
+	fd = test_tar_open(&tar);
+	create_layer(store, id, NULL);
+
+	return ovl2_layer_apply(store, id, &options, fd, NULL, err);
+}
+
+static void ids_in_a_list_of_access_are_mapped(void **state)
+{
+	const struct acl acl = make_acl(1234, 77);
+	const struct acl mapped = make_acl(101234, 200077);
+	const struct acl strange = make_acl(1234, 2000);
+	cleanup_store struct ovl2_store *store = open_store(*state);
+	cleanup_free char *root = NULL;
+	struct ovl2_error err = { 0 };
+
+	assert_ok(apply_mapped(store, "layer", &acl, &err), &err);
+	root = layer_fact(store, "layer", "UpperDir");
+	assert_acl(root, "f", XATTR_NAME_POSIX_ACL_ACCESS, &mapped);
+	assert_fails(apply_mapped(store, "other", &strange, &err), OVL2_E_CORRUPT, &err);
+	assert_contains(err.message, "2000");
+}
+
+/* ------------------------------------------------------------------ dropped -- */
+
+struct row {
+	const char *title;
+	struct test_tar_entry entry;
+	uint64_t dropped;
+};
+
+#define PAX(...)                     \
+	.pax = (const char *const[]) \
+	{                            \
+		__VA_ARGS__, NULL    \
+	}
+
+static const struct row rows[] = {
+	{ "attribute of a user on a link is counted",
+	  { .name = "l", .type = '2', .link = "x", PAX("SCHILY.xattr.user.a=b") },
+	  1 },
+	{ "attribute of the host on a link is counted",
+	  { .name = "l", .type = '2', .link = "x", PAX("SCHILY.xattr.security.selinux=b") },
+	  1 },
+	{ "attribute of a user on a fifo is counted",
+	  { .name = "p", .type = '6', PAX("SCHILY.xattr.user.a=b", "SCHILY.xattr.user.c=d") },
+	  2 },
+	{ "attribute of a user on a device is counted",
+	  { .name = "c", .type = '3', .device_major = 1, PAX("SCHILY.xattr.user.a=b") },
+	  1 },
+	{ "list of access with a name that says nothing here is counted",
+	  { .name = "f",
+	    .mode = 0640,
+	    PAX("SCHILY.acl.access=user::rw-,user:nobody-here:r--,group::r--,mask::r--,"
+	        "other::---") },
+	  1 },
+	{ "list of access of another kind is counted",
+	  { .name = "f", .mode = 0640, PAX("SCHILY.acl.ace=user:1:r-------------:-------:allow") },
+	  1 },
+	{ "list of access that says what the mode says is no list",
+	  { .name = "f", .mode = 0644, PAX("SCHILY.acl.access=user::rw-,group::r--,other::r--") },
+	  0 },
+};
+
+static void check_row(void **state)
+{
+	const struct test_place *place = *state;
+	const struct row *row = place->row;
+	cleanup_store struct ovl2_store *store = open_store(place);
+	struct ovl2_apply_counts counts = { .dropped_xattrs = 99 };
+	const struct ovl2_apply_options options = { .size = sizeof(options), .counts = &counts };
+	cleanup_tar struct test_tar tar = { 0 };
+	cleanup_free char *text = NULL;
+	struct ovl2_error err = { 0 };
+	cleanup_fd int fd = -1;
+
+	test_tar_add(&tar, &row->entry);
+	test_tar_end(&tar);
+	fd = test_tar_open(&tar);
+	create_layer(store, "layer", NULL);
+	assert_ok(ovl2_layer_apply(store, "layer", &options, fd, NULL, &err), &err);
+	assert_int_equal(counts.dropped_xattrs, row->dropped);
+	text = describe_layer(store, "layer", 0);
+	assert_contains(text, row->entry.name);
+	assert_null(strstr(text, "user."));
+	if (row->entry.mode == 0640)
+		assert_contains(text, "f 0640 ");
+}
+
+int main(int argc, char **argv)
+{
+	struct CMUnitTest tests[ARRAY_SIZE(rows) + 3] = {
+		cmocka_unit_test(list_for_new_files_is_for_those_of_the_container),
+		cmocka_unit_test(list_of_access_as_text_is_kept),
+		cmocka_unit_test(ids_in_a_list_of_access_are_mapped),
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		tests[i + 3] = test_case(rows[i].title, check_row, &rows[i]);
+
+	test_enter_namespace();
+	return test_run_everywhere("attributes", tests, ARRAY_SIZE(tests), argc, argv);
+}
