@@ -2,9 +2,14 @@
 #include "fixture.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/posix_acl.h>
+#include <linux/posix_acl_xattr.h>
+#include <linux/xattr.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
 /*
@@ -59,8 +64,9 @@ static char *pick_path(struct walk *walk)
 
 static void write_file(struct walk *walk, const char *path, int flags)
 {
-	cleanup_fd int fd = openat(walk->root, path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC | flags,
-	                           0600 + pick(walk, 0100));
+	cleanup_fd int fd =
+		openat(walk->root, path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | flags,
+	               0600 + pick(walk, 0100));
 	char content[3000];
 	size_t length = pick(walk, sizeof(content));
 	struct stat status;
@@ -69,7 +75,56 @@ static void write_file(struct walk *walk, const char *path, int flags)
 	if (fd < 0 || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
 		return;
 	memset(content, 'a' + (int)pick(walk, 26), sizeof(content));
+	/* Behind a hole, now and then. */
+	if (pick(walk, 4) == 0)
+		assert_sys(lseek(fd, pick(walk, 300000), SEEK_END));
 	assert_int_equal(write(fd, content, length), length);
+}
+
+/* Of a device that this machine does not have. */
+static void make_special(struct walk *walk, const char *path)
+{
+	static const mode_t types[] = { S_IFIFO, S_IFCHR, S_IFBLK };
+
+	(void)mknodat(walk->root, path, types[pick(walk, ARRAY_SIZE(types))] | pick(walk, 01000),
+	              makedev(4095, pick(walk, 1 << 20)));
+}
+
+/* Somebody's own rights, and maybe those of what will be made there. */
+static void set_acl(struct walk *walk, const char *path)
+{
+	const struct {
+		struct posix_acl_xattr_header header;
+		struct posix_acl_xattr_entry entries[5];
+	} acl = {
+		.header = { POSIX_ACL_XATTR_VERSION },
+		.entries = {
+			{ ACL_USER_OBJ, (__le16)pick(walk, 8), (__le32)ACL_UNDEFINED_ID },
+			{ ACL_USER, (__le16)pick(walk, 8), pick(walk, 3) },
+			{ ACL_GROUP_OBJ, (__le16)pick(walk, 8), (__le32)ACL_UNDEFINED_ID },
+			{ ACL_MASK, (__le16)pick(walk, 8), (__le32)ACL_UNDEFINED_ID },
+			{ ACL_OTHER, (__le16)pick(walk, 8), (__le32)ACL_UNDEFINED_ID },
+		},
+	};
+	cleanup_free char *whole = test_path("/proc/self/fd/%d/%s", walk->root, path);
+	const char *key =
+		pick(walk, 2) ? XATTR_NAME_POSIX_ACL_ACCESS : XATTR_NAME_POSIX_ACL_DEFAULT;
+
+	(void)lsetxattr(whole, key, &acl, sizeof(acl), 0);
+}
+
+/* CAP_NET_RAW, as a program has it. */
+static void set_capability(struct walk *walk, const char *path)
+{
+	const struct vfs_cap_data capability = {
+		.magic_etc = VFS_CAP_REVISION_2 | VFS_CAP_FLAGS_EFFECTIVE,
+		.data = { { .permitted = 1 << 13 } },
+	};
+	cleanup_free char *whole = test_path("/proc/self/fd/%d/%s", walk->root, path);
+	struct stat status;
+
+	if (fstatat(walk->root, path, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode))
+		(void)lsetxattr(whole, XATTR_NAME_CAPS, &capability, sizeof(capability), 0);
 }
 
 static void set_random_xattr(struct walk *walk, const char *path)
@@ -113,7 +168,7 @@ static void step(struct walk *walk)
 	cleanup_free char *other = pick_path(walk);
 	struct stat status;
 
-	switch (pick(walk, 14)) {
+	switch (pick(walk, 17)) {
 	case 0:
 	case 1:
 		write_file(walk, path, O_CREAT | O_EXCL);
@@ -152,6 +207,15 @@ static void step(struct walk *walk)
 			(void)fchmodat(walk->root, path, pick(walk, 010000), 0);
 		break;
 	case 12:
+		make_special(walk, path);
+		break;
+	case 13:
+		set_acl(walk, path);
+		break;
+	case 14:
+		set_capability(walk, path);
+		break;
+	case 15:
 		(void)fchownat(walk->root, path, pick(walk, 3), pick(walk, 3), AT_SYMLINK_NOFOLLOW);
 		break;
 	default:
