@@ -8,7 +8,6 @@
 #include "options.h"
 #include "sys.h"
 #include "view.h"
-#include "volatile.h"
 #include "way.h"
 #include "whiteout.h"
 
@@ -41,7 +40,7 @@ struct walk {
 	const char *views[OVI_SPOTS];
 	int are_user_marks;
 
-	/* Which of the views of the layers below tells what names there are. */
+	/* Which of the views of the layers below tells what names there are: one of the two. */
 	size_t names_view;
 
 	struct ovi_way way;
@@ -75,18 +74,13 @@ static int emit_deletion(struct walk *walk, const char *name)
 static int open_view(struct walk *walk, size_t view, int *ret_fd)
 {
 	const char *id = walk->views[view];
-	int r;
 
 	if (!*id)
 		return 0;
-	if (view != PLAIN_BELOW)
-		return ovi_view_open_content(walk->store, id, walk->are_user_marks, ret_fd,
-		                             walk->err);
-	r = ovi_view_open_plain(walk->store, id, ret_fd, walk->err);
-	if (r == 0)
-		walk->names_view = BELOW;
+	if (view == PLAIN_BELOW)
+		return ovi_view_open_plain(walk->store, id, ret_fd, walk->err);
 
-	return r < 0 ? r : 0;
+	return ovi_view_open_content(walk->store, id, walk->are_user_marks, ret_fd, walk->err);
 }
 
 /* Has the root of the view open, if there is one. */
@@ -116,15 +110,6 @@ static int find(struct walk *walk, const struct ovi_level *level, size_t view,
 	int r = find_root(walk, view);
 
 	return r < 0 ? r : ovi_way_open(&walk->way, level, view, ret_folder, walk->err);
-}
-
-/* Has the view open that tells what names there are below. */
-static int choose_names_view(struct walk *walk)
-{
-	int r = find_root(walk, walk->names_view);
-
-	/* That may have told that there is no plain one. */
-	return r < 0 ? r : find_root(walk, walk->names_view);
 }
 
 /* Only marked directories have whiteouts that are files: one look tells for all in it. */
@@ -160,9 +145,7 @@ static int exists_below(struct walk *walk, struct ovi_level *level, const char *
 	struct stat st;
 	int r;
 
-	r = choose_names_view(walk);
-	if (r == 0)
-		r = find(walk, level, walk->names_view, &below);
+	r = find(walk, level, walk->names_view, &below);
 	if (r < 0 || !below)
 		return r;
 	if (ovi_sys.fstatat(below->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
@@ -174,6 +157,31 @@ static int exists_below(struct walk *walk, struct ovi_level *level, const char *
 	r = is_whiteout_below(walk, level, below->fd, name, &st);
 
 	return r < 0 ? r : !r;
+}
+
+/*
+ * The same of what is a directory here, and most likely there: what is in it is looked up
+ * in that next. `below` stays unknown where only its name could be seen.
+ */
+static int directory_exists_below(struct walk *walk, struct ovi_level *level, const char *name,
+                                  struct ovi_spot *below)
+{
+	cleanup_folder struct ovi_folder *above = NULL;
+	int fd;
+	int r;
+
+	r = find(walk, level, walk->names_view, &above);
+	if (r < 0 || !above)
+		return r;
+	fd = ovi_sys.openat(above->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	if (fd < 0 && errno != ENOENT)
+		return exists_below(walk, level, name);
+	below->is_known = 1;
+	if (fd < 0)
+		return 0;
+	below->folder = ovi_folder_new(fd);
+
+	return below->folder ? 1 : ovi_fail_memory(walk->err);
 }
 
 /* Of a name that is listed there; in a mount whiteouts are not. */
@@ -230,14 +238,17 @@ static int list_hidden(struct walk *walk, struct ovi_level *level)
 
 	if (!level->marks.is_opaque || !walk->audience->wants_deletions)
 		return 0;
-	r = choose_names_view(walk);
+	r = find_root(walk, walk->names_view);
 
 	return r < 0 ? r : ovi_way_list_other(&walk->way, level, walk->names_view, walk->err);
 }
 
-/* From here on the walk is in the directory, or is through with it. */
+/*
+ * From here on the walk is in the directory, or is through with it. `below` is what is
+ * known of it below, and taken over.
+ */
 static int enter_directory(struct walk *walk, const char *name, struct ovi_folder *folder,
-                           const struct ovi_marks *marks)
+                           const struct ovi_marks *marks, struct ovi_spot *below)
 {
 	struct ovi_level *level;
 	int r;
@@ -248,6 +259,8 @@ static int enter_directory(struct walk *walk, const char *name, struct ovi_folde
 	level = ovi_way_here(&walk->way);
 	level->marks = *marks;
 	level->names.is_unordered = walk->audience->is_unordered;
+	level->spots[walk->names_view] = *below;
+	below->folder = NULL;
 	if (!marks->is_redirected)
 		return list_hidden(walk, level);
 	r = compare_redirected(walk);
@@ -255,9 +268,9 @@ static int enter_directory(struct walk *walk, const char *name, struct ovi_folde
 	return r != 0 ? r : ovi_way_leave(&walk->way, walk->err);
 }
 
-/* Of everything but a directory, `change` is emitted as it is. */
+/* Of everything but a directory, `change` is emitted as it is. `below`: the same there. */
 static int walk_child(struct walk *walk, const struct ovi_level *above, struct ovi_change *change,
-                      const char *name)
+                      const char *name, struct ovi_spot *below)
 {
 	cleanup_folder struct ovi_folder *folder = NULL;
 	struct ovi_marks marks = { 0 };
@@ -275,7 +288,7 @@ static int walk_child(struct walk *walk, const struct ovi_level *above, struct o
 	change->self = folder;
 	r = emit(walk, change, name);
 
-	return r != 0 ? r : enter_directory(walk, name, steal_ptr(&folder), &marks);
+	return r != 0 ? r : enter_directory(walk, name, steal_ptr(&folder), &marks, below);
 }
 
 static int is_whiteout(struct walk *walk, const struct ovi_level *level, const char *name,
@@ -307,6 +320,7 @@ static int walk_entry(struct walk *walk, struct ovi_level *level, const char *na
 		.parent = level->spots[OVI_SELF].folder,
 		.type = type,
 	};
+	struct ovi_spot below = { 0 };
 	struct stat st;
 	int r = 0;
 
@@ -324,13 +338,15 @@ static int walk_entry(struct walk *walk, struct ovi_level *level, const char *na
 		return emit_whiteout(walk, level, name);
 
 	if (walk->audience->wants_kind)
-		r = exists_below(walk, level, name);
-	if (r < 0)
-		return r;
+		r = change.type == DT_DIR ? directory_exists_below(walk, level, name, &below)
+		                          : exists_below(walk, level, name);
 	if (r == 0)
 		change.kind = OVL2_CHANGE_ADD;
+	if (r >= 0)
+		r = walk_child(walk, level, &change, name, &below);
+	ovi_folder_drop(below.folder);
 
-	return walk_child(walk, level, &change, name);
+	return r;
 }
 
 /*
@@ -367,7 +383,7 @@ static int walk_on(struct walk *walk)
 }
 
 /* The root is an entry as well: its mode and owner are those of the mount's root. */
-static int walk_root(struct walk *walk, struct ovi_folder *root)
+static int walk_root(struct walk *walk, struct ovi_folder *root, struct ovi_marks marks)
 {
 	struct ovi_change change = {
 		.kind = *walk->views[BELOW] ? OVL2_CHANGE_MODIFY : OVL2_CHANGE_ADD,
@@ -376,16 +392,14 @@ static int walk_root(struct walk *walk, struct ovi_folder *root)
 		.self = root,
 		.type = DT_DIR,
 	};
-	struct ovi_marks marks = { 0 };
+	struct ovi_spot below = { 0 };
 	int r;
 
-	r = ovi_marks_read(root->fd, walk->are_user_marks, &marks, walk->err);
 	/* The roots of layers are merged whatever their marks (kernel: ovl_get_root). */
 	marks.is_opaque = 0;
+	r = walk->audience->each(walk->audience->data, &change, walk->err);
 	if (r == 0)
-		r = walk->audience->each(walk->audience->data, &change, walk->err);
-	if (r == 0)
-		r = enter_directory(walk, "", ovi_folder_hold(root), &marks);
+		r = enter_directory(walk, "", ovi_folder_hold(root), &marks, &below);
 	while (r == 0 && walk->way.count > 0)
 		r = walk_on(walk);
 
@@ -400,11 +414,13 @@ struct subject {
 	const char *id;
 	int upper;
 	int are_user_marks;
+	struct ovi_marks marks; /* of its root */
 	int is_indexed;
 
-	/* What it is told beside: "" for nothing. Is that what the layer is on? */
+	/* What it is told beside: "" for nothing. Is that what the layer is on, and all? */
 	char parent[OVL2_ID_SIZE];
 	int is_own;
+	int is_alone;
 };
 
 /* Are there files that were changed under names that are not in the upper? */
@@ -430,16 +446,15 @@ static int open_subject(struct subject *subject, const struct ovl2_diff_options 
 	r = ovi_layer_open(subject->store, subject->id, &layer, err);
 	if (r == 0)
 		r = ovi_dir_open(layer.dir, "diff", &subject->upper, err);
-	if (r == 0 && subject->store->attributes == &ovi_user_attributes)
-		r = 1;
-	else if (r == 0)
-		r = ovi_marks_are_user(subject->upper, err);
+	if (r == 0)
+		r = ovi_marks_read_root(subject->upper, &subject->are_user_marks, &subject->marks,
+		                        err);
 	if (r < 0)
 		return r;
-	subject->are_user_marks = r;
 	snprintf(subject->parent, sizeof(subject->parent), "%s",
 	         options->parent ? options->parent : own);
 	subject->is_own = strcmp(subject->parent, own) == 0;
+	subject->is_alone = layer.chain.count == 1;
 	r = *subject->parent && !subject->are_user_marks ? has_index(layer.dir, err) : 0;
 	subject->is_indexed = r > 0;
 
@@ -457,11 +472,11 @@ static int changes_of_upper(struct subject *subject, const struct ovi_audience *
 		.views = { [BELOW] = subject->parent,
 		           [PLAIN_BELOW] = subject->parent,
 		           [MERGED] = subject->id },
-		.names_view = PLAIN_BELOW,
+		.names_view = subject->is_alone ? PLAIN_BELOW : BELOW,
 		.are_user_marks = subject->are_user_marks,
 	};
 	cleanup_folder struct ovi_folder *root = ovi_folder_new(steal_fd(&subject->upper));
-	int r = root ? walk_root(&walk, root) : ovi_fail_memory(err);
+	int r = root ? walk_root(&walk, root, subject->marks) : ovi_fail_memory(err);
 
 	ovi_way_release(&walk.way);
 
@@ -472,11 +487,18 @@ static int changes_of_upper(struct subject *subject, const struct ovi_audience *
 static int changes_of_directory(int upper, struct subject *subject,
                                 const struct ovi_audience *audience, struct ovl2_error *err)
 {
-	subject->upper = fcntl(upper, F_DUPFD_CLOEXEC, 0);
-	if (subject->upper < 0)
-		return ovi_fail_errno(err, "keep a directory open");
+	int r;
 
-	return changes_of_upper(subject, audience, err);
+	/* Not a copy of the descriptor: that would be where the caller left off listing. */
+	r = ovi_dir_open(upper, ".", &subject->upper, err);
+	if (r == 0)
+		r = ovi_marks_read_root(subject->upper, &subject->are_user_marks, &subject->marks,
+		                        err);
+	if (r == 0)
+		r = changes_of_upper(subject, audience, err);
+	ovi_close_fd(&subject->upper);
+
+	return r;
 }
 
 int ovi_changes_walk_aside(struct ovl2_store *store, const char *parent, int upper,
@@ -485,12 +507,16 @@ int ovi_changes_walk_aside(struct ovl2_store *store, const char *parent, int upp
 	struct subject subject = {
 		.store = store,
 		.id = "",
+		.upper = -1,
 		.are_user_marks = store->attributes == &ovi_user_attributes,
 	};
+	int r;
 
 	snprintf(subject.parent, sizeof(subject.parent), "%s", parent);
+	r = ovi_view_is_plain(store, parent, err);
+	subject.is_alone = r > 0;
 
-	return changes_of_directory(upper, &subject, audience, err);
+	return r < 0 ? r : changes_of_directory(upper, &subject, audience, err);
 }
 
 static int walk_by_comparing(const struct subject *subject, const struct ovi_audience *audience,
@@ -523,7 +549,12 @@ int ovi_changes_walk(struct ovl2_store *store, const char *id,
                      struct ovl2_error *err)
 {
 	struct ovl2_diff_options own = { .size = 0 };
-	struct subject subject = { .store = store, .id = id, .upper = -1 };
+	struct subject subject = {
+		.store = store,
+		.id = id,
+		.upper = -1,
+		.are_user_marks = store->attributes == &ovi_user_attributes,
+	};
 	int r;
 
 	r = ovi_options_read(options, &own, sizeof(own), err);
@@ -617,7 +648,7 @@ static int add_size(void *data, const struct ovi_change *change, struct ovl2_err
 int ovi_changes_size_of_upper(struct ovl2_store *store, int upper, uint64_t *ret_bytes,
                               struct ovl2_error *err)
 {
-	struct subject subject = { .id = "" };
+	struct subject subject = { .id = "", .upper = -1 };
 	struct size_job job = { .bytes = 0 };
 	const struct ovi_audience audience = {
 		.each = add_size, .data = &job, .wants_stat = 1, .is_unordered = 1

@@ -19,40 +19,44 @@ static const struct ovi_attributes *names_of(int are_user)
 	return are_user ? &ovi_user_attributes : &ovi_trusted_attributes;
 }
 
-/* The attributes' names of an open file: in `small`, or in `*ret_large` to be freed. */
-static ssize_t list(int fd, char *small, size_t size, char **ret_large)
+/* The attributes' names of an open file. */
+struct list {
+	char small[1024];
+	char *large; /* for more than that; to be freed */
+	const char *names;
+	ssize_t length;
+};
+
+static int read_list(int fd, struct list *list, struct ovl2_error *err)
 {
-	ssize_t length = ovi_sys.flistxattr(fd, small, size);
-
-	if (length < 0 && errno == ERANGE) {
-		*ret_large = malloc(MAX_BYTES);
-		if (!*ret_large)
-			return -1;
-		length = ovi_sys.flistxattr(fd, *ret_large, MAX_BYTES);
+	list->large = NULL;
+	list->names = list->small;
+	list->length = ovi_sys.flistxattr(fd, list->small, sizeof(list->small));
+	if (list->length < 0 && errno == ERANGE) {
+		list->large = malloc(MAX_BYTES);
+		if (!list->large)
+			return ovi_fail_memory(err);
+		list->names = list->large;
+		list->length = ovi_sys.flistxattr(fd, list->large, MAX_BYTES);
 	}
+	if (list->length < 0 && errno != EOPNOTSUPP)
+		return ovi_fail_errno(err, "list the attributes of a directory");
 
-	return length < 0 && errno == EOPNOTSUPP ? 0 : length;
+	return 0;
 }
 
-int ovi_marks_are_user(int upper, struct ovl2_error *err)
+static int has_user_marks(const struct list *list)
 {
-	cleanup_free char *large = NULL;
-	char small[1024];
-	ssize_t length = list(upper, small, sizeof(small), &large);
-	const char *names = large ? large : small;
-	int are_user = 0;
+	int has_user = 0;
 
-	if (length < 0)
-		return ovi_fail_errno(err, "list the attributes of the layer's root");
-
-	for (ssize_t at = 0; at < length; at += (ssize_t)strlen(names + at) + 1) {
-		if (strncmp(names + at, TRUSTED, strlen(TRUSTED)) == 0)
+	for (ssize_t at = 0; at < list->length; at += (ssize_t)strlen(list->names + at) + 1) {
+		if (strncmp(list->names + at, TRUSTED, strlen(TRUSTED)) == 0)
 			return 0;
-		if (strncmp(names + at, USER, strlen(USER)) == 0)
-			are_user = 1;
+		if (strncmp(list->names + at, USER, strlen(USER)) == 0)
+			has_user = 1;
 	}
 
-	return are_user;
+	return has_user;
 }
 
 /* The value's first byte is all there is to know of an opaque mark. */
@@ -69,21 +73,16 @@ static int read_opaque(int dir, const char *key, struct ovi_marks *marks, struct
 	return 0;
 }
 
-int ovi_marks_read(int dir, int are_user, struct ovi_marks *ret_marks, struct ovl2_error *err)
+static int read_marks(int dir, const struct list *list, int are_user, struct ovi_marks *ret_marks,
+                      struct ovl2_error *err)
 {
 	const struct ovi_attributes *known = names_of(are_user);
-	cleanup_free char *large = NULL;
-	char small[1024];
-	ssize_t length = list(dir, small, sizeof(small), &large);
-	const char *names = large ? large : small;
 	int r = 0;
 
 	*ret_marks = (struct ovi_marks){ 0 };
-	if (length < 0)
-		return ovi_fail_errno(err, "list the attributes of a directory");
-
-	for (ssize_t at = 0; at < length && r == 0; at += (ssize_t)strlen(names + at) + 1) {
-		const char *key = names + at;
+	for (ssize_t at = 0; at < list->length && r == 0;
+	     at += (ssize_t)strlen(list->names + at) + 1) {
+		const char *key = list->names + at;
 
 		/* With userxattr the kernel follows none (ovl_fs_params_verify). */
 		if (!are_user && strcmp(key, known->redirect) == 0)
@@ -91,6 +90,35 @@ int ovi_marks_read(int dir, int are_user, struct ovi_marks *ret_marks, struct ov
 		if (strcmp(key, known->opaque) == 0)
 			r = read_opaque(dir, key, ret_marks, err);
 	}
+
+	return r;
+}
+
+int ovi_marks_read(int dir, int are_user, struct ovi_marks *ret_marks, struct ovl2_error *err)
+{
+	struct list list;
+	int r;
+
+	r = read_list(dir, &list, err);
+	if (r == 0)
+		r = read_marks(dir, &list, are_user, ret_marks, err);
+	free(list.large);
+
+	return r;
+}
+
+int ovi_marks_read_root(int root, int *are_user, struct ovi_marks *ret_marks,
+                        struct ovl2_error *err)
+{
+	struct list list;
+	int r;
+
+	r = read_list(root, &list, err);
+	if (r == 0 && !*are_user)
+		*are_user = has_user_marks(&list);
+	if (r == 0)
+		r = read_marks(root, &list, *are_user, ret_marks, err);
+	free(list.large);
 
 	return r;
 }

@@ -14,14 +14,16 @@ struct ovi_marks {
 	int is_redirected; /* its content is below, under another name */
 };
 
-/*
- * Was the upper, an open directory, filled through a mount with userxattr? Then its
- * root has attributes of that kind (the uuid, since Linux 6.6, or that a child was
- * copied up) and none of the other; a container cannot give it the latter.
- */
-int ovi_marks_are_user(int upper, struct ovl2_error *err);
-
 int ovi_marks_read(int dir, int are_user, struct ovi_marks *ret_marks, struct ovl2_error *err);
+
+/*
+ * The same of the root of an upper, and sets `are_user`, unless it is, to whether that was
+ * filled through a mount with userxattr: then its root has attributes of that kind (the
+ * uuid, since Linux 6.6, or that a child was copied up) and none of the other; a container
+ * cannot give it the latter.
+ */
+int ovi_marks_read_root(int root, int *are_user, struct ovi_marks *ret_marks,
+                        struct ovl2_error *err);
 
 /* 1 when the empty file `name` in `dir` is marked as a whiteout. */
 int ovi_marks_are_whiteout(int dir, const char *name, int are_user, struct ovl2_error *err);

@@ -169,7 +169,7 @@ static int list(struct ovi_names *names, struct ovl2_error *err)
 	names->count = 0;
 	names->at = 0;
 	names->has_ceiling = 0;
-	if (!(names->is_unordered && names->is_listed) && lseek(names->dir, 0, SEEK_SET) < 0)
+	if (names->is_listed && !names->is_unordered && lseek(names->dir, 0, SEEK_SET) < 0)
 		return ovi_fail_errno(err, "rewind a directory");
 
 	names->is_listed = 1;

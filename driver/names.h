@@ -42,7 +42,7 @@ struct ovi_names {
 
 #define cleanup_names __attribute__((cleanup(ovi_names_release)))
 
-/* Begins; reads nothing yet. `dir` -1 is a directory without names. */
+/* Begins; reads nothing yet. `dir` is at its beginning; -1 is a directory without names. */
 void ovi_names_init(struct ovi_names *names, int dir);
 
 /*

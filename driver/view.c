@@ -4,8 +4,10 @@
 #include "dir.h"
 #include "fail.h"
 #include "hold.h"
+#include "sys.h"
 #include "volatile.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -100,23 +102,26 @@ int ovi_view_open_content(struct ovl2_store *store, const char *id, int are_user
 	return open_view(store, id, options, AS_LOWERS, ret_root, err);
 }
 
+int ovi_view_is_plain(struct ovl2_store *store, const char *id, struct ovl2_error *err)
+{
+	char path[OVL2_ID_SIZE + 8];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/lower", id);
+	if (ovi_sys.fstatat(store->home, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return 0;
+
+	return errno == ENOENT ? 1 : ovi_fail_errno(err, "look at '%s'", path);
+}
+
 int ovi_view_open_plain(struct ovl2_store *store, const char *id, int *ret_root,
                         struct ovl2_error *err)
 {
-	cleanup_layer struct ovi_layer layer = OVI_LAYER_NONE;
-	int r;
+	char path[OVL2_ID_SIZE + 8];
 
-	if (!*id)
-		return 0;
-	r = ovi_layer_open(store, id, &layer, err);
-	if (r == 0 && layer.chain.count)
-		return 0;
-	if (r == 0)
-		r = ovi_volatile_check(store, layer.dir, err);
-	if (r >= 0)
-		r = ovi_dir_open(layer.dir, "diff", ret_root, err);
+	snprintf(path, sizeof(path), "%s/diff", id);
 
-	return r < 0 ? ovi_fail_within(err, r, "look at layer '%s'", id) : 1;
+	return ovi_dir_open(store->home, path, ret_root, err);
 }
 
 int ovi_view_open_indexed(struct ovl2_store *store, const char *id, int *ret_root,

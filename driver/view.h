@@ -44,11 +44,13 @@ int ovi_view_open(struct ovl2_store *store, const char *id, int *ret_root, struc
 int ovi_view_open_content(struct ovl2_store *store, const char *id, int are_user_marks,
                           int *ret_root, struct ovl2_error *err);
 
+/* 1 when layer `id` stands on no others. */
+int ovi_view_is_plain(struct ovl2_store *store, const char *id, struct ovl2_error *err);
+
 /*
- * Instead, where only names are to be looked up: the plain directory of a layer that
- * stands alone, which costs no mount. There is nothing below it to show through, and
- * of its own marks only whiteouts matter, which show as files. 0, and nothing opened,
- * when the layer stands on others.
+ * Instead, where only names are to be looked up: the directory of a layer that is plain,
+ * which costs no mount. There is nothing below it to show through, and of its own marks
+ * only whiteouts matter, which show as files.
  */
 int ovi_view_open_plain(struct ovl2_store *store, const char *id, int *ret_root,
                         struct ovl2_error *err);

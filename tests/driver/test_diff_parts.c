@@ -35,6 +35,7 @@ static void check_order(int dir, size_t limit)
 	size_t count = 0;
 	int r;
 
+	assert_int_equal(lseek(dir, 0, SEEK_SET), 0);
 	ovi_names_init(&names, dir);
 	names.limit = limit;
 	while ((r = ovi_names_peek(&names, &name, &type, &err)) > 0) {
