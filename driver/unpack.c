@@ -407,8 +407,9 @@ static int make_node(struct reader *reader, const struct target *target)
 		return fail_entry(reader, target,
 		                  "a character device 0:0 is overlayfs's own whiteout: a tar says "
 		                  "'.wh.NAME'");
-	while (ovi_sys.mknodat(target->dir, target->name, type | target->attributes.mode, device) <
-	       0) {
+	/* Set-id bits come when it has its owner: chown(2) takes them away. */
+	while (ovi_sys.mknodat(target->dir, target->name, type | (target->attributes.mode & 0777),
+	                       device) < 0) {
 		int r = make_room(reader, target, "create node");
 
 		if (r < 0)

@@ -192,6 +192,29 @@ static void ids_in_a_list_of_access_are_mapped(void **state)
 	assert_contains(err.message, "2000");
 }
 
+/* --------------------------------------------------------------------- modes -- */
+
+/* chown(2) takes them away. */
+static void set_id_bits_come_with_any_owner(void **state)
+{
+	const struct test_tar_entry entries[] = {
+		{ .name = "f", .mode = 06755, .uid = 5, .gid = 6 },
+		{ .name = "p", .type = '6', .mode = 06711, .uid = 5, .gid = 6 },
+		{ .name = "c", .type = '3', .device_minor = 5, .mode = 02610, .gid = 6 },
+		{ .name = "d", .type = '5', .mode = 07751, .uid = 5, .gid = 6 },
+	};
+	cleanup_store struct ovl2_store *store = open_store(*state);
+	cleanup_free char *text = NULL;
+
+	create_layer(store, "layer", NULL);
+	apply_entries(store, "layer", entries, ARRAY_SIZE(entries));
+	text = describe_layer(store, "layer", TEST_TREE_NO_TIMES);
+	assert_contains(text, "f 6755 5:6 ");
+	assert_contains(text, "p 6711 5:6 ");
+	assert_contains(text, "c 2610 0:6 ");
+	assert_contains(text, "d 7751 5:6 ");
+}
+
 /* ------------------------------------------------------------------ dropped -- */
 
 struct row {
@@ -260,14 +283,15 @@ static void check_row(void **state)
 
 int main(int argc, char **argv)
 {
-	struct CMUnitTest tests[ARRAY_SIZE(rows) + 3] = {
+	struct CMUnitTest tests[ARRAY_SIZE(rows) + 4] = {
 		cmocka_unit_test(list_for_new_files_is_for_those_of_the_container),
 		cmocka_unit_test(list_of_access_as_text_is_kept),
 		cmocka_unit_test(ids_in_a_list_of_access_are_mapped),
+		cmocka_unit_test(set_id_bits_come_with_any_owner),
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		tests[i + 3] = test_case(rows[i].title, check_row, &rows[i]);
+		tests[i + 4] = test_case(rows[i].title, check_row, &rows[i]);
 
 	test_enter_namespace();
 	return test_run_everywhere("attributes", tests, ARRAY_SIZE(tests), argc, argv);
