@@ -51,6 +51,9 @@ static int close_level(struct ovi_level *level, struct ovl2_error *err)
 {
 	int r = 0;
 
+	/* It still is, when the walk came up a little and goes down another way. */
+	if (level->is_closed)
+		return 0;
 	ovi_names_leave(&level->names);
 	for (size_t i = 0; i < OVI_SPOTS && r == 0; i++)
 		r = close_spot(&level->spots[i], err);

@@ -15,6 +15,7 @@
 
 #define DEEP 5000
 #define SHARED 100
+#define BRANCHED 150
 #define DESCRIPTORS 1024
 
 /* As deep as a name of two bytes each lets a tar be. */
@@ -142,6 +143,27 @@ static void deep_layer_is_listed_by_both_methods(void **state)
 	remove_deep(store);
 }
 
+/* Another way down on each level, which is taken on the way back up. */
+static void fill_branches(int dir, int level)
+{
+	(void)level;
+	assert_sys(mkdirat(dir, "branch", 0755));
+	make_file(dir, "file");
+}
+
+static void deep_layer_with_branches_is_walked_once(void **state)
+{
+	cleanup_store struct ovl2_store *store = open_store(*state);
+	cleanup_free char *upper = content_path(*state, "web");
+	struct ovl2_error err = { 0 };
+	uint64_t bytes = 0;
+
+	create_container(store, "web", NULL);
+	make_deep(upper, BRANCHED, fill_branches);
+	assert_ok(ovl2_layer_diff_size(store, "web", NULL, &bytes, &err), &err);
+	assert_int_equal(bytes, 4 * BRANCHED);
+}
+
 static char *digest_by(struct ovl2_store *store, int method)
 {
 	char digest[OVL2_DIGEST_SIZE] = "";
@@ -242,6 +264,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(deep_layer_is_listed_by_both_methods),
+		cmocka_unit_test(deep_layer_with_branches_is_walked_once),
 		cmocka_unit_test(deep_layer_is_one_tar_by_both_methods),
 		cmocka_unit_test(deep_opaque_directory_hides_what_is_below),
 		cmocka_unit_test(deep_layer_is_checked_and_removed),
