@@ -30,7 +30,7 @@ void test_boot(const struct test_place *place, int number)
 		real = ovi_sys;
 		ovi_sys.openat = open_other_boot;
 	}
-	test_remove_tree(run, 0);
+	test_remove_tree(run);
 	assert_sys(ftruncate(id, 0));
 	assert_sys(lseek(id, 0, SEEK_SET));
 	assert_int_equal(dprintf(id, "00000000-0000-0000-0000-%012d\n", number), 37);

@@ -635,7 +635,7 @@ static int run_with_room(struct sweep *sweep, const struct supply *supply, size_
 		assert_fails(r, OVL2_E_SYSTEM, &err);
 		assert_true(err.sys == ENOSPC || (sweep->operation->mounts && err.sys == EROFS));
 	}
-	test_remove_tree(ballast, 0);
+	test_remove_tree(ballast);
 	if (r >= 0 && sweep->operation->mounts) {
 		write_in_mount(&sweep->disk);
 		sweep->is_ready = 0;

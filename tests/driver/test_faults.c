@@ -315,7 +315,7 @@ static void finish(struct sweep *sweep)
 	if (!sweep->run.path)
 		return;
 	test_unmount_below(sweep->run.path);
-	test_remove_tree(sweep->run.path, 0);
+	test_remove_tree(sweep->run.path);
 	free(steal_ptr(&sweep->run.path));
 }
 

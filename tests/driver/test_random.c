@@ -155,7 +155,7 @@ static void remove_path(struct walk *walk, const char *path)
 {
 	cleanup_free char *whole = test_path("/proc/self/fd/%d/%s", walk->root, path);
 
-	test_remove_tree(whole, 0);
+	test_remove_tree(whole);
 }
 
 /*

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "test.h"
 
+/* The driver's: "tree.h" is the tests' own. */
+#include <tree.h>
+
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-
-/* Trees of tests are shallow; nftw(3) goes on without one when it runs out. */
-#define WALK_FDS 16
 
 char *test_path(const char *format, ...)
 {
@@ -44,38 +43,17 @@ char *test_scratch_create(void)
 	return NULL;
 }
 
-static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *walk)
+void test_remove_tree(const char *path)
 {
-	(void)status;
-	(void)walk;
+	struct ovl2_error err = { 0 };
 
-	if (remove(path) < 0)
-		print_error("remove '%s' (%d): %s\n", path, type, strerror(errno));
-
-	return 0;
+	if (ovi_tree_remove(AT_FDCWD, path, &err) < 0)
+		print_error("remove '%s': %s\n", path, err.message);
 }
 
-static int remove_below(const char *path, const struct stat *status, int type, struct FTW *walk)
-{
-	return walk->level ? remove_entry(path, status, type, walk) : 0;
-}
-
-void test_remove_tree(const char *path, int keep_root)
-{
-	(void)nftw(path, keep_root ? remove_below : remove_entry, WALK_FDS,
-	           FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
-}
-
-/* Also what is too deep for nftw(3), which only has paths. */
 void test_scratch_remove(char *path)
 {
-	const char *argv[] = { "find", path, "-xdev", "-delete", NULL };
-	struct test_output output;
-
 	test_unmount_below(path);
-	output = test_spawn(argv);
-	if (output.status)
-		print_error("%s", output.err);
-	test_output_release(&output);
+	test_remove_tree(path);
 	free(path);
 }

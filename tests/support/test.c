@@ -76,7 +76,7 @@ static int place_leave(void **state)
 
 	close(place->fd);
 	test_unmount_below(place->path);
-	test_remove_tree(place->path, 0);
+	test_remove_tree(place->path);
 	free(place->path);
 	free(place);
 

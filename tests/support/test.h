@@ -130,8 +130,8 @@ void test_scratch_remove(char *path);
 /* Unmounts everything mounted at or below `path`, last mounted first. */
 void test_unmount_below(const char *path);
 
-/* Removes what is below `path`, and `path` itself unless `keep_root`. */
-void test_remove_tree(const char *path, int keep_root);
+/* Removes `path` and all below it, however deep. */
+void test_remove_tree(const char *path);
 
 /* Formats a path into memory of the caller; fails the test when there is none. */
 char *test_path(const char *format, ...) __attribute__((format(printf, 1, 2)));

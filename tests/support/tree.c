@@ -49,7 +49,7 @@ static void remove_existing(int root, const char *path)
 	struct stat status;
 
 	if (fstatat(root, path, &status, AT_SYMLINK_NOFOLLOW) == 0)
-		test_remove_tree(whole, 0);
+		test_remove_tree(whole);
 }
 
 static int make_node(int root, const struct test_entry *entry)
