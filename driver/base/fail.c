@@ -1,5 +1,7 @@
 #include "fail.h"
 
+#include "cleanup.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -35,30 +37,49 @@ static void replace_control_characters(char *text)
 			*text = '?';
 }
 
-/* Cuts what does not fit: the end of an operand is worth least. */
+/* Of what does not fit the middle goes: its end says what the matter is. */
+__attribute__((format(printf, 3, 0))) static void print(char *text, size_t size, const char *format,
+                                                        va_list args)
+{
+	static const char gap[] = "...";
+	cleanup_free char *whole = NULL;
+	size_t kept = size / 2;
+	va_list again;
+	int length;
+
+	va_copy(again, args);
+	length = vsnprintf(text, size, format, args);
+	if (length >= (int)size) {
+		length = vasprintf(&whole, format, again);
+		if (length < 0)
+			whole = NULL;
+	}
+	va_end(again);
+	if (!whole)
+		return;
+
+	memcpy(text + kept, gap, sizeof(gap));
+	kept += strlen(gap);
+	memcpy(text + kept, whole + length + 1 - (size - kept), size - kept);
+}
+
 __attribute__((format(printf, 4, 0))) static void store(struct ovl2_error *err, enum ovl2_code code,
                                                         int sys, const char *format, va_list args)
 {
-	size_t used;
+	const char *reason = sys ? strerrordesc_np(sys) : NULL;
+	char end[128] = "";
+	size_t room;
 
 	if (!err)
 		return;
 
 	err->code = code;
 	err->sys = sys;
-	vsnprintf(err->message, sizeof(err->message), format, args);
-	if (sys) {
-		const char *reason = strerrordesc_np(sys);
-		size_t room;
-
-		if (!reason)
-			reason = "unknown error";
-		room = sizeof(err->message) - strlen(reason) - 3;
-		used = strlen(err->message);
-		if (used > room)
-			used = room;
-		snprintf(err->message + used, sizeof(err->message) - used, ": %s", reason);
-	}
+	if (sys)
+		snprintf(end, sizeof(end), ": %s", reason ? reason : "unknown error");
+	room = sizeof(err->message) - strlen(end);
+	print(err->message, room, format, args);
+	memcpy(err->message + strlen(err->message), end, strlen(end) + 1);
 	replace_control_characters(err->message);
 }
 
