@@ -102,36 +102,36 @@ static int double_layer(const struct ovi_layer *layer, const struct ovi_stage *s
 }
 
 /*
- * What is unpacked goes through a mount of its own, attached nowhere, on which no
- * device works, no bit sets an id and nothing runs: whoever gets hold of a descriptor
+ * Opens the root of what is unpacked, in a mount of its own, attached nowhere, on which
+ * no device works, no bit sets an id and nothing runs: whoever gets hold of a descriptor
  * of it, a device in a tar stays a name. It is a second wall: without it, as in a
  * sandbox that forbids it, the first one stands.
  */
-static void detach(const struct ovl2_store *store, struct ovi_place *place)
+static int open_root(const struct ovl2_store *store, struct ovi_place *place,
+                     struct ovl2_error *err)
 {
 	struct mount_attr attributes = {
 		.attr_set = MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
 	};
-	cleanup_fd int tree = -1;
-	int root = -1;
+	cleanup_fd int mount = -1;
 
-	tree = ovi_sys.open_tree(place->root, "",
-	                         OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
-	if (tree >= 0 &&
-	    ovi_sys.mount_setattr(tree, "", AT_EMPTY_PATH, &attributes, sizeof(attributes)) == 0)
-		root = ovi_sys.openat(tree, ".", O_RDONLY | O_DIRECTORY, 0);
-	if (root < 0) {
+	mount = ovi_sys.open_tree(place->tree, "",
+	                          OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	if (mount >= 0 &&
+	    ovi_sys.mount_setattr(mount, "", AT_EMPTY_PATH, &attributes, sizeof(attributes)) == 0)
+		place->root = ovi_sys.openat(mount, ".", O_RDONLY | O_DIRECTORY, 0);
+	if (place->root < 0) {
 		ovi_store_log(store, OVL2_LOG_DEBUG, "no mount of its own for what is unpacked: %s",
 		              strerror(errno));
-		return;
+		return ovi_dir_open(place->tree, ".", &place->root, err);
 	}
-	close(place->root);
-	place->root = root;
 	/*
 	 * Without it the mount belongs to no namespace. Each step off it then changes
 	 * the kernel's count of mounts, and openat2(2) says EAGAIN to every "..".
 	 */
-	place->mount = steal_fd(&tree);
+	place->mount = steal_fd(&mount);
+
+	return 0;
 }
 
 /* `ret_link` tells this layer from any other that has its id later. */
@@ -150,9 +150,9 @@ static int prepare(struct ovl2_store *store, const char *id, struct ovi_stage *s
 	if (r == 0)
 		r = ovi_stage_create(store, stage, err);
 	if (r == 0)
-		r = double_layer(&layer, stage, &place->root, err);
+		r = double_layer(&layer, stage, &place->tree, err);
 	if (r == 0)
-		detach(store, place);
+		r = open_root(store, place, err);
 	if (r == 0 && layer.chain.count)
 		r = ovi_view_open_content(store, layer.record.parent,
 		                          store->attributes == &ovi_user_attributes, &place->below,
@@ -263,9 +263,9 @@ int ovl2_layer_apply(struct ovl2_store *store, const char *id,
 	if (r == 0)
 		r = unpack(&stage, &place, &own, fd, &bytes, err);
 	if (r == 0 && ret_bytes)
-		r = ovi_changes_size_of_upper(store, place.root, &bytes, err);
+		r = ovi_changes_size_of_upper(store, place.tree, &bytes, err);
 	if (r >= 0)
-		r = ovi_digest_add_to_stage(store, id, stage.dir, place.root, err);
+		r = ovi_digest_add_to_stage(store, id, stage.dir, place.tree, err);
 	if (r == 0)
 		r = ovi_store_sync(store, err);
 	if (r == 0)

@@ -33,36 +33,30 @@ void ovi_place_release(struct ovi_place *place)
 	forget(place);
 	for (size_t i = 0; i < OVI_PLACE_CACHE; i++)
 		ovi_strbuf_release(&place->cache[i].path);
-	if (place->below >= 0)
-		close(place->below);
-	if (place->root >= 0)
-		close(place->root);
-	if (place->mount >= 0)
-		close(place->mount);
+	ovi_close_fd(&place->below);
+	ovi_close_fd(&place->root);
+	ovi_close_fd(&place->mount);
+	ovi_close_fd(&place->tree);
 	*place = (struct ovi_place)OVI_PLACE_NONE;
 }
 
-/*
- * Takes "/", "./" and doubled slashes out of a name. Fails on "..", which as text
- * and as the kernel reads it can mean two things, and on what is too long.
- */
 int ovi_place_normalise(const char *name, struct ovi_strbuf *path, struct ovl2_error *err)
 {
+	const size_t prefix = strlen(OVI_WHITEOUT_PREFIX);
 	const char *whole = name;
 
 	ovi_strbuf_cut(path, 0);
 	ovi_strbuf_add(path, "");
 	while (*name) {
+		int is_whiteout = strncmp(name, OVI_WHITEOUT_PREFIX, prefix) == 0;
 		size_t length = strcspn(name, "/");
-		int is_last;
+		int is_last = !name[length + strspn(name + length, "/")];
 
 		if (length == 2 && strncmp(name, "..", 2) == 0)
 			return fail_name(err, whole, "a name with '..' in it is not safe");
-		is_last = !name[length + strspn(name + length, "/")];
-		if (length > NAME_MAX + (is_last ? strlen(OVI_WHITEOUT_PREFIX) : 0))
+		if (length > NAME_MAX + (is_last && is_whiteout ? prefix : 0))
 			return fail_name(err, whole, "a component of its name is too long");
-		if (!is_last &&
-		    strncmp(name, OVI_WHITEOUT_PREFIX, strlen(OVI_WHITEOUT_PREFIX)) == 0)
+		if (!is_last && is_whiteout)
 			return fail_name(err, whole, "a whiteout cannot be a directory");
 		if (length > 0 && !(length == 1 && *name == '.')) {
 			if (path->length)
@@ -71,142 +65,233 @@ int ovi_place_normalise(const char *name, struct ovi_strbuf *path, struct ovl2_e
 		}
 		name += length + (name[length] == '/');
 	}
-	if (path->failed)
-		return ovi_fail_memory(err);
-	if (path->length >= PATH_MAX)
-		return fail_name(err, whole, "its name is too long");
 
-	return 0;
+	return path->failed ? ovi_fail_memory(err) : 0;
 }
 
-/* Opens a directory inside the root, links in the layer followed. errno on failure. */
-int ovi_place_open(struct ovi_place *place, const char *path)
+/*
+ * EAGAIN: a rename or mount elsewhere on the system, and the kernel cannot be sure where
+ * ".." led.
+ */
+static int try_openat2(int dir, const char *path, uint64_t resolve)
 {
 	const struct open_how how = {
 		.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV,
+		.resolve = resolve | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV,
 	};
 	int tries = 0;
 	int fd;
 
-	if (place->has_no_openat2)
-		return ovi_walk_open(place->root, path);
-
-	/*
-	 * EAGAIN: a rename or mount elsewhere on the system, and the kernel cannot be
-	 * sure where ".." led. Where that does not end, it is walked by hand.
-	 */
 	do {
-		fd = ovi_sys.openat2(place->root, *path ? path : ".", &how);
+		fd = ovi_sys.openat2(dir, path, &how);
 	} while (fd < 0 && (errno == EAGAIN || errno == EINTR) && ++tries < MAX_TRIES);
-	if (fd < 0 && errno == EAGAIN)
-		return ovi_walk_open(place->root, path);
-
-	/* Sandboxes older than the call say EPERM. */
-	if (fd < 0 && (errno == ENOSYS || errno == EPERM)) {
-		place->has_no_openat2 = 1;
-		return ovi_walk_open(place->root, path);
-	}
 
 	return fd;
+}
+
+/*
+ * A path that is longer than the kernel takes. Links in the first piece lead where they do
+ * in any path. What a link in a later one means the kernel cannot tell, which knows only
+ * the piece: "/" and ".." would end at its beginning. Then all of it is walked by hand.
+ */
+static int open_in_pieces(int root, const char *path)
+{
+	uint64_t resolve = RESOLVE_IN_ROOT;
+	const char *left = path;
+	char piece[PATH_MAX];
+	cleanup_fd int dir = -1;
+
+	while (*left) {
+		int next;
+
+		left = ovi_walk_take_piece(left, piece);
+		if (!left)
+			return -1;
+		next = try_openat2(dir < 0 ? root : dir, piece, resolve);
+		if (next < 0)
+			return errno == ELOOP ? ovi_walk_open(root, path) : -1;
+		ovi_close_fd(&dir);
+		dir = next;
+		resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
+	}
+
+	return steal_fd(&dir);
+}
+
+/* Opens a directory inside `root`, links followed as if it were the root of everything. */
+static int open_inside(struct ovi_place *place, int root, const char *path)
+{
+	int fd;
+
+	if (place->has_no_openat2)
+		return ovi_walk_open(root, path);
+	if (strlen(path) >= PATH_MAX)
+		fd = open_in_pieces(root, path);
+	else
+		fd = try_openat2(root, *path ? path : ".", RESOLVE_IN_ROOT);
+
+	/* Sandboxes older than the call say EPERM. */
+	if (fd < 0 && (errno == ENOSYS || errno == EPERM))
+		place->has_no_openat2 = 1;
+
+	return fd < 0 && (errno == EAGAIN || place->has_no_openat2) ? ovi_walk_open(root, path)
+	                                                            : fd;
+}
+
+int ovi_place_open(struct ovi_place *place, const char *path)
+{
+	return open_inside(place, place->root, path);
+}
+
+static int fail_open(struct ovl2_error *err, const char *path)
+{
+	if (errno == ELOOP || errno == EXDEV)
+		return fail_name(err, path, "its directory leads through links in a circle");
+
+	return ovi_fail_errno(err, "open '%s'", path);
+}
+
+/* A directory of what is being made, and the one that it will be merged with; -1: none. */
+struct pair {
+	int dir;
+	int below;
+};
+
+#define cleanup_pair __attribute__((cleanup(close_pair)))
+
+static void close_pair(struct pair *pair)
+{
+	ovi_close_fd(&pair->dir);
+	ovi_close_fd(&pair->below);
 }
 
 /*
  * A directory that the tar takes for granted. It looks as the one that it will be
  * merged with, where there is one.
  */
-static int make_implied(struct ovi_place *place, int dir, const char *path, const char *name,
-                        struct ovl2_error *err)
+static int make_implied(const struct ovi_place *place, const struct pair *above, const char *path,
+                        const char *name, int *ret_fd, struct ovl2_error *err)
 {
 	struct stat st = { .st_mode = 0 };
 	cleanup_fd int made = -1;
 	int r;
 
-	if (place->below >= 0 &&
-	    ovi_sys.fstatat(place->below, path, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT &&
-	    errno != ENOTDIR && errno != ELOOP)
+	if (above->below >= 0 &&
+	    ovi_sys.fstatat(above->below, name, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT)
 		return ovi_fail_errno(err, "look for '%s' below", path);
 	if (!S_ISDIR(st.st_mode))
 		st = (struct stat){ .st_mode = 0755,
 			            .st_uid = place->implied_uid,
 			            .st_gid = place->implied_gid };
 
-	if (ovi_sys.mkdirat(dir, name, 0700) < 0)
+	if (ovi_sys.mkdirat(above->dir, name, 0700) < 0)
 		return ovi_fail_errno(err, "create '%s'", path);
-	r = place->has_default_acls ? ovi_acl_disinherit(dir, name, err) : 0;
+	r = place->has_default_acls ? ovi_acl_disinherit(above->dir, name, err) : 0;
 	if (r == 0)
-		r = ovi_dir_open(dir, name, &made, err);
+		r = ovi_dir_open(above->dir, name, &made, err);
 	if (r < 0)
 		return r;
 	if (ovi_sys.fchownat(made, "", st.st_uid, st.st_gid, AT_EMPTY_PATH) < 0 ||
 	    ovi_sys.fchmod(made, st.st_mode & 07777) < 0)
 		return ovi_fail_errno(err, "set owner and mode of '%s'", path);
+	*ret_fd = steal_fd(&made);
 
 	return 0;
 }
 
-/* `dir`/`name` is not a directory yet. What is there may only be a whiteout. */
-static int make_component(struct ovi_place *place, int dir, const char *path, const char *name,
-                          struct ovl2_error *err)
+/* `name` is not a directory yet. What is there may only be a whiteout. */
+static int make_component(const struct ovi_place *place, const struct pair *above, const char *path,
+                          const char *name, int *ret_fd, struct ovl2_error *err)
 {
 	struct stat st;
 	int was_whiteout = 0;
 	int r;
 
-	if (ovi_sys.fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+	if (ovi_sys.fstatat(above->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
 		was_whiteout = ovi_is_whiteout(&st);
 		if (!was_whiteout)
 			return fail_name(err, path,
 			                 "something is to be put into it and it is not a "
 			                 "directory");
-		if (ovi_sys.unlinkat(dir, name, 0) < 0)
+		if (ovi_sys.unlinkat(above->dir, name, 0) < 0)
 			return ovi_fail_errno(err, "replace whiteout '%s'", path);
 	} else if (errno != ENOENT) {
 		return ovi_fail_errno(err, "look at '%s'", path);
 	}
 
-	r = make_implied(place, dir, path, name, err);
+	r = make_implied(place, above, path, name, ret_fd, err);
 	if (r == 0 && was_whiteout)
-		r = ovi_opaque_set(dir, name, place->attributes, err);
+		r = ovi_opaque_set(above->dir, name, place->attributes, err);
 
 	return r;
 }
 
-/* Makes what is missing of directory `path`, component by component. */
-static int make_parents(struct ovi_place *place, const char *path, struct ovl2_error *err)
+/* From `here` into `name` in it, which is made if it is missing; its path is `path`. */
+static int descend(struct ovi_place *place, struct pair *here, const char *path, const char *name,
+                   struct ovl2_error *err)
 {
-	cleanup_strbuf struct ovi_strbuf done = { 0 };
-	const char *at = path;
+	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
+	cleanup_pair struct pair next = { -1, -1 };
+	int is_link = 0;
+	int below;
+	int r = 0;
 
-	while (*at) {
-		size_t length = strcspn(at, "/");
-		cleanup_fd int above = -1;
-		cleanup_fd int self = -1;
-		cleanup_free char *name = NULL;
-		int r;
-
-		above = ovi_place_open(place, done.text ? done.text : "");
-		if (above < 0)
-			return ovi_fail_errno(err, "open '%s'", done.text);
-		if (done.length)
-			ovi_strbuf_add(&done, "/");
-		ovi_strbuf_add_bytes(&done, at, length);
-		name = strndup(at, length);
-		if (done.failed || !name)
-			return ovi_fail_memory(err);
-
-		self = ovi_place_open(place, done.text);
-		if (self < 0 && errno != ENOENT && errno != ENOTDIR)
-			return ovi_fail_errno(err, "open '%s'", done.text);
-		if (self < 0) {
-			r = make_component(place, above, done.text, name, err);
-			if (r < 0)
-				return r;
-		}
-		at += length + (at[length] == '/');
+	next.dir = ovi_sys.openat(here->dir, name, flags, 0);
+	if (next.dir < 0 && (errno == ENOTDIR || errno == ELOOP)) {
+		next.dir = ovi_place_open(place, path);
+		is_link = next.dir >= 0;
 	}
+	if (next.dir < 0 && errno != ENOENT && errno != ENOTDIR)
+		return fail_open(err, path);
+	if (next.dir < 0)
+		r = make_component(place, here, path, name, &next.dir, err);
+	if (r < 0)
+		return r;
+
+	below = is_link ? place->below : here->below;
+	if (below >= 0) {
+		next.below = is_link ? open_inside(place, below, path)
+		                     : ovi_sys.openat(below, name, flags, 0);
+		if (next.below < 0 && errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
+			return ovi_fail_errno(err, "look for '%s' below", path);
+	}
+	close_pair(here);
+	*here = next;
+	next = (struct pair){ -1, -1 };
 
 	return 0;
+}
+
+/* Opens directory `path`, making what is missing of it, component by component. */
+static int make_parents(struct ovi_place *place, const char *path, int *ret_fd,
+                        struct ovl2_error *err)
+{
+	cleanup_strbuf struct ovi_strbuf done = { 0 };
+	cleanup_pair struct pair here = { -1, -1 };
+	const char *at = path;
+	int r = 0;
+
+	here.dir = ovi_sys.openat(place->root, ".", O_RDONLY | O_DIRECTORY, 0);
+	if (here.dir < 0)
+		return ovi_fail_errno(err, "open the root of the layer");
+	if (place->below >= 0)
+		here.below = ovi_sys.openat(place->below, ".", O_RDONLY | O_DIRECTORY, 0);
+	while (*at && r == 0) {
+		size_t length = strcspn(at, "/");
+		size_t start;
+
+		ovi_strbuf_add(&done, done.length ? "/" : "");
+		start = done.length;
+		ovi_strbuf_add_bytes(&done, at, length);
+		if (done.failed)
+			return ovi_fail_memory(err);
+		r = descend(place, &here, done.text, done.text + start, err);
+		at += length + (at[length] == '/');
+	}
+	if (r == 0)
+		*ret_fd = steal_fd(&here.dir);
+
+	return r;
 }
 
 /* What is needed least: nothing, or what was used longest ago. */
@@ -257,14 +342,6 @@ static int find_open(struct ovi_place *place, const char *path, size_t length)
 	return -1;
 }
 
-static int fail_open(struct ovl2_error *err, const char *path)
-{
-	if (errno == ELOOP || errno == EXDEV)
-		return fail_name(err, path, "its directory leads through links in a circle");
-
-	return ovi_fail_errno(err, "open '%s'", path);
-}
-
 /* Opens the directory an entry goes into, and keeps it for the next ones. */
 static int open_parent(struct ovi_place *place, const char *path, size_t length, int *ret_dir,
                        struct ovl2_error *err)
@@ -281,14 +358,11 @@ static int open_parent(struct ovi_place *place, const char *path, size_t length,
 	if (!parent)
 		return ovi_fail_memory(err);
 	fd = ovi_place_open(place, parent);
-	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) {
-		r = make_parents(place, parent, err);
-		if (r < 0)
-			return r;
-		fd = ovi_place_open(place, parent);
-	}
-	if (fd < 0)
+	if (fd < 0 && errno != ENOENT && errno != ENOTDIR)
 		return fail_open(err, parent);
+	r = fd < 0 ? make_parents(place, parent, &fd, err) : 0;
+	if (r < 0)
+		return r;
 	*ret_dir = steal_fd(&fd);
 
 	return ovi_place_keep(place, parent, length, *ret_dir, err);

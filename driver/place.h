@@ -35,6 +35,13 @@ struct ovi_place {
 	/* The mount of its own that `root` is in, or -1. Open as long as it is used. */
 	int mount;
 
+	/*
+	 * The same directory as `root`, in the mount that the store is in: for walks. Where a
+	 * mount shows a part of a filesystem, the kernel looks at all directories above for
+	 * each ".." (fs/namei.c, path_connected), and a tar can be deep.
+	 */
+	int tree;
+
 	/* Under which names overlayfs keeps its marks there. */
 	const struct ovi_attributes *attributes;
 
@@ -55,9 +62,10 @@ struct ovi_place {
 	int has_no_openat2;
 };
 
-#define OVI_PLACE_NONE                                                                      \
-	{                                                                                   \
-		.root = -1, .below = -1, .mount = -1, .attributes = &ovi_trusted_attributes \
+#define OVI_PLACE_NONE                                            \
+	{                                                         \
+		.root = -1, .below = -1, .mount = -1, .tree = -1, \
+		.attributes = &ovi_trusted_attributes             \
 	}
 
 /* Closes all that is open. */
@@ -72,7 +80,7 @@ int ovi_place_keep(struct ovi_place *place, const char *path, size_t length, int
  * `path`; "" is the root.
  *
  * Errors: OVL2_E_CORRUPT for "..", which as text and as the kernel reads it can mean
- * two things, for what is too long, and for a directory named as a whiteout.
+ * two things, for a component that is too long, and for a directory named as a whiteout.
  */
 int ovi_place_normalise(const char *name, struct ovi_strbuf *path, struct ovl2_error *err);
 

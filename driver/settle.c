@@ -3,129 +3,125 @@
 #include "cleanup.h"
 #include "dir.h"
 #include "fail.h"
+#include "folder.h"
 #include "sys.h"
+#include "way.h"
 #include "whiteout.h"
 
 #include <fcntl.h>
 #include <string.h>
 
-/*
- * So many directories are open, and as many below; those above them are closed while
- * the way leads on down, and found again by "..". Nobody else is in a stage.
- */
-#define MAX_OPEN 32
+/* The layers that it is merged with; beside OVI_SELF, what was made. */
+enum { BELOW = OVI_SELF + 1 };
 
-/* More than any name reaches, links included, and no more than fits on a stack. */
-#define MAX_DEPTH 8192
-
-/* A directory, and the one that it is merged with; -1: none. */
-struct pair {
-	int dir;
-	int below;
+struct settling {
+	const struct ovi_place *place;
+	struct ovi_way way;
+	struct ovl2_error *err;
 };
 
-#define cleanup_pair __attribute__((cleanup(close_pair)))
-
-static void close_pair(struct pair *pair)
+/* Takes the directory over. What is in an opaque one is merged with nothing. */
+static int enter(struct settling *job, const char *name, struct ovi_folder *folder, int is_opaque)
 {
-	ovi_close_fd(&pair->dir);
-	ovi_close_fd(&pair->below);
+	int r = ovi_way_enter(&job->way, name, folder, job->err);
+
+	if (r == 0)
+		ovi_way_here(&job->way)->marks.is_opaque = is_opaque;
+
+	return r;
 }
 
-static int settle(const struct ovi_place *place, struct pair *pair, unsigned int depth,
-                  struct ovl2_error *err);
-
-static int open_pair(const struct ovi_place *place, const struct pair *above, const char *name,
-                     struct pair *ret_pair, struct ovl2_error *err)
+static int enter_root(struct settling *job)
 {
+	int root = ovi_sys.openat(job->place->tree, ".", O_RDONLY | O_DIRECTORY, 0);
+	struct ovi_spot *below;
+	int r;
+
+	if (root < 0)
+		return ovi_fail_errno(job->err, "open the root of the layer");
+	r = enter(job, "", ovi_folder_new(root), job->place->below < 0);
+	if (r < 0 || job->place->below < 0)
+		return r;
+
+	root = ovi_sys.openat(job->place->below, ".", O_RDONLY | O_DIRECTORY, 0);
+	if (root < 0)
+		return ovi_fail_errno(job->err, "open the root of what lies below");
+	below = &ovi_way_here(&job->way)->spots[BELOW];
+	below->folder = ovi_folder_new(root);
+	below->is_known = 1;
+
+	return below->folder ? 0 : ovi_fail_memory(job->err);
+}
+
+static int enter_directory(struct settling *job, const struct ovi_level *above, const char *name)
+{
+	cleanup_folder struct ovi_folder *folder = NULL;
 	int is_opaque;
 	int r;
 
-	r = ovi_dir_open(above->dir, name, &ret_pair->dir, err);
+	r = ovi_folder_open(above->spots[OVI_SELF].folder, name, &folder, job->err);
 	if (r < 0)
 		return r;
-	is_opaque = ovi_opaque_read(ret_pair->dir, ".", place->attributes, err);
+	is_opaque = ovi_opaque_read(folder->fd, ".", job->place->attributes, job->err);
 	if (is_opaque < 0)
 		return is_opaque;
-	if (above->below < 0 || is_opaque)
-		return 0;
-	ret_pair->below =
-		ovi_sys.openat(above->below, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-	if (ret_pair->below < 0 && errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
-		return ovi_fail_errno(err, "open '%s' below", name);
 
-	return 0;
+	return enter(job, name, steal_ptr(&folder), above->marks.is_opaque || is_opaque);
 }
 
-/* Closes what can be found again from `self`. */
-static void let_go(struct pair *above, const struct pair *self)
+/* Does a whiteout of this name hide anything? */
+static int is_below(struct settling *job, const struct ovi_level *level, const char *name)
 {
-	ovi_close_fd(&above->dir);
-	if (self->below >= 0)
-		ovi_close_fd(&above->below);
+	cleanup_folder struct ovi_folder *below = NULL;
+	struct stat st;
+	int r = 0;
+
+	if (!level->marks.is_opaque)
+		r = ovi_way_open(&job->way, level, BELOW, &below, job->err);
+	if (r < 0 || !below)
+		return r;
+	if (ovi_sys.fstatat(below->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return 1;
+
+	return errno == ENOENT ? 0 : ovi_fail_errno(job->err, "look for '%s' below", name);
 }
 
-static int climb(int from, int *fd, struct ovl2_error *err)
+static int settle_device(struct settling *job, const struct ovi_level *level, const char *name)
 {
-	if (from < 0 || *fd >= 0)
-		return 0;
-	*fd = ovi_sys.openat(from, "..", O_RDONLY | O_DIRECTORY, 0);
-
-	return *fd < 0 ? ovi_fail_errno(err, "open '..'") : 0;
-}
-
-static int settle_directory(const struct ovi_place *place, struct pair *above, const char *name,
-                            unsigned int depth, struct ovl2_error *err)
-{
-	cleanup_pair struct pair self = { -1, -1 };
+	int dir = level->spots[OVI_SELF].folder->fd;
+	struct stat st;
 	int r;
 
-	if (depth > MAX_DEPTH)
-		return ovi_fail(err, OVL2_E_LIMIT, "more than %d directories lie in each other",
-		                MAX_DEPTH);
-	r = open_pair(place, above, name, &self, err);
-	if (r < 0)
-		return r;
-	if (depth > MAX_OPEN)
-		let_go(above, &self);
-	r = settle(place, &self, depth, err);
-	if (r == 0)
-		r = climb(self.dir, &above->dir, err);
-
-	return r == 0 ? climb(self.below, &above->below, err) : r;
-}
-
-static int settle_device(const struct pair *pair, const char *name, struct ovl2_error *err)
-{
-	struct stat st;
-
-	if (ovi_sys.fstatat(pair->dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return ovi_fail_errno(err, "look at '%s'", name);
+	if (ovi_sys.fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return ovi_fail_errno(job->err, "look at '%s'", name);
 	if (!ovi_is_whiteout(&st))
 		return 0;
-	if (pair->below >= 0 && ovi_sys.fstatat(pair->below, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		return 0;
-	if (pair->below >= 0 && errno != ENOENT)
-		return ovi_fail_errno(err, "look for '%s' below", name);
-	if (ovi_sys.unlinkat(pair->dir, name, 0) < 0)
-		return ovi_fail_errno(err, "take out whiteout '%s'", name);
+	r = is_below(job, level, name);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	if (ovi_sys.unlinkat(dir, name, 0) < 0)
+		return ovi_fail_errno(job->err, "take out whiteout '%s'", name);
 
 	return 0;
 }
 
-static int settle(const struct ovi_place *place, struct pair *pair, unsigned int depth,
-                  struct ovl2_error *err)
+static int settle_next(struct settling *job)
 {
-	cleanup_listing struct ovi_listing listing = { 0 };
+	struct ovi_level *level = ovi_way_here(&job->way);
+	const char *name;
+	unsigned char type;
 	int r;
 
-	r = ovi_dir_list(pair->dir, "layer", &listing, err);
-	for (size_t i = 0; i < listing.count && r == 0; i++) {
-		if (listing.names[i].type == DT_DIR)
-			r = settle_directory(place, pair, listing.names[i].name, depth + 1, err);
-		else if (listing.names[i].type == DT_CHR)
-			r = settle_device(pair, listing.names[i].name, err);
-	}
+	r = ovi_names_peek(&level->names, &name, &type, job->err);
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return ovi_way_leave(&job->way, job->err);
+	if (type == DT_DIR)
+		r = enter_directory(job, level, name);
+	else
+		r = type == DT_CHR ? settle_device(job, level, name) : 0;
+	ovi_names_next(&level->names);
 
 	return r;
 }
@@ -155,11 +151,16 @@ static int hide_all(const struct ovi_place *place, struct ovl2_error *err)
 
 int ovi_settle(const struct ovi_place *place, int is_root_opaque, struct ovl2_error *err)
 {
-	struct pair root = { place->root, place->below };
+	struct settling job = { .place = place, .err = err };
 	int r = 0;
 
 	if (is_root_opaque && place->below >= 0)
 		r = hide_all(place, err);
+	if (r == 0)
+		r = enter_root(&job);
+	while (r == 0 && job.way.count)
+		r = settle_next(&job);
+	ovi_way_release(&job.way);
 
-	return r == 0 ? settle(place, &root, 0, err) : r;
+	return r;
 }

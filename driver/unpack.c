@@ -19,9 +19,13 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
-/* A directory's time is set when nothing more will be put into it. */
+/*
+ * A directory's time is set when nothing more will be put into it. Its path is the first
+ * `shared` bytes of that of the one before, and `own` bytes of the reader's time_paths.
+ */
 struct directory_time {
-	char *path;
+	size_t shared;
+	size_t own;
 	ino_t inode;
 	struct timespec mtime;
 };
@@ -42,6 +46,8 @@ struct reader {
 	struct directory_time *times;
 	size_t time_count;
 	size_t time_room;
+	struct ovi_strbuf time_paths;
+	struct ovi_strbuf last_time_path;
 
 	/* Has the tar deleted anything of the layers below? All, in its root? */
 	int has_whiteouts;
@@ -198,6 +204,23 @@ static int read_attributes(struct reader *reader, struct target *target)
 	return 0;
 }
 
+/* How many bytes they begin with alike. */
+static size_t count_shared(const struct ovi_strbuf *one, const char *other)
+{
+	size_t count = 0;
+
+	while (count < one->length && one->text[count] == other[count])
+		count++;
+
+	return count;
+}
+
+static void replace_end(struct ovi_strbuf *path, size_t start, const char *end, size_t length)
+{
+	ovi_strbuf_cut(path, start);
+	ovi_strbuf_add_bytes(path, end, length);
+}
+
 static int remember_time(struct reader *reader, const struct target *target, int dir)
 {
 	struct directory_time *time;
@@ -215,34 +238,53 @@ static int remember_time(struct reader *reader, const struct target *target, int
 		reader->time_room = room;
 	}
 
-	time = &reader->times[reader->time_count];
-	time->path = strdup(target->path);
-	if (!time->path)
-		return ovi_fail_memory(reader->err);
-	time->inode = st.st_ino;
-	time->mtime = target->attributes.mtime;
-	reader->time_count++;
+	time = &reader->times[reader->time_count++];
+	*time = (struct directory_time){
+		.shared = count_shared(&reader->last_time_path, target->path),
+		.inode = st.st_ino,
+		.mtime = target->attributes.mtime,
+	};
+	time->own = strlen(target->path) - time->shared;
+	replace_end(&reader->last_time_path, time->shared, target->path + time->shared, time->own);
+	ovi_strbuf_add_bytes(&reader->time_paths, target->path + time->shared, time->own);
 
-	return 0;
+	return reader->time_paths.failed || reader->last_time_path.failed
+	               ? ovi_fail_memory(reader->err)
+	               : 0;
 }
 
-/* Of directories that are still there and still the same: others were replaced. */
+/* Of a directory that is still there and still the same: others were replaced. */
+static int set_directory_time(struct reader *reader, const struct directory_time *time,
+                              const char *path)
+{
+	const struct timespec times[2] = { time->mtime, time->mtime };
+	cleanup_fd int dir = ovi_place_open(reader->place, path);
+	struct stat st;
+
+	if (dir < 0 || ovi_sys.fstatat(dir, "", &st, AT_EMPTY_PATH) < 0 || st.st_ino != time->inode)
+		return 0;
+
+	return ovi_sys.futimens(dir, times) < 0
+	               ? ovi_fail_errno(reader->err, "set time of '%s'", path)
+	               : 0;
+}
+
 static int set_directory_times(struct reader *reader)
 {
-	for (size_t i = 0; i < reader->time_count; i++) {
-		const struct directory_time *time = &reader->times[i];
-		const struct timespec times[2] = { time->mtime, time->mtime };
-		cleanup_fd int dir = ovi_place_open(reader->place, time->path);
-		struct stat st;
+	struct ovi_strbuf *path = &reader->last_time_path;
+	const char *end = reader->time_paths.text;
+	int r = 0;
 
-		if (dir < 0 || ovi_sys.fstatat(dir, "", &st, AT_EMPTY_PATH) < 0 ||
-		    st.st_ino != time->inode)
-			continue;
-		if (ovi_sys.futimens(dir, times) < 0)
-			return ovi_fail_errno(reader->err, "set time of '%s'", time->path);
+	ovi_strbuf_cut(path, 0);
+	for (size_t i = 0; i < reader->time_count && r == 0; i++) {
+		const struct directory_time *time = &reader->times[i];
+
+		replace_end(path, time->shared, end, time->own);
+		end += time->own;
+		r = set_directory_time(reader, time, path->text);
 	}
 
-	return 0;
+	return r;
 }
 
 /* ------------------------------------------------------------------- content -- */
@@ -712,8 +754,8 @@ static void release_reader(struct reader *reader)
 {
 	ovi_tar_close(reader->tar);
 	ovi_writers_release(reader->writers);
-	for (size_t i = 0; i < reader->time_count; i++)
-		free(reader->times[i].path);
+	ovi_strbuf_release(&reader->time_paths);
+	ovi_strbuf_release(&reader->last_time_path);
 	free(reader->times);
 	ovi_strbuf_release(&reader->acl);
 }

@@ -15,39 +15,46 @@ struct walk {
 	int root;
 	dev_t device;
 
-	/* The directory that was reached, and its path, free of links. */
+	/* The directory that was reached, and the numbers of all from the root to it. */
 	int here;
-	struct ovi_strbuf done;
+	struct ovi_strbuf trail;
 
-	/* What is still to go. */
+	/* What is still to go, from `at` on. */
 	struct ovi_strbuf left;
+	size_t at;
 	int links;
 };
 
-static int step_down(struct walk *walk, int fd)
+static size_t depth(const struct walk *walk)
+{
+	return walk->trail.length / sizeof(ino_t);
+}
+
+/* Takes `fd` over, unless it is no directory of this filesystem. */
+static int move_to(struct walk *walk, int *fd, ino_t *ret_inode)
 {
 	struct stat st;
 
-	if (ovi_sys.fstatat(fd, "", &st, AT_EMPTY_PATH) < 0)
+	if (ovi_sys.fstatat(*fd, "", &st, AT_EMPTY_PATH) < 0)
 		return -1;
 	if (!S_ISDIR(st.st_mode) || st.st_dev != walk->device) {
 		errno = S_ISDIR(st.st_mode) ? EXDEV : ENOTDIR;
 		return -1;
 	}
 	ovi_close_fd(&walk->here);
-	walk->here = fd;
+	walk->here = steal_fd(fd);
+	*ret_inode = st.st_ino;
 
 	return 0;
 }
 
-/* One component; never through a link. */
-static int enter(struct walk *walk, const char *name)
+static int step_down(struct walk *walk, int *fd)
 {
-	cleanup_fd int fd = ovi_sys.openat(walk->here, name, O_PATH | O_NOFOLLOW | O_DIRECTORY, 0);
+	ino_t inode;
 
-	if (fd < 0 || step_down(walk, fd) < 0)
+	if (move_to(walk, fd, &inode) < 0)
 		return -1;
-	fd = -1;
+	ovi_strbuf_add_bytes(&walk->trail, &inode, sizeof(inode));
 
 	return 0;
 }
@@ -56,31 +63,33 @@ static int restart(struct walk *walk)
 {
 	cleanup_fd int fd = ovi_sys.openat(walk->root, ".", O_PATH | O_DIRECTORY, 0);
 
-	if (fd < 0 || step_down(walk, fd) < 0)
-		return -1;
-	fd = -1;
+	ovi_strbuf_cut(&walk->trail, 0);
 
-	return 0;
+	return fd < 0 ? -1 : step_down(walk, &fd);
 }
 
-/* The way from the root to `done` again, which is how to get up without "..". */
-static int climb(struct walk *walk)
+/*
+ * Above the root is the root. Else ".." must be the directory that was come from: who was
+ * moved out of the root meanwhile would lead up there.
+ */
+static int step_up(struct walk *walk)
 {
-	const char *slash = walk->done.length ? strrchr(walk->done.text, '/') : NULL;
-	cleanup_free char *path = NULL;
-	char *state = NULL;
+	cleanup_fd int fd = -1;
+	ino_t expected;
+	ino_t inode;
 
-	ovi_strbuf_cut(&walk->done, slash ? (size_t)(slash - walk->done.text) : 0);
-	if (restart(walk) < 0)
-		return -1;
-	if (!walk->done.length)
+	if (depth(walk) < 2)
 		return 0;
-	path = strdup(walk->done.text);
-	if (!path)
+	ovi_strbuf_cut(&walk->trail, walk->trail.length - sizeof(expected));
+	memcpy(&expected, walk->trail.text + walk->trail.length - sizeof(expected),
+	       sizeof(expected));
+	fd = ovi_sys.openat(walk->here, "..", O_PATH | O_DIRECTORY, 0);
+	if (fd < 0 || move_to(walk, &fd, &inode) < 0)
 		return -1;
-	for (char *name = strtok_r(path, "/", &state); name; name = strtok_r(NULL, "/", &state))
-		if (enter(walk, name) < 0)
-			return -1;
+	if (inode != expected) {
+		errno = EAGAIN;
+		return -1;
+	}
 
 	return 0;
 }
@@ -100,18 +109,12 @@ static int follow(struct walk *walk, int link)
 	}
 	ovi_strbuf_add_bytes(&left, text, (size_t)length);
 	ovi_strbuf_add(&left, "/");
-	ovi_strbuf_add(&left, walk->left.text);
+	ovi_strbuf_add(&left, walk->left.text + walk->at);
 	ovi_strbuf_release(&walk->left);
 	walk->left = left;
-	if (left.length >= PATH_MAX) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	if (text[0] != '/')
-		return 0;
-	ovi_strbuf_cut(&walk->done, 0);
+	walk->at = 0;
 
-	return restart(walk);
+	return text[0] == '/' ? restart(walk) : 0;
 }
 
 static int step(struct walk *walk, const char *name)
@@ -122,20 +125,12 @@ static int step(struct walk *walk, const char *name)
 	if (!*name || strcmp(name, ".") == 0)
 		return 0;
 	if (strcmp(name, "..") == 0)
-		return climb(walk);
+		return step_up(walk);
 	fd = ovi_sys.openat(walk->here, name, O_PATH | O_NOFOLLOW, 0);
 	if (fd < 0 || ovi_sys.fstatat(fd, "", &st, AT_EMPTY_PATH) < 0)
 		return -1;
-	if (S_ISLNK(st.st_mode))
-		return follow(walk, fd);
-	if (step_down(walk, fd) < 0)
-		return -1;
-	fd = -1;
-	if (walk->done.length)
-		ovi_strbuf_add(&walk->done, "/");
-	ovi_strbuf_add(&walk->done, name);
 
-	return 0;
+	return S_ISLNK(st.st_mode) ? follow(walk, fd) : step_down(walk, &fd);
 }
 
 static int run(struct walk *walk)
@@ -147,11 +142,10 @@ static int run(struct walk *walk)
 	walk->device = st.st_dev;
 	if (restart(walk) < 0)
 		return -1;
-	while (walk->left.length) {
-		char *text = walk->left.text;
+	while (walk->at < walk->left.length) {
+		const char *text = walk->left.text + walk->at;
 		size_t length = strcspn(text, "/");
 		char name[NAME_MAX + 1];
-		size_t used = length + (text[length] == '/');
 
 		if (length > NAME_MAX) {
 			errno = ENAMETOOLONG;
@@ -159,11 +153,10 @@ static int run(struct walk *walk)
 		}
 		memcpy(name, text, length);
 		name[length] = '\0';
-		memmove(text, text + used, walk->left.length - used + 1);
-		walk->left.length -= used;
+		walk->at += length + (text[length] == '/');
 		if (step(walk, name) < 0)
 			return -1;
-		if (walk->left.failed || walk->done.failed) {
+		if (walk->left.failed || walk->trail.failed) {
 			errno = ENOMEM;
 			return -1;
 		}
@@ -178,11 +171,28 @@ int ovi_walk_open(int root, const char *path)
 	int fd;
 
 	ovi_strbuf_add(&walk.left, path);
-	ovi_strbuf_add(&walk.done, "");
 	fd = run(&walk);
 	ovi_close_fd(&walk.here);
 	ovi_strbuf_release(&walk.left);
-	ovi_strbuf_release(&walk.done);
+	ovi_strbuf_release(&walk.trail);
 
 	return fd;
+}
+
+const char *ovi_walk_take_piece(const char *path, char piece[PATH_MAX])
+{
+	size_t length = strnlen(path, PATH_MAX);
+
+	if (length == PATH_MAX)
+		do
+			length--;
+		while (length && path[length] != '/');
+	if (!length && *path) {
+		errno = ENAMETOOLONG;
+		return NULL;
+	}
+	memcpy(piece, path, length);
+	piece[length] = '\0';
+
+	return path + length + (path[length] == '/');
 }

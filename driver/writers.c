@@ -19,6 +19,9 @@
 /* Files handed over at once, at most: a buffer holds 56 of 4 KiB. */
 #define MAX_JOBS 64
 
+/* Nor more once their names are so long: errors alone need them. */
+#define MAX_PATHS_BYTES ((size_t)64 * 1024)
+
 /* Batches that a thread has, at most: memory, and descriptors. */
 #define MAX_WAITING 3
 
@@ -610,7 +613,7 @@ static int has_room_for(const struct batch *batch, const struct ovi_piece *piece
 {
 	off_t end = piece->from + (off_t)piece->length;
 
-	if (batch->count == MAX_JOBS)
+	if (batch->count == MAX_JOBS || batch->paths.length >= MAX_PATHS_BYTES)
 		return 0;
 
 	return !is_range(piece) || batch->to == batch->from ||

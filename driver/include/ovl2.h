@@ -685,10 +685,9 @@ struct ovl2_apply_options {
  * and whiteout devices are refused, and so is what could be read in two ways
  * (OVL2_E_CORRUPT naming the entry).
  *
- * A name of 4096 bytes or more (PATH_MAX) is refused as well, which ovl2_layer_diff() can
- * write of a layer with such a path: a program in the container could not open it by its
- * name, and every step of an apply is one lookup from the layer's root by the kernel, which
- * takes no more.
+ * A name may be as long as a tar can say it, 1 MiB: also longer than the kernel takes at
+ * once (PATH_MAX), as a container makes them step by step. A component of more than 255
+ * bytes is refused, and so is a symbolic link whose target has 4096 bytes or more.
  *
  * Errors: OVL2_E_EXISTS when the layer has content already; OVL2_E_BUSY while it
  * is mounted; OVL2_E_CORRUPT for a tar that is damaged, truncated or unsafe;

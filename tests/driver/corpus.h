@@ -2,7 +2,8 @@
 
 /*
  * Tars made to do harm, or only odd: a table, from which each is made. Some give the
- * path of a directory that must not be touched, as "@" in names and links.
+ * path of a directory that must not be touched, as "@" in names and links; "^" stands
+ * for a path there that is longer than the kernel takes.
  */
 
 #include "support/tar.h"

@@ -24,6 +24,9 @@
 		.name = "f", .content = "text", PAX("SCHILY.xattr." key "=" value) \
 	}
 
+#define UP_8 "../../../../../../../../"
+#define UP_32 UP_8 UP_8 UP_8 UP_8
+
 /* ---------------------------------------------------------------- builders -- */
 
 /* A chain of so many links, then a file through all of them. */
@@ -285,6 +288,45 @@ const struct corpus_row corpus_layer_rows[] = {
 	ROW("file over a hard link leaves the other", APPLIED, "f good\nf h\n", GOOD,
 	    HARD_LINK("h", "good"), INTO("h")),
 	MADE("hard link of 4096 bytes", FAILS, NULL, add_hard_link_of_4096),
+
+	/* Paths that the kernel does not take at once. */
+	ROW("long path", APPLIED, NULL, FILE_OF("^/f")),
+	ROW("long path of three times the length", APPLIED, NULL, FILE_OF("^/^/^/f")),
+	ROW("long path of a directory, a link and a fifo", APPLIED, NULL, DIRECTORY("^/d"),
+	    LINK("^/l", "d"), FIFO("^/d/p")),
+	ROW("long path up", REFUSED, NULL, GOOD, FILE_OF("^/../f")),
+	ROW("long path up at the end", REFUSED, NULL, GOOD, FILE_OF("^/^/..")),
+	ROW("long path with 256 bytes between slashes", REFUSED, NULL, GOOD, FILE_OF("^n/f")),
+	ROW("long path in a whiteout", REFUSED, NULL, GOOD, FILE_OF("^/.wh.d/f")),
+	ROW("long path in a file", REFUSED, NULL, GOOD, FILE_OF("^/f"), FILE_OF("^/f/x")),
+	ROW("long path of whiteouts", APPLIED, NULL, FILE_OF("^/.wh.f"),
+	    FILE_OF("^/d/.wh..wh..opq")),
+	ROW("long path through a link inside", APPLIED, NULL, DIRECTORY("d"), LINK("l", "d"),
+	    FILE_OF("l/^/f")),
+	ROW("link out of the layer, first in a long path", FAILS, NULL, GOOD, LINK("l", "@"),
+	    INTO("l/^/file")),
+	ROW("link out of the layer, late in a long path", FAILS, NULL, GOOD, LINK("^/l", "@"),
+	    INTO("^/l/file")),
+	ROW("link out of the layer, amid a long path", FAILS, NULL, GOOD, LINK("^/^/l", "@"),
+	    INTO("^/^/l/^/file")),
+	ROW("link up out of the layer, late in a long path", FAILS, NULL, GOOD,
+	    LINK("^/l", UP_32 "@"), INTO("^/l/file")),
+	ROW("link up out of the layer, amid a long path", FAILS, NULL, GOOD,
+	    LINK("^/^/l", UP_32 UP_32 "@"), INTO("^/^/l/dir/^/file")),
+	ROW("link of the kernel's, late in a long path", FAILS, NULL, GOOD,
+	    LINK("^/l", "/proc/self/cwd"), INTO("^/l/file")),
+	ROW("link to itself, late in a long path", FAILS, NULL, GOOD, LINK("^/l", "l"),
+	    FILE_OF("^/l/f")),
+	ROW("link over a directory, late in a long path", FAILS, NULL, FILE_OF("^/d/one"),
+	    LINK("^/d", "@"), INTO("^/d/file")),
+	ROW("hard link to a long path and back", APPLIED, NULL, FILE_OF("^/f"),
+	    HARD_LINK("h", "^/f"), HARD_LINK("^/h", "h"), HARD_LINK("^/^/h", "^/h")),
+	ROW("hard link to a long path that is not there", REFUSED, NULL, GOOD,
+	    HARD_LINK("h", "^/f")),
+	ROW("hard link up a long path", REFUSED, NULL, GOOD, HARD_LINK("h", "^/../f")),
+	ROW("hard link through a link out of the layer, late in a long path", REFUSED, NULL, GOOD,
+	    LINK("^/l", "@"), HARD_LINK("h", "^/l/file")),
+	ROW("link to a long path", REFUSED, NULL, GOOD, LINK("l", "^")),
 
 	/* Kinds of files. */
 	ROW("block device", APPLIED, "b b\n", NODE("b", '4', 8, 0)),

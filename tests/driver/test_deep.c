@@ -18,8 +18,8 @@
 #define BRANCHED 150
 #define DESCRIPTORS 1024
 
-/* As deep as a name of two bytes each lets a tar be. */
-#define DEEP_TAR 2000
+/* In a tar: 64,000 bytes of two for each. */
+#define DEEP_TAR 32000
 
 static void make_file(int dir, const char *name)
 {
@@ -229,35 +229,62 @@ static void deep_layer_is_checked_and_removed(void **state)
 	assert_int_equal(access(path, F_OK), -1);
 }
 
+/* All that it has comes back, however often its directories are found from the root. */
+static void deep_layer_is_applied(void **state)
+{
+	cleanup_store struct ovl2_store *store = open_deep_store(*state);
+	cleanup_free char *digest = diff_digest(store, "web");
+	cleanup_fd int tar = diff_layer(store, "web", OVL2_DIFF_UPPER);
+	cleanup_free char *copied = NULL;
+	struct ovl2_error err = { 0 };
+
+	assert_sys(lseek(tar, 0, SEEK_SET));
+	create_layer(store, "copy", "base");
+	assert_ok(ovl2_layer_apply(store, "copy", NULL, tar, NULL, &err), &err);
+	copied = diff_digest(store, "copy");
+	assert_string_equal(digest, copied);
+	assert_ok(ovl2_layer_remove(store, "copy", &err), &err);
+	remove_deep(store);
+}
+
+/* `name` in as many directories, none of which has an entry of its own. */
+static void add_deep(struct test_tar *tar, const char *name)
+{
+	static char path[sizeof("path=") + sizeof("d/") * DEEP_TAR] = "path=";
+	char *at = path + strlen("path=");
+
+	for (size_t i = 0; i < DEEP_TAR; i++, at += 2)
+		memcpy(at, "d/", 2);
+	memcpy(at, name, strlen(name) + 1);
+	test_tar_add(tar, &(struct test_tar_entry){
+				  .name = "deep",
+				  .content = "1234",
+				  .pax = (const char *const[]){ path, NULL },
+			  });
+}
+
 static void deep_tar_is_applied(void **state)
 {
-	static char name[2 * DEEP_TAR + 8];
 	cleanup_store struct ovl2_store *store = open_store(*state);
 	struct test_resources before = test_resources_count();
 	cleanup_tar struct test_tar tar = { 0 };
 	struct ovl2_apply_counts counts = { 0 };
 	const struct ovl2_apply_options options = { .size = sizeof(options), .counts = &counts };
-	cleanup_free char *path = NULL;
 	struct ovl2_error err = { 0 };
 	uint64_t bytes = 0;
 	cleanup_fd int fd = -1;
 
-	for (size_t i = 0; i < DEEP_TAR; i++)
-		memcpy(name + 2 * i, "d/", 3);
-	memcpy(name + (size_t)2 * DEEP_TAR, "file", 5);
-	path = test_path("path=%s", name);
-	test_tar_add(&tar, &(struct test_tar_entry){
-				   .name = "file",
-				   .content = "1234",
-				   .pax = (const char *const[]){ path, NULL },
-			   });
+	add_deep(&tar, "file");
+	add_deep(&tar, ".wh.gone");
 	test_tar_end(&tar);
 	fd = test_tar_open(&tar);
 	create_layer(store, "base", NULL);
 	assert_ok(ovl2_layer_apply(store, "base", &options, fd, &bytes, &err), &err);
+	assert_int_equal(counts.whiteouts, 1);
 	assert_int_equal(bytes, 4);
 	close(steal_fd(&fd));
 	test_resources_assert_same(before);
+	assert_ok(ovl2_layer_remove(store, "base", &err), &err);
 }
 
 int main(int argc, char **argv)
@@ -268,6 +295,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(deep_layer_is_one_tar_by_both_methods),
 		cmocka_unit_test(deep_opaque_directory_hides_what_is_below),
 		cmocka_unit_test(deep_layer_is_checked_and_removed),
+		cmocka_unit_test(deep_layer_is_applied),
 		cmocka_unit_test(deep_tar_is_applied),
 	};
 	const struct rlimit limit = { DESCRIPTORS, DESCRIPTORS };
