@@ -731,23 +731,50 @@ static int attach_by(const struct ovi_overlay *overlay, enum ovl2_mount_method m
 	return attach_data(overlay, method, target, err);
 }
 
+/* Lines of the log that were there at an attempt, and at each one before. */
+static void keep_common(int log, int is_first, struct ovi_strbuf *lines)
+{
+	struct ovi_strbuf common = { 0 };
+	char line[256];
+
+	while (ovi_kernel_log_next(log, line, sizeof(line)))
+		if (is_first || (lines->text && strstr(lines->text, line)))
+			ovi_strbuf_addf(&common, "%s\n", line);
+	ovi_strbuf_release(lines);
+	*lines = common;
+}
+
+/* The log is everybody's: what is said at each attempt is about this mount. */
+#define ATTEMPTS 3
+
 /*
  * Most of what overlayfs dislikes it tells nobody but the kernel log. So what failed is
- * tried once more with the log being watched, and what is said there is part of the
- * error, with what can be done about it.
+ * tried again with the log being watched, and what is said there is part of the error,
+ * with what can be done about it.
  */
 static int attach_watched(const struct ovi_overlay *overlay, enum ovl2_mount_method method,
                           const char *target, struct ovl2_error *err)
 {
-	cleanup_fd int log = ovi_kernel_log_open();
-	char words[256];
+	cleanup_strbuf struct ovi_strbuf lines = { 0 };
+	const char *words = "";
 	int r;
 
-	r = attach_by(overlay, method, target, err);
-	if (r < 0) {
-		ovi_kernel_log_read(log, words, sizeof(words));
-		ovi_advice_add(err, words);
+	for (int i = 0; i < ATTEMPTS; i++) {
+		cleanup_fd int log = ovi_kernel_log_open();
+
+		r = attach_by(overlay, method, target, err);
+		if (r == 0)
+			return 0;
+		keep_common(log, i == 0, &lines);
 	}
+	if (lines.length > 0) {
+		const char *last;
+
+		lines.text[lines.length - 1] = '\0';
+		last = strrchr(lines.text, '\n');
+		words = last ? last + 1 : lines.text;
+	}
+	ovi_advice_add(err, words);
 
 	return r;
 }

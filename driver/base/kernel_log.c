@@ -21,15 +21,11 @@ int ovi_kernel_log_open(void)
 	return log;
 }
 
-void ovi_kernel_log_read(int log, char *line, size_t size)
+int ovi_kernel_log_next(int log, char *line, size_t size)
 {
 	char record[RECORD_BYTES];
 
-	line[0] = '\0';
-	if (log < 0)
-		return;
-
-	for (;;) {
+	while (log >= 0) {
 		ssize_t length = ovi_sys.read(log, record, sizeof(record) - 1);
 		char *text;
 
@@ -37,7 +33,7 @@ void ovi_kernel_log_read(int log, char *line, size_t size)
 		if (length < 0 && errno == EPIPE)
 			continue;
 		if (length <= 0)
-			return;
+			break;
 
 		/* "priority,sequence,time,flags;text\n", then its key=value lines. */
 		record[length] = '\0';
@@ -46,5 +42,15 @@ void ovi_kernel_log_read(int log, char *line, size_t size)
 			continue;
 		text[strcspn(text, "\n")] = '\0';
 		snprintf(line, size, "%s", text + 1);
+		return 1;
 	}
+
+	return 0;
+}
+
+void ovi_kernel_log_read(int log, char *line, size_t size)
+{
+	line[0] = '\0';
+	while (ovi_kernel_log_next(log, line, size))
+		;
 }

@@ -11,10 +11,13 @@
 int ovi_kernel_log_open(void);
 
 /*
- * Copies the last line about overlayfs logged since to `line`, without what the
- * kernel puts in front; "" when there is none. On a busy host it may come from
- * somebody else's mount, so it is a hint for people and decides nothing.
+ * Copies the next line about overlayfs logged since to `line`, without what the
+ * kernel puts in front, and returns 1; 0 when there is none. On a busy host it may come
+ * from somebody else's mount, so it is a hint for people and decides nothing.
  */
+int ovi_kernel_log_next(int log, char *line, size_t size);
+
+/* The last of them; "" when there is none. */
 void ovi_kernel_log_read(int log, char *line, size_t size);
 
 /* What evidence has before such a line: " (kernel log: overlayfs: ...)". */

@@ -281,6 +281,73 @@ static void check_row(void **state)
 			check_method(place, row, method);
 }
 
+/* ----------------------------------------------------------------- others -- */
+
+static struct ovi_sys quiet;
+static int noise_count;
+
+/* As a mount of somebody else that fails at the same moment. */
+static void make_noise(void)
+{
+	int sys = errno;
+	cleanup_fd int log = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+	cleanup_free char *line =
+		test_path("overlayfs: maximum fs stacking depth exceeded (%d)\n", noise_count++);
+
+	if (log >= 0 && write(log, line, strlen(line)) < 0)
+		noise_count = -1;
+	errno = sys;
+}
+
+static int fsconfig_among_others(int fd, unsigned int command, const char *key, const void *value,
+                                 int aux)
+{
+	int r = quiet.fsconfig(fd, command, key, value, aux);
+
+	if (r < 0 && command == FSCONFIG_CMD_CREATE)
+		make_noise();
+
+	return r;
+}
+
+static int mount_among_others(const char *source, const char *target, const char *type,
+                              unsigned long flags, const void *data)
+{
+	int r = quiet.mount(source, target, type, flags, data);
+
+	if (r < 0)
+		make_noise();
+
+	return r;
+}
+
+/* What was logged last need not be about this mount; what is logged each time is. */
+static void words_of_others_are_not_taken(void **state)
+{
+	const struct stack twice = { { "one", "one" }, "upper", "work", NULL };
+	struct test_place *place = *state;
+
+	if (access("/dev/kmsg", R_OK | W_OK) < 0)
+		test_skip("the kernel log is not for us");
+	make_directories(place, plain);
+	for (int method = OVL2_MOUNT_AUTO; method <= OVL2_MOUNT_FD; method++) {
+		struct ovl2_error err = { 0 };
+
+		if (!has_method(place, method))
+			continue;
+		quiet = ovi_sys;
+		noise_count = 0;
+		ovi_sys.fsconfig = fsconfig_among_others;
+		ovi_sys.mount = mount_among_others;
+		attach(place, &twice, method, &err);
+		ovi_sys = quiet;
+		assert_true(noise_count > 0);
+		assert_contains(err.message, "conflicting lowerdir path");
+		assert_contains(err.message, "a lower is there twice or inside another");
+		assert_null(strstr(err.message, "stacking depth"));
+	}
+}
+
 /* ------------------------------------------------------- before the kernel -- */
 
 static size_t call_count;
@@ -368,13 +435,14 @@ static void lower_501_makes_no_call(void **state)
 
 int main(int argc, char **argv)
 {
-	struct CMUnitTest tests[2 + ARRAY_SIZE(rows)] = {
+	struct CMUnitTest tests[3 + ARRAY_SIZE(rows)] = {
 		cmocka_unit_test(kernel_without_overlayfs_is_told_of_modprobe),
 		cmocka_unit_test(lower_501_makes_no_call),
+		cmocka_unit_test(words_of_others_are_not_taken),
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		tests[2 + i] = test_case(rows[i].title, check_row, &rows[i]);
+		tests[3 + i] = test_case(rows[i].title, check_row, &rows[i]);
 
 	test_enter_namespace();
 	return test_run_everywhere("mount_failures", tests, ARRAY_SIZE(tests), argc, argv);
