@@ -6,12 +6,14 @@
 #include <string.h>
 
 struct advice {
-	/* In what the kernel says (fs/overlayfs/super.c, params.c), or NULL for any. */
+	/* In the message, most from fs/overlayfs/super.c and params.c; or NULL for any. */
 	const char *words;
 	int sys; /* or 0 for any */
 
 	const char *cure;
 };
+
+#define REMADE "move it away: work and merged are made anew"
 
 static const struct advice table[] = {
 	{ "maximum fs stacking depth", 0, "put the store on a filesystem that is not an overlay" },
@@ -22,10 +24,13 @@ static const struct advice table[] = {
 	{ "need to support d_type", 0, "make the filesystem anew with d_type" },
 	{ "case-insensitive", 0, "make the filesystem without casefold" },
 	{ "must reside under the same mount", 0, "nothing may be mounted inside a layer" },
+	{ "failed to clone", 0, "open the store after unshare(2) or setns(2), not before" },
 	{ "incompat feature 'volatile'", 0,
 	  "if it was unmounted cleanly: sync, delete work/work/incompat" },
 	{ "conflicting lowerdir", 0, "a lower is there twice or inside another: ovl2 check" },
 	{ "conflicting options", 0, "leave one of these mount_options out" },
+	{ "(errno: 17); mounting read-only", 0,
+	  "delete what is in its work directory: none of it is content" },
 	{ "mounting read-only", 0,
 	  "free blocks or inodes for its work directory, or raise the quota" },
 	{ "is in-use", 0,
@@ -45,14 +50,29 @@ static const struct advice table[] = {
 	  "the filesystem is full (df, df -i), or too many mounts or namespaces: sysctl "
 	  "fs.mount-max user.max_mnt_namespaces" },
 	{ NULL, ESTALE, "the layers changed under an index: remove the work directory's index" },
+	{ NULL, EPERM,
+	  "be root, or root of a user namespace with mounts of its own (unshare -Urm, Linux >= "
+	  "5.11)" },
+	{ NULL, EROFS, "mount the filesystem of the store writable" },
+	{ NULL, EMFILE, "let this process open more files: ulimit -n" },
+	{ NULL, ENFILE, "let all processes open more files: sysctl fs.file-max" },
+	{ "is not a directory", EINVAL, REMADE },
+	{ NULL, ENOTDIR, REMADE },
+	{ "attach overlay to", EINVAL, REMADE },
 };
+
+/* What overlayfs said is in the message, in parentheses; or it could not be read. */
+static int lacks_words(const struct ovl2_error *err)
+{
+	return err->sys == EINVAL && !strstr(err->message, "(overlay");
+}
 
 static const char *find_cure(const char *words, int sys)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
 		const struct advice *row = &table[i];
 
-		if (row->words ? strstr(words, row->words) != NULL : row->sys == sys)
+		if ((!row->words || strstr(words, row->words)) && (!row->sys || row->sys == sys))
 			return row->cure;
 	}
 
@@ -66,6 +86,8 @@ void ovi_advice_add(struct ovl2_error *err, const char *words)
 	if (*words && !strstr(err->message, words))
 		ovi_fail_add(err, " (%s)", words);
 	cure = find_cure(err->message, err->sys);
-	if (cure)
+	if (!cure && lacks_words(err))
+		cure = "the kernel log may have the reason: dmesg";
+	if (cure && !strstr(err->message, cure))
 		ovi_fail_add(err, ": %s", cure);
 }

@@ -6,7 +6,7 @@
 
 /*
  * Adds to the message of a failed mount what the kernel logged about it (`words`, ""
- * when nothing was), if the message does not have it yet, and the cure where one is
- * known, by those words or by errno.
+ * when nothing was), and the cure where one is known, by those words or by errno; of
+ * both what the message does not have yet.
  */
 void ovi_advice_add(struct ovl2_error *err, const char *words);

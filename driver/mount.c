@@ -18,6 +18,7 @@
 
 #include <ovl2.h>
 
+#include "advice.h"
 #include "cleanup.h"
 #include "fail.h"
 #include "hold.h"
@@ -425,6 +426,8 @@ int ovl2_layer_mount(struct ovl2_store *store, const char *id,
 		return ovi_fail_memory(err);
 
 	r = mount_layer(store, id, &request, err);
+	if (r < 0 && err)
+		ovi_advice_add(err, "");
 	if (r < 0)
 		return ovi_fail_within(err, r, "mount layer '%s'", id);
 	if (ret_path)

@@ -797,7 +797,7 @@ int ovi_overlay_attach(const struct ovi_overlay *overlay, enum ovl2_mount_method
 	}
 	if (r == OVL2_E_SYSTEM || r == OVL2_E_BUSY)
 		r = attach_watched(overlay, method, target, &reason);
-	else if (r == OVL2_E_UNSUPPORTED)
+	else if (r < 0)
 		ovi_advice_add(&reason, "");
 	if (r < 0 && err)
 		*err = reason;

@@ -7,9 +7,12 @@
 #include "sys.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 /*
  * Mounts that fail, for real: the message must have the kernel's own words and the
@@ -54,6 +57,22 @@ static const char *const volatiles[] = {
 	"work/work/incompat/volatile",
 	NULL,
 };
+
+static const char *const leftovers[] = {
+	"one",
+	"two",
+	"upper",
+	"work",
+	"merged",
+	"work/work",
+	"work/work/a",
+	"work/work/a/b",
+	"work/work/a/b/c",
+	"work/work/a/b/c/d",
+	NULL,
+};
+static const char *const without_work[] = { "one", "two", "upper", "merged", NULL };
+static const char *const without_target[] = { "one", "two", "upper", "work", NULL };
 
 #define PLAIN                                           \
 	{                                               \
@@ -119,6 +138,23 @@ static void mount_over_work(const struct test_place *place)
 	cleanup_free char *work = test_path("%s/work", place->path);
 
 	assert_sys(mount("tmpfs", work, "tmpfs", 0, NULL));
+}
+
+static void make_file(const struct test_place *place, const char *name)
+{
+	cleanup_free char *path = test_path("%s/%s", place->path, name);
+
+	test_file_write(path, "");
+}
+
+static void make_work_a_file(const struct test_place *place)
+{
+	make_file(place, "work");
+}
+
+static void make_target_a_file(const struct test_place *place)
+{
+	make_file(place, "merged");
 }
 
 /* "upper" is itself the root of an overlay. */
@@ -221,6 +257,12 @@ static const struct row rows[] = {
 	  mount_overlay_on_upper,
 	  "not supported as upperdir",
 	  "put the store on ext4, xfs, btrfs or tmpfs" },
+	{ "work that cannot be emptied", PLAIN, leftovers, NULL, "(errno: 17)",
+	  "delete what is in its work directory" },
+	{ "work that is a file", PLAIN, without_work, make_work_a_file, "ot a directory",
+	  "move it away: work and merged are made anew" },
+	{ "target that is a file", PLAIN, without_target, make_target_a_file, "/merged",
+	  "move it away: work and merged are made anew" },
 	{ "overlays upon overlays", PLAIN, plain, mount_overlay_twice, "maximum fs stacking depth",
 	  "put the store on a filesystem that is not an overlay" },
 };
@@ -348,6 +390,144 @@ static void words_of_others_are_not_taken(void **state)
 	}
 }
 
+/* --------------------------------------------------------------- privileges -- */
+
+#define NOBODY 65534
+
+enum { HAS_CURE, LACKS_CURE, MOUNTS, NO_OTHER };
+
+/* In a process of its own, which takes away what is needed and mounts. */
+static void check_without(const struct test_place *place, enum ovl2_mount_method first,
+                          int (*take)(void), const char *cure)
+{
+	const struct stack stack = PLAIN;
+
+	make_directories(place, plain);
+	for (int method = (int)first; method <= OVL2_MOUNT_FD; method++) {
+		struct ovl2_error err = { 0 };
+		int status;
+		pid_t child;
+
+		if (!has_method(place, method))
+			continue;
+		child = fork();
+		if (child == 0) {
+			if (take() < 0)
+				_exit(NO_OTHER);
+			if (attach(place, &stack, method, &err) == 0)
+				_exit(MOUNTS);
+			_exit(strstr(err.message, cure) ? HAS_CURE : LACKS_CURE);
+		}
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_true(WIFEXITED(status));
+		assert_int_equal(WEXITSTATUS(status), HAS_CURE);
+	}
+}
+
+static int take_privileges(void)
+{
+	return setresgid(NOBODY, NOBODY, NOBODY) < 0 ? -1 : setresuid(NOBODY, NOBODY, NOBODY);
+}
+
+static void who_may_not_mount_is_told_of_namespaces(void **state)
+{
+	check_without(*state, OVL2_MOUNT_AUTO, take_privileges,
+	              "root of a user namespace with mounts of its own");
+}
+
+static int take_descriptors(void)
+{
+	const struct rlimit none = { 0, 0 };
+
+	return setrlimit(RLIMIT_NOFILE, &none);
+}
+
+static void who_has_no_descriptors_left_is_told_of_ulimit(void **state)
+{
+	/* Those before it need none. */
+	check_without(*state, OVL2_MOUNT_APPEND, take_descriptors, "ulimit -n");
+}
+
+/* ---------------------------------------------------------------- the store -- */
+
+static void store_that_is_read_only_wants_to_be_writable(void **state)
+{
+	cleanup_store struct ovl2_store *store = open_store(*state);
+	cleanup_free char *home = store_path(*state);
+	struct ovl2_error err = { 0 };
+
+	create_layer(store, "base", NULL);
+	create_container(store, "box", "base");
+	assert_sys(mount(home, home, NULL, MS_BIND, NULL));
+	assert_sys(mount(NULL, home, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL));
+	ovl2_store_close(store);
+	store = open_store(*state);
+	assert_true(ovl2_layer_mount(store, "box", NULL, NULL, &err) < 0);
+	assert_int_equal(err.sys, EROFS);
+	assert_contains(err.message, "mount the filesystem of the store writable");
+	assert_sys(umount2(home, MNT_DETACH));
+}
+
+/* Overlayfs takes no layers from another mount namespace. */
+static void store_of_another_namespace_is_to_be_opened_in_this_one(void **state)
+{
+	const struct ovl2_mount_options options = { .size = sizeof(options),
+		                                    .method = OVL2_MOUNT_RELATIVE };
+	cleanup_store struct ovl2_store *store = open_store(*state);
+	struct ovl2_error err = { 0 };
+	int status;
+	pid_t child;
+
+	if (access("/dev/kmsg", R_OK) < 0)
+		test_skip("the kernel log cannot be read here");
+	create_layer(store, "base", NULL);
+	create_container(store, "box", "base");
+	child = fork();
+	if (child == 0) {
+		if (unshare(CLONE_NEWNS) < 0)
+			_exit(NO_OTHER);
+		if (ovl2_layer_mount(store, "box", &options, NULL, &err) == 0)
+			_exit(MOUNTS);
+		_exit(strstr(err.message, "open the store after unshare(2)") ? HAS_CURE
+		                                                             : LACKS_CURE);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(WEXITSTATUS(status), HAS_CURE);
+}
+
+/* Who cannot read the kernel log is told that there is one. */
+static int openat_without_log(int dir, const char *path, int flags, mode_t mode)
+{
+	if (strcmp(path, "/dev/kmsg") != 0)
+		return quiet.openat(dir, path, flags, mode);
+	errno = EPERM;
+
+	return -1;
+}
+
+static void reason_that_cannot_be_read_is_in_the_kernel_log(void **state)
+{
+	const struct stack conflict = {
+		{ "two", "one" }, "upper", "work", "metacopy=on,redirect_dir=off"
+	};
+	struct test_place *place = *state;
+
+	make_directories(place, plain);
+	for (int method = OVL2_MOUNT_AUTO; method <= OVL2_MOUNT_FD; method++) {
+		struct ovl2_error err = { 0 };
+		int r;
+
+		if (!has_method(place, method))
+			continue;
+		quiet = ovi_sys;
+		ovi_sys.openat = openat_without_log;
+		r = attach(place, &conflict, method, &err);
+		ovi_sys = quiet;
+		assert_true(r < 0);
+		assert_contains(err.message, "the kernel log may have the reason: dmesg");
+	}
+}
+
 /* ------------------------------------------------------- before the kernel -- */
 
 static size_t call_count;
@@ -435,14 +615,19 @@ static void lower_501_makes_no_call(void **state)
 
 int main(int argc, char **argv)
 {
-	struct CMUnitTest tests[3 + ARRAY_SIZE(rows)] = {
+	struct CMUnitTest tests[8 + ARRAY_SIZE(rows)] = {
 		cmocka_unit_test(kernel_without_overlayfs_is_told_of_modprobe),
 		cmocka_unit_test(lower_501_makes_no_call),
 		cmocka_unit_test(words_of_others_are_not_taken),
+		cmocka_unit_test(who_may_not_mount_is_told_of_namespaces),
+		cmocka_unit_test(who_has_no_descriptors_left_is_told_of_ulimit),
+		cmocka_unit_test(store_that_is_read_only_wants_to_be_writable),
+		cmocka_unit_test(store_of_another_namespace_is_to_be_opened_in_this_one),
+		cmocka_unit_test(reason_that_cannot_be_read_is_in_the_kernel_log),
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		tests[3 + i] = test_case(rows[i].title, check_row, &rows[i]);
+		tests[8 + i] = test_case(rows[i].title, check_row, &rows[i]);
 
 	test_enter_namespace();
 	return test_run_everywhere("mount_failures", tests, ARRAY_SIZE(tests), argc, argv);
