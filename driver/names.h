@@ -2,7 +2,8 @@
 
 /*
  * The names in a directory, in the order of their bytes, within bounded memory: a
- * directory that has more of them than that is listed again for what did not fit.
+ * directory that has more of them than that is listed again for what did not fit. Several
+ * lists can have one bound together.
  */
 
 #include <ovl2.h>
@@ -12,12 +13,25 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Some 600,000 names of 12 characters: larger directories are listed more than once. */
-#define OVI_NAMES_BYTES (8u << 20)
+/* Some 350,000 names of 12 characters: larger directories are listed more than once. */
+#define OVI_NAMES_BYTES ((size_t)6 << 20)
+
+/* Of all lists that have a bound together; and what one gets when others have all of it. */
+#define OVI_NAMES_TOGETHER_BYTES ((size_t)10 << 20)
+#define OVI_NAMES_LEAST_BYTES ((size_t)1 << 20)
+
+struct ovi_names_bounds {
+	char after[NAME_MAX + 1];
+	char ceiling[NAME_MAX + 1];
+};
 
 struct ovi_names {
 	int dir;      /* borrowed */
-	size_t limit; /* bytes of names at a time */
+	size_t limit; /* bytes at a time */
+
+	/* What all lists take that have a bound together, this one among them; or NULL. */
+	size_t *together;
+	size_t counted;
 
 	/* A type byte, the name and its NUL, one after the other; and where, sorted. */
 	char *text;
@@ -28,9 +42,11 @@ struct ovi_names {
 	size_t order_room;
 	size_t at;
 
-	/* Only names behind `after` are of interest; those from `ceiling` on came too late. */
-	char after[NAME_MAX + 1];
-	char ceiling[NAME_MAX + 1];
+	/*
+	 * Only names behind `after` are of interest, if it is not ""; those from `ceiling`
+	 * on came too late. NULL until one of them is needed.
+	 */
+	struct ovi_names_bounds *bounds;
 	int has_ceiling;
 	int is_listed;
 	int is_at_end;
@@ -51,6 +67,9 @@ void ovi_names_init(struct ovi_names *names, int dir);
  */
 void ovi_names_leave(struct ovi_names *names);
 int ovi_names_return(struct ovi_names *names, int dir, struct ovl2_error *err);
+
+/* Gives back the memory of a list that is gone on with later: it is listed again then. */
+void ovi_names_forget(struct ovi_names *names);
 
 void ovi_names_release(struct ovi_names *names);
 

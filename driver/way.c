@@ -138,6 +138,23 @@ static int grow(struct ovi_way *way)
 	return 0;
 }
 
+static void list_names(struct ovi_way *way, struct ovi_names *names, int dir)
+{
+	ovi_names_init(names, dir);
+	names->together = &way->names_bytes;
+}
+
+/* For those of one more level. The walk is still at a name of the one above it. */
+static void forget_names(struct ovi_way *way)
+{
+	while (way->names_bytes > OVI_NAMES_TOGETHER_BYTES / 2 && way->forgotten + 2 < way->count) {
+		struct ovi_level *level = way->levels[way->forgotten++];
+
+		ovi_names_forget(&level->names);
+		ovi_names_forget(&level->other_names);
+	}
+}
+
 int ovi_way_enter(struct ovi_way *way, const char *name, struct ovi_folder *folder,
                   struct ovl2_error *err)
 {
@@ -153,10 +170,11 @@ int ovi_way_enter(struct ovi_way *way, const char *name, struct ovi_folder *fold
 	level->path_length = way->path.length;
 	level->spots[OVI_SELF].is_known = 1;
 	level->spots[OVI_SELF].folder = steal_ptr(&own);
-	ovi_names_init(&level->names, folder->fd);
-	ovi_names_init(&level->other_names, -1);
+	list_names(way, &level->names, folder->fd);
+	list_names(way, &level->other_names, -1);
 	level->name = strdup(name);
 	way->levels[way->count++] = level;
+	forget_names(way);
 
 	if (level->depth)
 		ovi_strbuf_add(&way->path, name);
@@ -175,6 +193,8 @@ int ovi_way_leave(struct ovi_way *way, struct ovl2_error *err)
 	int r = 0;
 
 	ovi_strbuf_cut(&way->path, level->path_length);
+	if (way->forgotten >= way->count)
+		way->forgotten = way->count ? way->count - 1 : 0;
 	if (way->count && ovi_way_here(way)->is_closed)
 		r = reopen_level(way, ovi_way_here(way), level, err);
 	free_level(level);
@@ -263,7 +283,7 @@ int ovi_way_list_other(struct ovi_way *way, struct ovi_level *level, size_t spot
 
 	/* The level keeps it open, or opens it again. */
 	level->other = spot;
-	ovi_names_init(&level->other_names, folder ? folder->fd : -1);
+	list_names(way, &level->other_names, folder ? folder->fd : -1);
 
 	return r;
 }

@@ -4,7 +4,8 @@
  * The way down a tree: the directories from its root to where a walk is, and the same
  * directories of other views of it. However deep it leads, few of them are open at a
  * time and none of it is on the stack: those far above are closed, and found again by
- * ".." on the way back.
+ * ".." on the way back. The names of all have one bound: when they come to it, those
+ * above are listed again on the way back.
  */
 
 #include "folder.h"
@@ -60,6 +61,10 @@ struct ovi_way {
 	struct ovi_level **levels;
 	size_t count;
 	size_t room;
+
+	/* What their names take; so many of the outermost gave theirs back. */
+	size_t names_bytes;
+	size_t forgotten;
 
 	/* Of where it is, "a/b/"; "" for the root, unless something is put there before. */
 	struct ovi_strbuf path;
