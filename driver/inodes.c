@@ -2,7 +2,7 @@
 
 #include "cleanup.h"
 #include "fail.h"
-#include "sys.h"
+#include "spill.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -48,57 +48,14 @@ void ovi_inodes_release(struct ovi_inodes *inodes)
 	errno = saved;
 }
 
-/* -1 where there is none to be had: then memory has to do. */
-static int make_file(const struct ovi_inodes *inodes)
-{
-	return inodes->place < 0
-	               ? -1
-	               : ovi_sys.openat(inodes->place, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-}
-
 /* ------------------------------------------------------------------- the table -- */
-
-static int read_at(int fd, char *buffer, size_t size, uint64_t offset, struct ovl2_error *err)
-{
-	while (size > 0) {
-		ssize_t length = ovi_sys.pread(fd, buffer, size, (off_t)offset);
-
-		if (length < 0 && errno == EINTR)
-			continue;
-		if (length <= 0)
-			return ovi_fail_errno(err, "read back which files have several names");
-		buffer += length;
-		size -= (size_t)length;
-		offset += (uint64_t)length;
-	}
-
-	return 0;
-}
-
-static int write_at(int fd, const char *buffer, size_t size, uint64_t offset,
-                    struct ovl2_error *err)
-{
-	while (size > 0) {
-		ssize_t length = ovi_sys.pwrite(fd, buffer, size, (off_t)offset);
-
-		if (length < 0 && errno == EINTR)
-			continue;
-		if (length < 0)
-			return ovi_fail_errno(err, "keep which files have several names");
-		buffer += length;
-		size -= (size_t)length;
-		offset += (uint64_t)length;
-	}
-
-	return 0;
-}
 
 static int get(const struct ovi_inode_table *table, size_t at, struct ovi_inode *ret_inode,
                struct ovl2_error *err)
 {
 	if (table->fd >= 0)
-		return read_at(table->fd, (char *)ret_inode, sizeof(*ret_inode),
-		               at * sizeof(*ret_inode), err);
+		return ovi_spill_read(table->fd, ret_inode, sizeof(*ret_inode),
+		                      at * sizeof(*ret_inode), err);
 	*ret_inode = table->slots[at];
 
 	return 0;
@@ -108,8 +65,7 @@ static int set(struct ovi_inode_table *table, size_t at, const struct ovi_inode 
                struct ovl2_error *err)
 {
 	if (table->fd >= 0)
-		return write_at(table->fd, (const char *)inode, sizeof(*inode), at * sizeof(*inode),
-		                err);
+		return ovi_spill_write(table->fd, inode, sizeof(*inode), at * sizeof(*inode), err);
 	table->slots[at] = *inode;
 
 	return 0;
@@ -172,7 +128,7 @@ static int forget(struct ovi_inodes *inodes, size_t hole, struct ovl2_error *err
 /* All its room is set aside at once: nothing that is kept there can fail for lack of it. */
 static int make_table_file(const struct ovi_inodes *inodes, size_t room)
 {
-	cleanup_fd int fd = make_file(inodes);
+	cleanup_fd int fd = ovi_spill_open(inodes->place);
 
 	if (fd < 0 || fallocate(fd, 0, 0, (off_t)(room * sizeof(struct ovi_inode))) < 0)
 		return -1;
@@ -237,9 +193,10 @@ static int grow(struct ovi_inodes *inodes, struct ovl2_error *err)
 static void write_paths(struct ovi_inodes *inodes)
 {
 	if (inodes->paths_fd < 0)
-		inodes->paths_fd = make_file(inodes);
-	if (inodes->paths_fd >= 0 && write_at(inodes->paths_fd, inodes->paths.text,
-	                                      inodes->paths.length, inodes->written, NULL) == 0) {
+		inodes->paths_fd = ovi_spill_open(inodes->place);
+	if (inodes->paths_fd >= 0 &&
+	    ovi_spill_write(inodes->paths_fd, inodes->paths.text, inodes->paths.length,
+	                    inodes->written, NULL) == 0) {
 		inodes->written += inodes->paths.length;
 		ovi_strbuf_cut(&inodes->paths, 0);
 		return;
@@ -275,7 +232,7 @@ static int find_path(struct ovi_inodes *inodes, const struct ovi_inode *inode,
 	room = ovi_strbuf_reserve(&inodes->path, inode->path_length + 1);
 	if (!room)
 		return ovi_fail_memory(err);
-	r = read_at(inodes->paths_fd, room, inode->path_length + 1, inode->path, err);
+	r = ovi_spill_read(inodes->paths_fd, room, inode->path_length + 1, inode->path, err);
 	if (r == 0)
 		*ret_path = room;
 
@@ -288,7 +245,7 @@ int ovi_inodes_meet(struct ovi_inodes *inodes, const struct stat *st, const char
                     const char **ret_first, struct ovl2_error *err)
 {
 	struct ovi_inode inode = { .device = st->st_dev, .number = st->st_ino };
-	struct ovi_inode found;
+	struct ovi_inode found = { .left = 0 };
 	size_t at;
 	int r;
 

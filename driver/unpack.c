@@ -9,6 +9,7 @@
 #include "stamp.h"
 #include "sys.h"
 #include "tar.h"
+#include "times.h"
 #include "tree.h"
 #include "whiteout.h"
 #include "writers.h"
@@ -18,17 +19,6 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/sysmacros.h>
-
-/*
- * A directory's time is set when nothing more will be put into it. Its path is the first
- * `shared` bytes of that of the one before, and `own` bytes of the reader's time_paths.
- */
-struct directory_time {
-	size_t shared;
-	size_t own;
-	ino_t inode;
-	struct timespec mtime;
-};
 
 struct reader {
 	struct ovl2_store *store;
@@ -43,11 +33,8 @@ struct reader {
 	/* The last list of access whose ids were mapped. */
 	struct ovi_strbuf acl;
 
-	struct directory_time *times;
-	size_t time_count;
-	size_t time_room;
-	struct ovi_strbuf time_paths;
-	struct ovi_strbuf last_time_path;
+	/* Of directories: set when nothing more will be put into them. */
+	struct ovi_times times;
 
 	/* Has the tar deleted anything of the layers below? All, in its root? */
 	int has_whiteouts;
@@ -204,87 +191,32 @@ static int read_attributes(struct reader *reader, struct target *target)
 	return 0;
 }
 
-/* How many bytes they begin with alike. */
-static size_t count_shared(const struct ovi_strbuf *one, const char *other)
-{
-	size_t count = 0;
-
-	while (count < one->length && one->text[count] == other[count])
-		count++;
-
-	return count;
-}
-
-static void replace_end(struct ovi_strbuf *path, size_t start, const char *end, size_t length)
-{
-	ovi_strbuf_cut(path, start);
-	ovi_strbuf_add_bytes(path, end, length);
-}
-
 static int remember_time(struct reader *reader, const struct target *target, int dir)
 {
-	struct directory_time *time;
 	struct stat st;
 
 	if (ovi_sys.fstatat(dir, "", &st, AT_EMPTY_PATH) < 0)
 		return ovi_fail_errno(reader->err, "look at '%s'", target->path);
-	if (reader->time_count == reader->time_room) {
-		size_t room = reader->time_room ? 2 * reader->time_room : 64;
-		struct directory_time *times = reallocarray(reader->times, room, sizeof(*times));
 
-		if (!times)
-			return ovi_fail_memory(reader->err);
-		reader->times = times;
-		reader->time_room = room;
-	}
-
-	time = &reader->times[reader->time_count++];
-	*time = (struct directory_time){
-		.shared = count_shared(&reader->last_time_path, target->path),
-		.inode = st.st_ino,
-		.mtime = target->attributes.mtime,
-	};
-	time->own = strlen(target->path) - time->shared;
-	replace_end(&reader->last_time_path, time->shared, target->path + time->shared, time->own);
-	ovi_strbuf_add_bytes(&reader->time_paths, target->path + time->shared, time->own);
-
-	return reader->time_paths.failed || reader->last_time_path.failed
-	               ? ovi_fail_memory(reader->err)
-	               : 0;
+	return ovi_times_add(&reader->times, target->path, st.st_ino, &target->attributes.mtime,
+	                     reader->err);
 }
 
 /* Of a directory that is still there and still the same: others were replaced. */
-static int set_directory_time(struct reader *reader, const struct directory_time *time,
-                              const char *path)
+static int set_directory_time(void *data, const char *path, ino_t inode,
+                              const struct timespec *mtime, struct ovl2_error *err)
 {
-	const struct timespec times[2] = { time->mtime, time->mtime };
+	const struct reader *reader = data;
+	const struct timespec times[2] = { *mtime, *mtime };
 	cleanup_fd int dir = ovi_place_open(reader->place, path);
 	struct stat st;
 
-	if (dir < 0 || ovi_sys.fstatat(dir, "", &st, AT_EMPTY_PATH) < 0 || st.st_ino != time->inode)
+	if (dir < 0 || ovi_sys.fstatat(dir, "", &st, AT_EMPTY_PATH) < 0 || st.st_ino != inode)
 		return 0;
+	if (ovi_sys.futimens(dir, times) < 0)
+		return ovi_fail_errno(err, "set time of '%s'", path);
 
-	return ovi_sys.futimens(dir, times) < 0
-	               ? ovi_fail_errno(reader->err, "set time of '%s'", path)
-	               : 0;
-}
-
-static int set_directory_times(struct reader *reader)
-{
-	struct ovi_strbuf *path = &reader->last_time_path;
-	const char *end = reader->time_paths.text;
-	int r = 0;
-
-	ovi_strbuf_cut(path, 0);
-	for (size_t i = 0; i < reader->time_count && r == 0; i++) {
-		const struct directory_time *time = &reader->times[i];
-
-		replace_end(path, time->shared, end, time->own);
-		end += time->own;
-		r = set_directory_time(reader, time, path->text);
-	}
-
-	return r;
+	return 0;
 }
 
 /* ------------------------------------------------------------------- content -- */
@@ -754,9 +686,7 @@ static void release_reader(struct reader *reader)
 {
 	ovi_tar_close(reader->tar);
 	ovi_writers_release(reader->writers);
-	ovi_strbuf_release(&reader->time_paths);
-	ovi_strbuf_release(&reader->last_time_path);
-	free(reader->times);
+	ovi_times_release(&reader->times);
 	ovi_strbuf_release(&reader->acl);
 }
 
@@ -768,7 +698,7 @@ static int finish(struct reader *reader)
 	if (reader->has_whiteouts)
 		r = ovi_settle(place, reader->is_root_opaque, reader->err);
 	if (r == 0)
-		r = set_directory_times(reader);
+		r = ovi_times_take(&reader->times, set_directory_time, reader, reader->err);
 	if (r == 0 && reader->counts.dropped_xattrs)
 		ovi_store_log(reader->store, OVL2_LOG_WARNING,
 		              "dropped %llu attributes that belong to another host or that this "
@@ -789,10 +719,12 @@ int ovi_unpack(struct ovl2_store *store, struct ovi_place *place,
 		.store = store,
 		.place = place,
 		.options = options,
+		.times = OVI_TIMES_NONE,
 		.err = err ? err : &own,
 	};
 	int r;
 
+	reader.times.place = store->home;
 	r = extract(&reader, fd);
 	if (r == 0)
 		r = finish(&reader);
