@@ -408,6 +408,11 @@ static int read_item(struct batch *batch, struct ovi_pack *in_order, const struc
 	};
 	int r;
 
+	/* What is full, of long attributes, has the rest put out one by one. */
+	if (!in_order && batch->bytes.length >= MAX_BATCH_BYTES) {
+		leave_gap(&reader, -1, 0);
+		return 0;
+	}
 	if (item->kind == OVL2_CHANGE_DELETE)
 		r = read_whiteout(&reader);
 	else if (item->type == DT_DIR)
