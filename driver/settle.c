@@ -24,11 +24,15 @@ struct settling {
 static int enter(struct settling *job, const char *name, struct ovi_folder *folder, int is_opaque)
 {
 	int r = ovi_way_enter(&job->way, name, folder, job->err);
+	struct ovi_level *level;
 
-	if (r == 0)
-		ovi_way_here(&job->way)->marks.is_opaque = is_opaque;
+	if (r < 0)
+		return r;
+	level = ovi_way_here(&job->way);
+	level->marks.is_opaque = is_opaque;
+	level->names.is_unordered = 1;
 
-	return r;
+	return 0;
 }
 
 static int enter_root(struct settling *job)
@@ -126,24 +130,36 @@ static int settle_next(struct settling *job)
 	return r;
 }
 
+static int hide(const struct ovi_place *place, const char *name, struct ovl2_error *err)
+{
+	struct stat st;
+
+	if (ovi_sys.fstatat(place->root, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return S_ISDIR(st.st_mode)
+		               ? ovi_opaque_set(place->root, name, place->attributes, err)
+		               : 0;
+	if (errno != ENOENT)
+		return ovi_fail_errno(err, "look at '%s'", name);
+	if (ovi_sys.mknodat(place->root, name, S_IFCHR, 0) < 0)
+		return ovi_fail_errno(err, "create whiteout for '%s'", name);
+
+	return 0;
+}
+
 static int hide_all(const struct ovi_place *place, struct ovl2_error *err)
 {
-	cleanup_listing struct ovi_listing listing = { 0 };
+	cleanup_names struct ovi_names names;
+	unsigned char type;
+	const char *name;
 	int r;
 
-	r = ovi_dir_list(place->below, "layers below", &listing, err);
-	for (size_t i = 0; i < listing.count && r == 0; i++) {
-		const char *name = listing.names[i].name;
-		struct stat st;
-
-		if (ovi_sys.fstatat(place->root, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
-			if (S_ISDIR(st.st_mode))
-				r = ovi_opaque_set(place->root, name, place->attributes, err);
-		} else if (errno != ENOENT) {
-			r = ovi_fail_errno(err, "look at '%s'", name);
-		} else if (ovi_sys.mknodat(place->root, name, S_IFCHR, 0) < 0) {
-			r = ovi_fail_errno(err, "create whiteout for '%s'", name);
-		}
+	ovi_names_init(&names, place->below);
+	names.is_unordered = 1;
+	while ((r = ovi_names_peek(&names, &name, &type, err)) > 0) {
+		r = hide(place, name, err);
+		if (r < 0)
+			break;
+		ovi_names_next(&names);
 	}
 
 	return r;
