@@ -166,6 +166,31 @@ static void openat2_is_never_sure(void **state)
 	apply_without(*state, unsure_openat2);
 }
 
+/* What a missing directory is to look like is read below, not behind links of there. */
+static void implied_directory_looks_at_no_host(void **state)
+{
+	const struct test_place *place = *state;
+	cleanup_free char *victim = test_path("%s/victim", place->path);
+	cleanup_free char *made = test_path("%s/store/layer/diff/a/x", place->path);
+	const struct test_entry host[] = {
+		{ 'd', "victim", NULL, 0, 0, 0, 0, NULL },
+		{ 'd', "victim/x", NULL, 0700, 7, 7, 0, NULL },
+	};
+	const struct test_tar_entry base[] = { { .name = "a", .type = '2', .link = victim } };
+	const struct test_tar_entry layer[] = { { .name = "a/x/f" } };
+	cleanup_store struct ovl2_store *store = open_store(place);
+	struct stat st;
+
+	test_tree_make(place->fd, host, ARRAY_SIZE(host));
+	create_layer(store, "base", NULL);
+	apply_entries(store, "base", base, ARRAY_SIZE(base));
+	create_layer(store, "layer", "base");
+	apply_entries(store, "layer", layer, ARRAY_SIZE(layer));
+	assert_sys(stat(made, &st));
+	assert_int_equal(st.st_mode & 07777, 0755);
+	assert_int_equal(st.st_uid, 0);
+}
+
 /* -------------------------------------------------------------------- race -- */
 
 struct race {
@@ -252,6 +277,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(kernel_lacks_openat2),
 		cmocka_unit_test(sandbox_forbids_openat2),
 		cmocka_unit_test(openat2_is_never_sure),
+		cmocka_unit_test(implied_directory_looks_at_no_host),
 		cmocka_unit_test(swapped_links_lead_nowhere),
 	};
 
