@@ -50,7 +50,7 @@ static int tell_progress(struct ovi_sink *sink, size_t length, struct ovl2_error
 
 	sink->progress.bytes += length;
 	if (options->progress && options->progress(options->progress_data, &sink->progress))
-		return ovi_fail(err, OVL2_E_CANCELLED, "write the tar: ended by its caller");
+		return ovi_fail_cancelled(err);
 
 	return 0;
 }
@@ -64,7 +64,7 @@ static int hand_over(void *data, const void *bytes, size_t length, struct ovl2_e
 	if (!options->write)
 		return ovi_write_all(sink->fd, bytes, length, "the tar", err);
 	if (options->write(options->write_data, bytes, length))
-		return ovi_fail(err, OVL2_E_CANCELLED, "write the tar: ended by its caller");
+		return ovi_fail_cancelled(err);
 
 	return 0;
 }

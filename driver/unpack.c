@@ -226,7 +226,7 @@ static int report_progress(struct reader *reader)
 	const struct ovl2_apply_options *options = reader->options;
 
 	if (options->progress && options->progress(options->progress_data, &reader->counts))
-		return ovi_fail(reader->err, OVL2_E_CANCELLED, "cancelled by the caller");
+		return ovi_fail_cancelled(reader->err);
 
 	return 0;
 }

@@ -35,3 +35,9 @@ static inline int ovi_fail_memory(struct ovl2_error *err)
 {
 	return ovi_fail(err, OVL2_E_NO_MEMORY, "out of memory");
 }
+
+/* A callback of the caller's said that it is enough. */
+static inline int ovi_fail_cancelled(struct ovl2_error *err)
+{
+	return ovi_fail(err, OVL2_E_CANCELLED, "cancelled");
+}
