@@ -1,13 +1,12 @@
 #include "command.h"
 
 #include "cleanup.h"
+#include "draft.h"
 #include "print.h"
 #include "progress.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* Rows of a table, which the formatter takes for a block. */
@@ -106,37 +105,18 @@ static void parse_diff(const struct command *command, struct context *context, i
 	}
 }
 
-/* Into a file beside `output` that takes its name when the diff is complete. */
 static int diff_to_file(struct ovl2_store *store, const char *id,
                         const struct ovl2_diff_options *options, const char *output,
                         struct ovl2_error *err)
 {
-	cleanup_free char *aside = NULL;
-	cleanup_fd int fd = -1;
+	cleanup_draft struct ovi_draft draft = OVI_DRAFT_NONE;
 	int r;
 
-	if (asprintf(&aside, "%s.XXXXXX", output) < 0) {
-		aside = NULL;
-		snprintf(err->message, sizeof(err->message), "out of memory");
-		return OVL2_E_NO_MEMORY;
-	}
-	fd = mkostemp(aside, O_CLOEXEC);
-	if (fd < 0) {
-		snprintf(err->message, sizeof(err->message), "create '%s': %s", aside,
-		         strerror(errno));
-		return OVL2_E_SYSTEM;
-	}
+	r = ovi_draft_begin(output, &draft, err);
+	if (r == 0)
+		r = ovl2_layer_diff(store, id, options, draft.fd, err);
 
-	r = ovl2_layer_diff(store, id, options, fd, err);
-	if (r == 0 && (fchmod(fd, 0644) < 0 || rename(aside, output) < 0)) {
-		snprintf(err->message, sizeof(err->message), "write '%s': %s", output,
-		         strerror(errno));
-		r = OVL2_E_SYSTEM;
-	}
-	if (r < 0)
-		unlink(aside);
-
-	return r;
+	return r == 0 ? ovi_draft_publish(&draft, err) : r;
 }
 
 static int tell_progress(void *data, const struct ovl2_diff_progress *so_far)
