@@ -791,10 +791,6 @@ int ovi_overlay_attach(const struct ovi_overlay *overlay, enum ovl2_mount_method
 		return r;
 
 	r = attach_by(overlay, method, target, &reason);
-	if (r == OVL2_E_UNSUPPORTED && wanted == OVL2_MOUNT_AUTO && method == OVL2_MOUNT_FD) {
-		method = choose_without_fd(overlay);
-		r = attach_by(overlay, method, target, &reason);
-	}
 	if (r == OVL2_E_SYSTEM || r == OVL2_E_BUSY)
 		r = attach_watched(overlay, method, target, &reason);
 	else if (r < 0)
