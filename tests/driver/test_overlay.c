@@ -5,9 +5,12 @@
 #include "overlay.h"
 
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 /*
  * mount(2) copies one page of data and cuts the last byte off without saying so.
@@ -146,12 +149,156 @@ static void check_row(void **state)
 		free(stack.names[i]);
 }
 
+/* ------------------------------------------------------------------ strings -- */
+
+/* fsconfig(2) takes 255 bytes, of which some are for backslashes of upper and work. */
+struct string_row {
+	const char *title;
+	const char *home;
+	const char *long_one; /* of "lower", "upper" and "work" */
+	size_t bytes;         /* of its whole path, as it is handed over */
+};
+
+static const struct string_row string_rows[] = {
+	{ "append, a lower of 255 bytes", "home", "lower", 255 },
+	{ "append, a lower of 256 bytes", "home", "lower", 256 },
+	{ "append, an upper of 255 bytes", "home", "upper", 255 },
+	{ "append, an upper of 256 bytes", "home", "upper", 256 },
+	{ "append, a work of 255 bytes", "home", "work", 255 },
+	{ "append, a work of 256 bytes", "home", "work", 256 },
+	{ "append, an upper of 255 bytes with backslashes", "h\\o\\e", "upper", 255 },
+	{ "append, an upper of 256 bytes with backslashes", "h\\o\\e", "upper", 256 },
+	{ "append, a lower of 255 bytes with backslashes", "h\\o\\e", "lower", 255 },
+};
+
+/* The name, with as many zeroes in front as make the path so long if it is the long one. */
+static char *make_named(const struct string_row *row, const struct ovi_overlay *overlay,
+                        const char *name)
+{
+	size_t root = strlen(overlay->home_path) + 1;
+	char *padded;
+
+	for (const char *at = overlay->home_path; *at && strcmp(name, "lower") != 0; at++)
+		root += *at == '\\';
+	padded = test_path(
+		"%0*d%s",
+		strcmp(name, row->long_one) == 0 ? (int)(row->bytes - root - strlen(name)) : 1, 0,
+		name);
+	assert_sys(mkdirat(overlay->home, padded, 0755));
+
+	return padded;
+}
+
+static void check_string_row(void **state)
+{
+	struct test_place *place = *state;
+	const struct string_row *row = place->row;
+	cleanup_free char *home = test_path("%s/%s", place->path, row->home);
+	cleanup_free char *merged = test_path("%s/merged", home);
+	cleanup_free char *lower = NULL;
+	cleanup_free char *upper = NULL;
+	cleanup_free char *work = NULL;
+	struct ovi_overlay overlay = { .home_path = home, .lower_count = 1 };
+	struct ovl2_evidence evidence = { 0 };
+	struct ovl2_error err = { 0 };
+	int r;
+
+	if (ovl2_probe_mount_method(place->fd, OVL2_MOUNT_APPEND, &evidence, NULL) == 0)
+		test_skip("this kernel does not mount by 'append'");
+	assert_sys(mkdir(home, 0755));
+	assert_sys(mkdir(merged, 0755));
+	overlay.home = open(home, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	assert_true(overlay.home >= 0);
+	lower = make_named(row, &overlay, "lower");
+	upper = make_named(row, &overlay, "upper");
+	work = make_named(row, &overlay, "work");
+	overlay.lower = (const char *const *)&lower;
+	overlay.upper = upper;
+	overlay.work = work;
+
+	r = ovi_overlay_attach(&overlay, OVL2_MOUNT_APPEND, "merged", &err);
+	if (row->bytes <= 255) {
+		assert_ok(r, &err);
+		assert_sys(umount2(merged, 0));
+	} else {
+		assert_fails(r, OVL2_E_UNSUPPORTED, &err);
+		assert_contains(err.message, "paths of 255 bytes");
+	}
+	close(overlay.home);
+}
+
+/* ------------------------------------------------------------------- thread -- */
+
+/* The processor that the caller is told to be on; -1: the one it is on. */
+static int told_processor = -1;
+
+/* In place of that of the C library. */
+int sched_getcpu(void)
+{
+	unsigned int processor = 0;
+
+	return told_processor >= 0                                ? told_processor
+	       : syscall(SYS_getcpu, &processor, NULL, NULL) == 0 ? (int)processor
+	                                                          : -1;
+}
+
+static void *wait_for_end(void *end)
+{
+	char byte;
+
+	(void)!read(*(int *)end, &byte, 1);
+
+	return NULL;
+}
+
+/* Where there is another thread, so that it takes one of its own to mount in. */
+static int attach_beside_a_thread(const struct ovi_overlay *overlay, struct ovl2_error *err)
+{
+	pthread_t thread;
+	int end[2];
+	int r;
+
+	assert_sys(pipe2(end, O_CLOEXEC));
+	assert_int_equal(pthread_create(&thread, NULL, wait_for_end, &end[0]), 0);
+	r = ovi_overlay_attach(overlay, OVL2_MOUNT_RELATIVE, "merged", err);
+	close(end[1]);
+	pthread_join(thread, NULL);
+	close(end[0]);
+
+	return r;
+}
+
+/* It may have been taken away since: then any other will do. */
+static void processor_that_is_gone_is_done_without(void **state)
+{
+	struct test_place *place = *state;
+	cleanup_free char *merged = test_path("%s/merged", place->path);
+	const char *lower[] = { "one", "two" };
+	const struct ovi_overlay overlay = {
+		.home = place->fd, .home_path = place->path, .lower = lower, .lower_count = 2
+	};
+	struct ovl2_error err = { 0 };
+
+	assert_sys(mkdirat(place->fd, "one", 0755));
+	assert_sys(mkdirat(place->fd, "two", 0755));
+	assert_sys(mkdirat(place->fd, "merged", 0755));
+	told_processor = CPU_SETSIZE - 1;
+	assert_ok(attach_beside_a_thread(&overlay, &err), &err);
+	told_processor = -1;
+	assert_sys(umount2(merged, 0));
+}
+
 int main(int argc, char **argv)
 {
-	struct CMUnitTest tests[ARRAY_SIZE(rows)];
+	struct CMUnitTest tests[1 + ARRAY_SIZE(rows) + ARRAY_SIZE(string_rows)] = {
+		cmocka_unit_test(processor_that_is_gone_is_done_without),
+	};
+	size_t count = 1;
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		tests[i] = test_case(rows[i].title, check_row, &rows[i]);
+		tests[count++] = test_case(rows[i].title, check_row, &rows[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(string_rows); i++)
+		tests[count++] = test_case(string_rows[i].title, check_string_row, &string_rows[i]);
 
 	test_enter_namespace();
 	return test_run_everywhere("overlay", tests, ARRAY_SIZE(tests), argc, argv);
