@@ -27,6 +27,11 @@ char *mounted_options(const char *path)
 	return read_options(path, mnt_fs_get_fs_options);
 }
 
+char *mounted_source(const char *path)
+{
+	return read_options(path, mnt_fs_get_source);
+}
+
 char *mount_layer_with(struct ovl2_store *store, const char *id,
                        const struct ovl2_mount_options *options)
 {

@@ -10,6 +10,7 @@
  */
 char *mounted_flags(const char *path);   /* of the mount: ro, nodev, ... */
 char *mounted_options(const char *path); /* of the filesystem: lowerdir, ... */
+char *mounted_source(const char *path);  /* the first column of /proc/mounts */
 
 /* Mounts with these options; free(3) the path. */
 char *mount_layer_with(struct ovl2_store *store, const char *id,

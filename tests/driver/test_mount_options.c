@@ -110,7 +110,10 @@ static void check_flags(const struct flag_row *row, const char *path)
 {
 	static const char *const all[] = { "nodev", "nosuid", "noexec" };
 	cleanup_free char *flags = mounted_flags(path);
+	cleanup_free char *source = mounted_source(path);
 
+	/* As Docker's, and what mount(8) and monitoring look for. */
+	assert_string_equal(source, ",overlay,");
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
 		cleanup_free char *flag = test_path(",%s,", all[i]);
 
