@@ -434,7 +434,7 @@ static int replace_by_directory(struct reader *reader, const struct target *targ
 	if (ovi_sys.fstatat(target->dir, target->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return ovi_fail_errno(reader->err, "look at '%s'", target->path);
 	if (S_ISDIR(st.st_mode))
-		return 0;
+		return ovi_xattr_clear(target->dir, target->name, reader->err);
 	*ret_was_whiteout = ovi_is_whiteout(&st);
 	r = clear_place(reader, target);
 	if (r == 0 && ovi_sys.mkdirat(target->dir, target->name, 0700) < 0)
@@ -569,13 +569,16 @@ static int put_whiteout(struct reader *reader, const struct target *target, cons
 
 static int put_root(struct reader *reader, struct target *target)
 {
+	int r;
+
 	if (target->entry->format != S_IFDIR || target->entry->type == '1')
 		return ovi_fail(reader->err, OVL2_E_CORRUPT,
 		                "tar entry './': the root of a layer can only be a directory");
 	target->dir = reader->place->root;
 	target->name = ".";
+	r = ovi_xattr_clear(target->dir, target->name, reader->err);
 
-	return dress_directory(reader, target, target->dir);
+	return r < 0 ? r : dress_directory(reader, target, target->dir);
 }
 
 static int put_named(struct reader *reader, struct target *target)

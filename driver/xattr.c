@@ -104,6 +104,26 @@ int ovi_xattr_is_content(const char *key)
 	       begins_with(key, "system.posix_acl_");
 }
 
+int ovi_xattr_clear(int dir, const char *name, struct ovl2_error *err)
+{
+	struct ovi_xattr_path path = ovi_xattr_path(dir, name);
+	struct ovi_xattr_names names;
+	int r;
+
+	r = ovi_xattr_list(dir, name, &names, err);
+	if (r < 0)
+		return r;
+	for (size_t at = 0; at < names.length && r == 0; at += strlen(names.text + at) + 1) {
+		const char *key = names.text + at;
+
+		if (ovi_xattr_is_content(key) && ovi_sys.lremovexattr(path.text, key) < 0)
+			r = ovi_fail_errno(err, "take attribute '%s' off '%s'", key, name);
+	}
+	free(names.text);
+
+	return r;
+}
+
 /* --------------------------------------------------------------- all of a file -- */
 
 /* Where attributes are read: by descriptor where there is one. */

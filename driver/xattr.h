@@ -40,6 +40,9 @@ int ovi_xattr_read(int dir, const char *name, const char *key, char **ret_value,
  */
 int ovi_xattr_is_content(const char *key);
 
+/* Takes all that are content off `name` in `dir`. */
+int ovi_xattr_clear(int dir, const char *name, struct ovl2_error *err);
+
 /* Is it one that overlayfs gives a meaning? Never to be taken from a tar. */
 int ovi_xattr_is_overlay(const char *key);
 

@@ -11,6 +11,12 @@
 
 /* Attributes that a tar gives to files, and those that it does not. */
 
+#define PAX(...)                     \
+	.pax = (const char *const[]) \
+	{                            \
+		__VA_ARGS__, NULL    \
+	}
+
 /* ---------------------------------------------------------- lists of access -- */
 
 struct acl {
@@ -215,6 +221,27 @@ static void set_id_bits_come_with_any_owner(void **state)
 	assert_contains(text, "d 7751 5:6 ");
 }
 
+static void last_entry_of_a_directory_says_what_it_has(void **state)
+{
+	const struct test_tar_entry entries[] = {
+		{ .name = "./", .type = '5', PAX("SCHILY.xattr.user.a=b") },
+		{ .name = "d", .type = '5', .mode = 0700, PAX("SCHILY.xattr.user.a=b") },
+		{ .name = "d/.wh..wh..opq" },
+		{ .name = "d", .type = '5', .mode = 0711, PAX("SCHILY.xattr.user.c=d") },
+		{ .name = "./", .type = '5', .mode = 0755 },
+	};
+	cleanup_store struct ovl2_store *store = open_store(*state);
+	cleanup_free char *root = NULL;
+	cleanup_free char *text = NULL;
+
+	create_layer(store, "layer", NULL);
+	apply_entries(store, "layer", entries, ARRAY_SIZE(entries));
+	root = layer_fact(store, "layer", "UpperDir");
+	text = test_tree_describe_at(root, TEST_TREE_NO_TIMES | TEST_TREE_ROOT);
+	assert_string_equal(text, "d 0755 0:0 .\n"
+	                          "d 0711 0:0 trusted.overlay.opaque=y user.c=d d\n");
+}
+
 /* ------------------------------------------------------------------ dropped -- */
 
 struct row {
@@ -222,12 +249,6 @@ struct row {
 	struct test_tar_entry entry;
 	uint64_t dropped;
 };
-
-#define PAX(...)                     \
-	.pax = (const char *const[]) \
-	{                            \
-		__VA_ARGS__, NULL    \
-	}
 
 static const struct row rows[] = {
 	{ "attribute of a user on a link is counted",
@@ -283,15 +304,16 @@ static void check_row(void **state)
 
 int main(int argc, char **argv)
 {
-	struct CMUnitTest tests[ARRAY_SIZE(rows) + 4] = {
+	struct CMUnitTest tests[ARRAY_SIZE(rows) + 5] = {
 		cmocka_unit_test(list_for_new_files_is_for_those_of_the_container),
 		cmocka_unit_test(list_of_access_as_text_is_kept),
 		cmocka_unit_test(ids_in_a_list_of_access_are_mapped),
 		cmocka_unit_test(set_id_bits_come_with_any_owner),
+		cmocka_unit_test(last_entry_of_a_directory_says_what_it_has),
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		tests[i + 4] = test_case(rows[i].title, check_row, &rows[i]);
+		tests[i + 5] = test_case(rows[i].title, check_row, &rows[i]);
 
 	test_enter_namespace();
 	return test_run_everywhere("attributes", tests, ARRAY_SIZE(tests), argc, argv);
