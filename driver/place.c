@@ -7,6 +7,7 @@
 #include "sys.h"
 #include "walk.h"
 #include "whiteout.h"
+#include "xattr.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -118,9 +119,9 @@ static int open_in_pieces(int root, const char *path)
 	return steal_fd(&dir);
 }
 
-/* Opens a directory inside `root`, links followed as if it were the root of everything. */
-static int open_inside(struct ovi_place *place, int root, const char *path)
+int ovi_place_open(struct ovi_place *place, const char *path)
 {
+	int root = place->root;
 	int fd;
 
 	if (place->has_no_openat2)
@@ -136,11 +137,6 @@ static int open_inside(struct ovi_place *place, int root, const char *path)
 
 	return fd < 0 && (errno == EAGAIN || place->has_no_openat2) ? ovi_walk_open(root, path)
 	                                                            : fd;
-}
-
-int ovi_place_open(struct ovi_place *place, const char *path)
-{
-	return open_inside(place, place->root, path);
 }
 
 static int fail_open(struct ovl2_error *err, const char *path)
@@ -165,63 +161,100 @@ static void close_pair(struct pair *pair)
 	ovi_close_fd(&pair->below);
 }
 
-/*
- * A directory that the tar takes for granted. It looks as the one that it will be
- * merged with, where there is one.
- */
-static int make_implied(const struct ovi_place *place, const struct pair *above, const char *path,
-                        const char *name, int *ret_fd, struct ovl2_error *err)
+/* Attributes that are content. */
+static int copy_xattrs(struct ovi_place *place, int below, int dir, const char *name,
+                       struct ovl2_error *err)
 {
-	struct stat st = { .st_mode = 0 };
-	cleanup_fd int made = -1;
+	cleanup_xattrs struct ovi_xattrs xattrs = { 0 };
+	struct ovi_xattr_path path = ovi_xattr_path(dir, name);
 	int r;
 
-	if (above->below >= 0 &&
-	    ovi_sys.fstatat(above->below, name, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT)
-		return ovi_fail_errno(err, "look for '%s' below", path);
-	if (!S_ISDIR(st.st_mode))
-		st = (struct stat){ .st_mode = 0755,
-			            .st_uid = place->implied_uid,
-			            .st_gid = place->implied_gid };
+	r = ovi_xattrs_read(below, -1, name, &xattrs, err);
+	for (size_t i = 0; i < xattrs.count && r == 0; i++) {
+		const struct ovi_xattr *xattr = &xattrs.list[i];
 
-	if (ovi_sys.mkdirat(above->dir, name, 0700) < 0)
-		return ovi_fail_errno(err, "create '%s'", path);
-	r = place->has_default_acls ? ovi_acl_disinherit(above->dir, name, err) : 0;
-	if (r == 0)
-		r = ovi_dir_open(above->dir, name, &made, err);
-	if (r < 0)
-		return r;
-	if (ovi_sys.fchownat(made, "", st.st_uid, st.st_gid, AT_EMPTY_PATH) < 0 ||
-	    ovi_sys.fchmod(made, st.st_mode & 07777) < 0)
+		if (ovi_sys.lsetxattr(path.text, xattr->key, xattr->value, xattr->length, 0) < 0)
+			return ovi_fail_errno(err, "set attribute '%s' of '%s'", xattr->key, name);
+		place->has_default_acls |= ovi_acl_is_default(xattr->key);
+	}
+
+	return r;
+}
+
+static int keep_time(const struct ovi_place *place, const char *path, int dir,
+                     const struct timespec *mtime, struct ovl2_error *err)
+{
+	struct stat st;
+
+	if (ovi_sys.fstatat(dir, "", &st, AT_EMPTY_PATH) < 0)
+		return ovi_fail_errno(err, "look at '%s'", path);
+
+	return ovi_times_add(place->times, path, st.st_ino, mtime, err);
+}
+
+/* Gives `made->dir` what the directory below has, if there is one. */
+static int dress_implied(struct ovi_place *place, const struct pair *made, int above,
+                         const char *path, const char *name, struct ovl2_error *err)
+{
+	struct stat st = { .st_mode = 0755,
+		           .st_uid = place->implied_uid,
+		           .st_gid = place->implied_gid };
+	int r = 0;
+
+	if (made->below >= 0 && ovi_sys.fstatat(made->below, "", &st, AT_EMPTY_PATH) < 0)
+		return ovi_fail_errno(err, "look at '%s' below", path);
+	if (ovi_sys.fchownat(made->dir, "", st.st_uid, st.st_gid, AT_EMPTY_PATH) < 0 ||
+	    ovi_sys.fchmod(made->dir, st.st_mode & 07777) < 0)
 		return ovi_fail_errno(err, "set owner and mode of '%s'", path);
-	*ret_fd = steal_fd(&made);
+	if (made->below >= 0)
+		r = copy_xattrs(place, made->below, above, name, err);
+	if (r == 0 && made->below >= 0)
+		r = keep_time(place, path, made->dir, &st.st_mtim, err);
 
-	return 0;
+	return r;
+}
+
+/*
+ * A directory that the tar takes for granted. It looks as the one that it will be
+ * merged with, where there is one, which is `made->below`.
+ */
+static int make_implied(struct ovi_place *place, int above, const char *path, const char *name,
+                        struct pair *made, struct ovl2_error *err)
+{
+	int r;
+
+	if (ovi_sys.mkdirat(above, name, 0700) < 0)
+		return ovi_fail_errno(err, "create '%s'", path);
+	r = place->has_default_acls ? ovi_acl_disinherit(above, name, err) : 0;
+	if (r == 0)
+		r = ovi_dir_open(above, name, &made->dir, err);
+
+	return r < 0 ? r : dress_implied(place, made, above, path, name, err);
 }
 
 /* `name` is not a directory yet. What is there may only be a whiteout. */
-static int make_component(const struct ovi_place *place, const struct pair *above, const char *path,
-                          const char *name, int *ret_fd, struct ovl2_error *err)
+static int make_component(struct ovi_place *place, int above, const char *path, const char *name,
+                          struct pair *made, struct ovl2_error *err)
 {
 	struct stat st;
 	int was_whiteout = 0;
 	int r;
 
-	if (ovi_sys.fstatat(above->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+	if (ovi_sys.fstatat(above, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
 		was_whiteout = ovi_is_whiteout(&st);
 		if (!was_whiteout)
 			return fail_name(err, path,
 			                 "something is to be put into it and it is not a "
 			                 "directory");
-		if (ovi_sys.unlinkat(above->dir, name, 0) < 0)
+		if (ovi_sys.unlinkat(above, name, 0) < 0)
 			return ovi_fail_errno(err, "replace whiteout '%s'", path);
 	} else if (errno != ENOENT) {
 		return ovi_fail_errno(err, "look at '%s'", path);
 	}
 
-	r = make_implied(place, above, path, name, ret_fd, err);
+	r = make_implied(place, above, path, name, made, err);
 	if (r == 0 && was_whiteout)
-		r = ovi_opaque_set(above->dir, name, place->attributes, err);
+		r = ovi_opaque_set(above, name, place->attributes, err);
 
 	return r;
 }
@@ -233,9 +266,13 @@ static int descend(struct ovi_place *place, struct pair *here, const char *path,
 	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
 	cleanup_pair struct pair next = { -1, -1 };
 	int is_link = 0;
-	int below;
 	int r = 0;
 
+	if (here->below >= 0)
+		next.below = ovi_sys.openat(here->below, name, flags, 0);
+	if (here->below >= 0 && next.below < 0 && errno != ENOENT && errno != ENOTDIR &&
+	    errno != ELOOP)
+		return ovi_fail_errno(err, "look for '%s' below", path);
 	next.dir = ovi_sys.openat(here->dir, name, flags, 0);
 	if (next.dir < 0 && (errno == ENOTDIR || errno == ELOOP)) {
 		next.dir = ovi_place_open(place, path);
@@ -243,18 +280,15 @@ static int descend(struct ovi_place *place, struct pair *here, const char *path,
 	}
 	if (next.dir < 0 && errno != ENOENT && errno != ENOTDIR)
 		return fail_open(err, path);
+	/* What is there is merged with something else than what has the link's name. */
+	if (is_link) {
+		ovi_close_fd(&next.below);
+		next.below = -1;
+	}
 	if (next.dir < 0)
-		r = make_component(place, here, path, name, &next.dir, err);
+		r = make_component(place, here->dir, path, name, &next, err);
 	if (r < 0)
 		return r;
-
-	below = is_link ? place->below : here->below;
-	if (below >= 0) {
-		next.below = is_link ? open_inside(place, below, path)
-		                     : ovi_sys.openat(below, name, flags, 0);
-		if (next.below < 0 && errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
-			return ovi_fail_errno(err, "look for '%s' below", path);
-	}
 	close_pair(here);
 	*here = next;
 	next = (struct pair){ -1, -1 };

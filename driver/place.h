@@ -8,6 +8,7 @@
  */
 
 #include "strbuf.h"
+#include "times.h"
 
 #include "attributes.h"
 
@@ -51,6 +52,9 @@ struct ovi_place {
 
 	struct ovi_place_directory cache[OVI_PLACE_CACHE];
 	uint64_t clock;
+
+	/* The caller's list, for directories that look as those below. */
+	struct ovi_times *times;
 
 	/* Has a directory a list of access for what is made in it? */
 	int has_default_acls;

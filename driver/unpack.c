@@ -728,6 +728,7 @@ int ovi_unpack(struct ovl2_store *store, struct ovi_place *place,
 	int r;
 
 	reader.times.place = store->home;
+	place->times = &reader.times;
 	r = extract(&reader, fd);
 	if (r == 0)
 		r = finish(&reader);

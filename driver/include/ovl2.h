@@ -675,6 +675,9 @@ struct ovl2_apply_options {
  * All of it appears at once, or nothing. Where a file is long and all zeroes it has
  * a hole afterwards, as before ovl2_layer_diff(), which spells holes out.
  *
+ * A directory that names only pass through looks as the layers below have it, and where
+ * they have none is root's, with mode 0755. What its own entry says comes first.
+ *
  * POSIX access lists are kept, as attributes and in the text of GNU tar and star, the
  * maps applied to them. What is made in a directory with a default list has what the tar
  * says and no more. A hard link has the attributes of its file.

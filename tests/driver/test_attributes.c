@@ -221,6 +221,85 @@ static void set_id_bits_come_with_any_owner(void **state)
 	assert_contains(text, "d 7751 5:6 ");
 }
 
+/* -------------------------------------------------------- implied directories -- */
+
+static const struct test_entry below[] = {
+	{ 'd', "a", NULL, 0711, 1, 2, 1000000000, "user.key=value" },
+	{ 'd', "a/b", NULL, 01700, 3, 4, 1000000001, NULL },
+	{ 'f', "a/b/old", "old", 0644, 0, 0, 1000000002, NULL },
+	{ 'f', "file", "file", 0644, 5, 6, 1000000003, NULL },
+};
+
+/* As the layers below have it: lists, other attributes and time as well. */
+static void implied_directory_looks_as_the_one_below(void **state)
+{
+	const struct test_tar_entry entries[] = {
+		{ .name = "a/b/new", .content = "new" },
+		{ .name = "a/b/.wh.old" },
+		{ .name = "a/b/c/newest", .content = "newest" },
+		{ .name = "file/in", .content = "a directory now" },
+	};
+	const struct acl acl = make_acl(1234, 77);
+	cleanup_store struct ovl2_store *store = open_store(*state);
+	cleanup_free char *base = NULL;
+	cleanup_free char *root = NULL;
+	cleanup_free char *text = NULL;
+
+	create_layer(store, "base", NULL);
+	change_layer(store, "base", below, ARRAY_SIZE(below));
+	base = layer_fact(store, "base", "UpperDir");
+	set_acl(base, "a/b", XATTR_NAME_POSIX_ACL_DEFAULT, &acl);
+	create_layer(store, "top", "base");
+	apply_entries(store, "top", entries, ARRAY_SIZE(entries));
+
+	text = describe_layer(store, "top", 0);
+	assert_contains(text, "d 0711 1:2 1000000000.000000000 user.key=value a\n");
+	assert_contains(text, "d 1700 3:4 1000000001.000000000 system.posix_acl_default=");
+	assert_contains(text, "d 0755 0:0 ");
+	root = layer_fact(store, "top", "UpperDir");
+	assert_acl(root, "a/b", XATTR_NAME_POSIX_ACL_DEFAULT, &acl);
+	assert_acl(root, "a/b/new", XATTR_NAME_POSIX_ACL_ACCESS, NULL);
+	assert_acl(root, "a/b/c", XATTR_NAME_POSIX_ACL_DEFAULT, NULL);
+}
+
+/* Its own entry may come late, and says what counts. */
+static void implied_directory_is_named_later(void **state)
+{
+	const struct test_tar_entry entries[] = {
+		{ .name = "a/b/new", .content = "new" },
+		{ .name = "a", .type = '5', .mode = 0750, .mtime = 1100000000 },
+	};
+	cleanup_store struct ovl2_store *store = open_store(*state);
+	cleanup_free char *text = NULL;
+
+	create_layer(store, "base", NULL);
+	change_layer(store, "base", below, ARRAY_SIZE(below));
+	create_layer(store, "top", "base");
+	apply_entries(store, "top", entries, ARRAY_SIZE(entries));
+	text = describe_layer(store, "top", 0);
+	assert_contains(text, "d 0750 0:0 1100000000.000000000 a\n");
+	assert_contains(text, "d 1700 3:4 1000000001.000000000 a/b\n");
+}
+
+/* Through a link it is merged with something else than what has its name below. */
+static void implied_directory_behind_a_link_is_a_new_one(void **state)
+{
+	const struct test_tar_entry entries[] = {
+		{ .name = "real", .type = '5' },
+		{ .name = "a", .type = '2', .link = "real" },
+		{ .name = "a/b/new", .content = "new" },
+	};
+	cleanup_store struct ovl2_store *store = open_store(*state);
+	cleanup_free char *text = NULL;
+
+	create_layer(store, "base", NULL);
+	change_layer(store, "base", below, ARRAY_SIZE(below));
+	create_layer(store, "top", "base");
+	apply_entries(store, "top", entries, ARRAY_SIZE(entries));
+	text = describe_layer(store, "top", TEST_TREE_NO_TIMES);
+	assert_contains(text, "d 0755 0:0 real/b\n");
+}
+
 static void last_entry_of_a_directory_says_what_it_has(void **state)
 {
 	const struct test_tar_entry entries[] = {
@@ -240,6 +319,29 @@ static void last_entry_of_a_directory_says_what_it_has(void **state)
 	text = test_tree_describe_at(root, TEST_TREE_NO_TIMES | TEST_TREE_ROOT);
 	assert_string_equal(text, "d 0755 0:0 .\n"
 	                          "d 0711 0:0 trusted.overlay.opaque=y user.c=d d\n");
+}
+
+/* A link of the layers below leads nowhere: not to this host's directories. */
+static void implied_directory_does_not_look_as_the_host_s(void **state)
+{
+	static const struct test_entry host[] = {
+		{ 'd', "host", NULL, 0711, 42, 43, 0, NULL },
+		{ 'd', "host/secret", NULL, 0700, 44, 45, 0, NULL },
+	};
+	const struct test_tar_entry entry = { .name = "link/secret/file", .content = "text" };
+	const struct test_place *place = *state;
+	cleanup_free char *target = test_path("%s/host", place->path);
+	const struct test_entry link = { 'l', "link", target, 0, 0, 0, 0, NULL };
+	cleanup_store struct ovl2_store *store = open_store(place);
+	cleanup_free char *text = NULL;
+
+	test_tree_make(place->fd, host, ARRAY_SIZE(host));
+	create_layer(store, "base", NULL);
+	change_layer(store, "base", &link, 1);
+	create_layer(store, "top", "base");
+	apply_entries(store, "top", &entry, 1);
+	text = describe_layer(store, "top", TEST_TREE_NO_TIMES);
+	assert_contains(text, "d 0755 0:0 link\nd 0755 0:0 link/secret\n");
 }
 
 /* ------------------------------------------------------------------ dropped -- */
@@ -304,16 +406,20 @@ static void check_row(void **state)
 
 int main(int argc, char **argv)
 {
-	struct CMUnitTest tests[ARRAY_SIZE(rows) + 5] = {
+	struct CMUnitTest tests[ARRAY_SIZE(rows) + 9] = {
 		cmocka_unit_test(list_for_new_files_is_for_those_of_the_container),
 		cmocka_unit_test(list_of_access_as_text_is_kept),
 		cmocka_unit_test(ids_in_a_list_of_access_are_mapped),
 		cmocka_unit_test(set_id_bits_come_with_any_owner),
+		cmocka_unit_test(implied_directory_looks_as_the_one_below),
+		cmocka_unit_test(implied_directory_is_named_later),
+		cmocka_unit_test(implied_directory_behind_a_link_is_a_new_one),
 		cmocka_unit_test(last_entry_of_a_directory_says_what_it_has),
+		cmocka_unit_test(implied_directory_does_not_look_as_the_host_s),
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		tests[i + 5] = test_case(rows[i].title, check_row, &rows[i]);
+		tests[i + 9] = test_case(rows[i].title, check_row, &rows[i]);
 
 	test_enter_namespace();
 	return test_run_everywhere("attributes", tests, ARRAY_SIZE(tests), argc, argv);
