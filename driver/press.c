@@ -6,6 +6,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,6 +15,9 @@
 
 /* What does not compress grows a little. */
 #define OUTPUT_BYTES (BLOCK_BYTES + BLOCK_BYTES / 8)
+
+/* Between such pieces a block is given up when nobody wants it any more. */
+#define PIECE_BYTES ((size_t)64 << 10)
 
 #define MAX_BLOCKS (OVI_CREW_MAX_THREADS + 2)
 
@@ -38,6 +42,8 @@ struct ovi_press {
 
 	/* The one being filled, or NULL. */
 	struct block *current;
+
+	atomic_int is_given_up;
 };
 
 static int open_block(const struct ovi_press *press, struct archive *tar)
@@ -55,6 +61,21 @@ static int open_block(const struct ovi_press *press, struct archive *tar)
 	return r;
 }
 
+static int write_pieces(const struct block *block, struct archive *tar)
+{
+	for (size_t done = 0; done < block->length; done += PIECE_BYTES) {
+		size_t length = block->length - done;
+
+		if (length > PIECE_BYTES)
+			length = PIECE_BYTES;
+		if (atomic_load(&block->press->is_given_up) ||
+		    archive_write_data(tar, block->input + done, length) < 0)
+			return ARCHIVE_FATAL;
+	}
+
+	return ARCHIVE_OK;
+}
+
 static int compress_block(struct block *block, struct archive *tar, struct archive_entry *entry)
 {
 	int r;
@@ -66,8 +87,8 @@ static int compress_block(struct block *block, struct archive *tar, struct archi
 	archive_entry_set_filetype(entry, AE_IFREG);
 	if (r == ARCHIVE_OK)
 		r = archive_write_header(tar, entry);
-	if (r == ARCHIVE_OK && archive_write_data(tar, block->input, block->length) < 0)
-		r = ARCHIVE_FATAL;
+	if (r == ARCHIVE_OK)
+		r = write_pieces(block, tar);
 
 	return r == ARCHIVE_OK ? archive_write_close(tar) : r;
 }
@@ -163,6 +184,7 @@ void ovi_press_free(struct ovi_press *press)
 
 	if (!press)
 		return;
+	atomic_store(&press->is_given_up, 1);
 	ovi_crew_close(&press->crew);
 	for (size_t i = 0; i < press->block_count; i++) {
 		free(press->blocks[i].input);
