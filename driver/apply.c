@@ -244,28 +244,49 @@ static int read_options(const struct ovl2_apply_options *given, struct ovl2_appl
 	return 0;
 }
 
+/* Whom to ask when all was read and there is still something to do. */
+struct caller {
+	struct ovl2_apply_options options;
+	struct ovl2_apply_counts counts;
+};
+
+static int ask(void *data, struct ovl2_error *err)
+{
+	const struct caller *caller = data;
+	const struct ovl2_apply_options *options = &caller->options;
+
+	if (options->progress && options->progress(options->progress_data, &caller->counts))
+		return ovi_fail(err, OVL2_E_CANCELLED, "cancelled by the caller");
+
+	return 0;
+}
+
 int ovl2_layer_apply(struct ovl2_store *store, const char *id,
                      const struct ovl2_apply_options *options, int fd, uint64_t *ret_bytes,
                      struct ovl2_error *err)
 {
 	cleanup_utf8 struct ovi_utf8 utf8 = ovi_utf8_enter();
 	cleanup_stage struct ovi_stage stage = { .dir = -1 };
-	struct ovl2_apply_options own = { 0 };
+	struct caller caller = { .counts = { 0 } };
+	struct ovi_asker asker = { ask, &caller };
 	struct ovi_place place = OVI_PLACE_NONE;
+	struct ovl2_apply_counts *counts;
 	char link[OVI_LINK_SIZE];
 	uint64_t bytes = 0;
 	int r;
 
 	place.attributes = store->attributes;
-	r = read_options(options, &own, &place, err);
+	r = read_options(options, &caller.options, &place, err);
+	counts = caller.options.counts;
+	caller.options.counts = &caller.counts;
 	if (r == 0)
 		r = prepare(store, id, &stage, &place, link, err);
 	if (r == 0)
-		r = unpack(&stage, &place, &own, fd, &bytes, err);
+		r = unpack(&stage, &place, &caller.options, fd, &bytes, err);
 	if (r == 0 && ret_bytes)
-		r = ovi_changes_size_of_upper(store, place.tree, &bytes, err);
+		r = ovi_changes_size_of_upper(store, place.tree, &asker, &bytes, err);
 	if (r >= 0)
-		r = ovi_digest_add_to_stage(store, id, stage.dir, place.tree, err);
+		r = ovi_digest_add_to_stage(&stage, id, place.tree, &asker, err);
 	if (r == 0)
 		r = ovi_store_sync(store, err);
 	if (r == 0)
@@ -278,6 +299,8 @@ int ovl2_layer_apply(struct ovl2_store *store, const char *id,
 		return ovi_fail_within(err, r, "apply to layer '%s'", id ? id : "");
 	if (ret_bytes)
 		*ret_bytes = bytes;
+	if (counts)
+		*counts = caller.counts;
 
 	return 0;
 }

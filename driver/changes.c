@@ -474,6 +474,7 @@ static int changes_of_upper(struct subject *subject, const struct ovi_audience *
 		           [MERGED] = subject->id },
 		.names_view = subject->is_alone ? PLAIN_BELOW : BELOW,
 		.are_user_marks = subject->are_user_marks,
+		.way.asker = audience->asker,
 	};
 	cleanup_folder struct ovi_folder *root = ovi_folder_new(steal_fd(&subject->upper));
 	int r = root ? walk_root(&walk, root, subject->marks) : ovi_fail_memory(err);
@@ -580,10 +581,28 @@ int ovi_changes_walk(struct ovl2_store *store, const char *id,
 
 /* ---------------------------------------------------------- changes and size -- */
 
+/* Whom to tell how far it is. */
+struct watcher {
+	struct ovl2_diff_options options;
+	struct ovl2_diff_progress progress;
+};
+
+static int tell_watcher(void *data, struct ovl2_error *err)
+{
+	const struct watcher *watcher = data;
+	const struct ovl2_diff_options *options = &watcher->options;
+
+	if (options->progress && options->progress(options->progress_data, &watcher->progress))
+		return ovi_fail(err, OVL2_E_CANCELLED, "look for changes: ended by its caller");
+
+	return 0;
+}
+
 struct listing_job {
 	ovl2_change_fn *each;
 	void *data;
 	struct ovi_strbuf path;
+	struct watcher watcher;
 };
 
 /* Stopping early is no error, but has to stop the walk: any positive number does. */
@@ -603,6 +622,7 @@ static int list_change(void *data, const struct ovi_change *change, struct ovl2_
 	if (job->path.failed)
 		return ovi_fail_memory(err);
 	public.path = job->path.text;
+	job->watcher.progress.entries++;
 
 	return job->each(job->data, &public) ? STOPPED : 0;
 }
@@ -612,22 +632,27 @@ int ovl2_layer_changes(struct ovl2_store *store, const char *id,
                        struct ovl2_error *err)
 {
 	struct listing_job job = { .each = each, .data = data };
+	const struct ovi_asker asker = { tell_watcher, &job.watcher };
 	const struct ovi_audience audience = {
 		.each = list_change,
 		.data = &job,
+		.asker = &asker,
 		.wants_kind = 1,
 		.wants_deletions = 1,
 	};
 	int r;
 
-	r = ovi_changes_walk(store, id, options, &audience, err);
+	r = ovi_options_read(options, &job.watcher.options, sizeof(job.watcher.options), err);
+	if (r == 0)
+		r = ovi_changes_walk(store, id, options, &audience, err);
 	ovi_strbuf_release(&job.path);
 
 	return r < 0 ? r : 0;
 }
 
+/* What the files add up to is how far it is. */
 struct size_job {
-	uint64_t bytes;
+	struct watcher watcher;
 	struct ovi_inodes seen;
 };
 
@@ -636,22 +661,27 @@ static int add_size(void *data, const struct ovi_change *change, struct ovl2_err
 	struct size_job *job = data;
 	int r;
 
+	job->watcher.progress.entries++;
 	if (change->kind == OVL2_CHANGE_DELETE || change->type == DT_DIR)
 		return 0;
 	r = ovi_inodes_meet(&job->seen, change->st, change->path, NULL, err);
 	if (r == 0)
-		job->bytes += (uint64_t)change->st->st_size;
+		job->watcher.progress.bytes += (uint64_t)change->st->st_size;
 
 	return r < 0 ? r : 0;
 }
 
-int ovi_changes_size_of_upper(struct ovl2_store *store, int upper, uint64_t *ret_bytes,
-                              struct ovl2_error *err)
+int ovi_changes_size_of_upper(struct ovl2_store *store, int upper, const struct ovi_asker *asker,
+                              uint64_t *ret_bytes, struct ovl2_error *err)
 {
 	struct subject subject = { .id = "", .upper = -1 };
-	struct size_job job = { .bytes = 0 };
+	struct size_job job = { .watcher = { .progress = { 0 } } };
 	const struct ovi_audience audience = {
-		.each = add_size, .data = &job, .wants_stat = 1, .is_unordered = 1
+		.each = add_size,
+		.data = &job,
+		.asker = asker,
+		.wants_stat = 1,
+		.is_unordered = 1,
 	};
 	int r;
 
@@ -659,7 +689,7 @@ int ovi_changes_size_of_upper(struct ovl2_store *store, int upper, uint64_t *ret
 	r = changes_of_directory(upper, &subject, &audience, err);
 	ovi_inodes_release(&job.seen);
 	if (r == 0)
-		*ret_bytes = job.bytes;
+		*ret_bytes = job.watcher.progress.bytes;
 
 	return r;
 }
@@ -668,17 +698,24 @@ int ovl2_layer_diff_size(struct ovl2_store *store, const char *id,
                          const struct ovl2_diff_options *options, uint64_t *ret_bytes,
                          struct ovl2_error *err)
 {
-	struct size_job job = { .bytes = 0 };
+	struct size_job job = { .watcher = { .progress = { 0 } } };
+	const struct ovi_asker asker = { tell_watcher, &job.watcher };
 	const struct ovi_audience audience = {
-		.each = add_size, .data = &job, .wants_stat = 1, .is_unordered = 1
+		.each = add_size,
+		.data = &job,
+		.asker = &asker,
+		.wants_stat = 1,
+		.is_unordered = 1,
 	};
 	int r;
 
 	ovi_inodes_init(&job.seen, store->home);
-	r = ovi_changes_walk(store, id, options, &audience, err);
+	r = ovi_options_read(options, &job.watcher.options, sizeof(job.watcher.options), err);
+	if (r == 0)
+		r = ovi_changes_walk(store, id, options, &audience, err);
 	ovi_inodes_release(&job.seen);
 	if (r == 0 && ret_bytes)
-		*ret_bytes = job.bytes;
+		*ret_bytes = job.watcher.progress.bytes;
 
 	return r;
 }

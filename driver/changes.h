@@ -9,6 +9,7 @@
  */
 
 #include "folder.h"
+#include "names.h"
 #include "store.h"
 
 #include <ovl2.h>
@@ -51,6 +52,9 @@ struct ovi_audience {
 	/* Tell sizes and the like: costs a look at each. */
 	int wants_stat;
 
+	/* Asked now and then, also where there is nothing to tell; or NULL. */
+	const struct ovi_asker *asker;
+
 	/* Any order will do, of those in a directory, and no deletions are wanted. */
 	int is_unordered;
 };
@@ -79,5 +83,5 @@ int ovi_changes_walk_aside(struct ovl2_store *store, const char *parent, int upp
                            const struct ovi_audience *audience, struct ovl2_error *err);
 
 /* Sums up the files of a diff directory: see ovl2_layer_diff_size(). */
-int ovi_changes_size_of_upper(struct ovl2_store *store, int upper, uint64_t *ret_bytes,
-                              struct ovl2_error *err);
+int ovi_changes_size_of_upper(struct ovl2_store *store, int upper, const struct ovi_asker *asker,
+                              uint64_t *ret_bytes, struct ovl2_error *err);

@@ -157,8 +157,14 @@ static int differs_in_content(struct compare *job, int before, int after, const 
 		return ovi_fail_errno(job->err, "open '/%s%s'", job->way.path.text, name);
 
 	for (;;) {
-		int a = read_block(old, buffer, half);
-		int b = read_block(new, buffer + half, half);
+		int r = ovi_ask(job->audience->asker, job->err);
+		int a;
+		int b;
+
+		if (r != 0)
+			return r;
+		a = read_block(old, buffer, half);
+		b = read_block(new, buffer + half, half);
 
 		if (a < 0 || b < 0)
 			return ovi_fail_errno(job->err, "read '/%s%s'", job->way.path.text, name);
@@ -377,6 +383,7 @@ int ovi_changes_between(struct ovi_folder *before, struct ovi_folder *after, con
 		.audience = audience,
 		.err = err,
 		.emitted_count = *path != '\0',
+		.way.asker = audience->asker,
 	};
 	int r;
 

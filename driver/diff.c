@@ -68,9 +68,11 @@ static int walk(struct diff *diff, const struct ovi_audience *audience, struct o
 
 static int run_diff(struct diff *diff, int fd, struct ovl2_error *err)
 {
+	struct ovi_asker asker = { .ask = ovi_sink_ask };
 	const struct ovi_audience audience = {
 		.each = put_change,
 		.data = diff,
+		.asker = &asker,
 		.wants_deletions = 1,
 	};
 	struct ovi_pack_options options = {
@@ -82,6 +84,7 @@ static int run_diff(struct diff *diff, int fd, struct ovl2_error *err)
 
 	r = ovi_sink_new(&diff->options, fd, &diff->sink, err);
 	options.sink = diff->sink;
+	asker.data = diff->sink;
 	if (r == 0)
 		r = ovi_pack_new(&options, &diff->pack, err);
 	if (r == 0)

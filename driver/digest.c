@@ -32,23 +32,33 @@ int ovi_digest_compute(struct ovl2_store *store, const char *id, char ret_digest
 	return ovl2_layer_diff(store, id, &options, -1, err);
 }
 
-int ovi_digest_add_to_stage(struct ovl2_store *store, const char *id, int stage, int root,
-                            struct ovl2_error *err)
+static int ask(void *data, const struct ovl2_diff_progress *so_far)
 {
+	(void)so_far;
+
+	return ovi_ask(data, NULL);
+}
+
+int ovi_digest_add_to_stage(const struct ovi_stage *stage, const char *id, int root,
+                            struct ovi_asker *asker, struct ovl2_error *err)
+{
+	struct ovl2_store *store = stage->store;
 	struct ovi_record record = { .is_foreign = 0 };
 	const struct ovl2_diff_options options = {
 		.size = sizeof(options),
 		.write = drop,
+		.progress = ask,
+		.progress_data = asker,
 		.digest = record.digest,
 	};
 	int r;
 
-	r = ovi_record_read(stage, id, &record, err);
+	r = ovi_record_read(stage->dir, id, &record, err);
 	if (r < 0 || !record.wants_digest || !record.is_committed)
 		return r;
 	r = ovi_diff_aside(store, record.parent, root, &options, err);
 
-	return r < 0 ? r : ovi_record_write(stage, &record, 0, err);
+	return r < 0 ? r : ovi_record_write(stage->dir, &record, 0, err);
 }
 
 /* Unless it is another layer by now. */

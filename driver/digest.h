@@ -5,6 +5,7 @@
  * bytes for the same tree, kept in its record for a later comparison.
  */
 
+#include "names.h"
 #include "store.h"
 
 #include <ovl2.h>
@@ -17,8 +18,8 @@ int ovi_digest_compute(struct ovl2_store *store, const char *id, char ret_digest
  * For layer `id` while it is in `stage`, its content open as `root`: completes its
  * record if that asks for a digest and the layer is committed by being published.
  */
-int ovi_digest_add_to_stage(struct ovl2_store *store, const char *id, int stage, int root,
-                            struct ovl2_error *err);
+int ovi_digest_add_to_stage(const struct ovi_stage *stage, const char *id, int root,
+                            struct ovi_asker *asker, struct ovl2_error *err);
 
 /*
  * Completes the record of a committed layer. Returns 1, or 0 when it had a digest

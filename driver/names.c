@@ -24,6 +24,9 @@ struct entry {
 	char name[];
 };
 
+/* What is done for so many takes some milliseconds. */
+#define NAMES_UNASKED 256
+
 void ovi_names_init(struct ovi_names *names, int dir)
 {
 	*names = (struct ovi_names){ .dir = dir, .limit = OVI_NAMES_BYTES };
@@ -250,6 +253,10 @@ static int read_entries(struct ovi_names *names, size_t size, struct ovl2_error 
 	ssize_t length;
 
 	do {
+		int r = ovi_ask(names->asker, err);
+
+		if (r != 0)
+			return r;
 		length = ovi_sys.getdents(names->dir, buffer, size);
 		for (ssize_t at = 0; at < length;) {
 			const struct entry *entry = (const struct entry *)(buffer + at);
@@ -310,6 +317,12 @@ int ovi_names_peek(struct ovi_names *names, const char **ret_name, unsigned char
 	if (names->at == names->count)
 		return 0;
 
+	if (++names->unasked >= NAMES_UNASKED) {
+		names->unasked = 0;
+		r = ovi_ask(names->asker, err);
+		if (r != 0)
+			return r;
+	}
 	text = names->text + names->order[names->at];
 	*ret_type = (unsigned char)*text;
 	*ret_name = text + 1;

@@ -20,6 +20,18 @@
 #define OVI_NAMES_TOGETHER_BYTES ((size_t)10 << 20)
 #define OVI_NAMES_LEAST_BYTES ((size_t)1 << 20)
 
+/* Asked now and then, by who works for long with nothing to tell: non-zero ends it. */
+struct ovi_asker {
+	int (*ask)(void *data, struct ovl2_error *err);
+	void *data;
+};
+
+/* 0 where there is nobody to ask. */
+static inline int ovi_ask(const struct ovi_asker *asker, struct ovl2_error *err)
+{
+	return asker ? asker->ask(asker->data, err) : 0;
+}
+
 struct ovi_names_bounds {
 	char after[NAME_MAX + 1];
 	char ceiling[NAME_MAX + 1];
@@ -50,6 +62,10 @@ struct ovi_names {
 	int has_ceiling;
 	int is_listed;
 	int is_at_end;
+
+	/* Borrowed, or NULL; and how many names were shown since. */
+	const struct ovi_asker *asker;
+	unsigned int unasked;
 
 	/* Set by those who do not care: names come as they are listed, a few at a time. */
 	int is_unordered;

@@ -146,7 +146,8 @@ static int hide(const struct ovi_place *place, const char *name, struct ovl2_err
 	return 0;
 }
 
-static int hide_all(const struct ovi_place *place, struct ovl2_error *err)
+static int hide_all(const struct ovi_place *place, const struct ovi_asker *asker,
+                    struct ovl2_error *err)
 {
 	cleanup_names struct ovi_names names;
 	unsigned char type;
@@ -155,6 +156,7 @@ static int hide_all(const struct ovi_place *place, struct ovl2_error *err)
 
 	ovi_names_init(&names, place->below);
 	names.is_unordered = 1;
+	names.asker = asker;
 	while ((r = ovi_names_peek(&names, &name, &type, err)) > 0) {
 		r = hide(place, name, err);
 		if (r < 0)
@@ -165,13 +167,14 @@ static int hide_all(const struct ovi_place *place, struct ovl2_error *err)
 	return r;
 }
 
-int ovi_settle(const struct ovi_place *place, int is_root_opaque, struct ovl2_error *err)
+int ovi_settle(const struct ovi_place *place, int is_root_opaque, const struct ovi_asker *asker,
+               struct ovl2_error *err)
 {
-	struct settling job = { .place = place, .err = err };
+	struct settling job = { .place = place, .err = err, .way.asker = asker };
 	int r = 0;
 
 	if (is_root_opaque && place->below >= 0)
-		r = hide_all(place, err);
+		r = hide_all(place, asker, err);
 	if (r == 0)
 		r = enter_root(&job);
 	while (r == 0 && job.way.count)

@@ -2,6 +2,7 @@
 
 /* Deletions in a new layer, brought to what the kernel makes of them. */
 
+#include "names.h"
 #include "place.h"
 
 #include <ovl2.h>
@@ -14,4 +15,5 @@
  * `is_root_opaque` says that nothing of the layers below is to show. The kernel merges
  * the roots of layers whatever their marks, so each name there gets its own whiteout.
  */
-int ovi_settle(const struct ovi_place *place, int is_root_opaque, struct ovl2_error *err);
+int ovi_settle(const struct ovi_place *place, int is_root_opaque, const struct ovi_asker *asker,
+               struct ovl2_error *err);

@@ -28,6 +28,9 @@ int ovi_sink_write(struct ovi_sink *sink, const char *bytes, size_t length, stru
  */
 int ovi_sink_copy(struct ovi_sink *sink, int fd, uint64_t size, struct ovl2_error *err);
 
+/* For an ovi_asker whose data is the sink: tells the caller how far it is. */
+int ovi_sink_ask(void *data, struct ovl2_error *err);
+
 /* Counts one more for the caller's progress. */
 void ovi_sink_count(struct ovi_sink *sink);
 

@@ -24,7 +24,7 @@
 #define WINDOW_BYTES ((size_t)32 * 1024)
 
 /* So much is handed out at once: in between the call can be cancelled. */
-#define RANGE_BYTES ((uint64_t)64 << 20)
+#define RANGE_BYTES ((uint64_t)8 << 20)
 
 struct ovi_tar {
 	int fd;

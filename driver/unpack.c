@@ -202,26 +202,9 @@ static int remember_time(struct reader *reader, const struct target *target, int
 	                     reader->err);
 }
 
-/* Of a directory that is still there and still the same: others were replaced. */
-static int set_directory_time(void *data, const char *path, ino_t inode,
-                              const struct timespec *mtime, struct ovl2_error *err)
-{
-	const struct reader *reader = data;
-	const struct timespec times[2] = { *mtime, *mtime };
-	cleanup_fd int dir = ovi_place_open(reader->place, path);
-	struct stat st;
-
-	if (dir < 0 || ovi_sys.fstatat(dir, "", &st, AT_EMPTY_PATH) < 0 || st.st_ino != inode)
-		return 0;
-	if (ovi_sys.futimens(dir, times) < 0)
-		return ovi_fail_errno(err, "set time of '%s'", path);
-
-	return 0;
-}
-
 /* ------------------------------------------------------------------- content -- */
 
-static int report_progress(struct reader *reader)
+static int report_progress(const struct reader *reader)
 {
 	const struct ovl2_apply_options *options = reader->options;
 
@@ -229,6 +212,15 @@ static int report_progress(struct reader *reader)
 		return ovi_fail_cancelled(reader->err);
 
 	return 0;
+}
+
+static int ask(void *data, struct ovl2_error *err)
+{
+	const struct reader *reader = data;
+
+	(void)err;
+
+	return report_progress(reader);
 }
 
 /* Hands what the tar has of the file to the writers, who finish it. */
@@ -685,6 +677,23 @@ static int extract(struct reader *reader, int fd)
 	return r == 0 ? ovi_tar_finish(reader->tar, reader->err) : r;
 }
 
+/* Of a directory that is still there and still the same: others were replaced. */
+static int set_directory_time(void *data, const char *path, ino_t inode,
+                              const struct timespec *mtime, struct ovl2_error *err)
+{
+	const struct reader *reader = data;
+	const struct timespec times[2] = { *mtime, *mtime };
+	cleanup_fd int dir = ovi_place_open(reader->place, path);
+	struct stat st;
+
+	if (dir < 0 || ovi_sys.fstatat(dir, "", &st, AT_EMPTY_PATH) < 0 || st.st_ino != inode)
+		return 0;
+	if (ovi_sys.futimens(dir, times) < 0)
+		return ovi_fail_errno(err, "set time of '%s'", path);
+
+	return report_progress(reader);
+}
+
 static void release_reader(struct reader *reader)
 {
 	ovi_tar_close(reader->tar);
@@ -695,11 +704,12 @@ static void release_reader(struct reader *reader)
 
 static int finish(struct reader *reader)
 {
+	const struct ovi_asker asker = { ask, reader };
 	struct ovi_place *place = reader->place;
 	int r = 0;
 
 	if (reader->has_whiteouts)
-		r = ovi_settle(place, reader->is_root_opaque, reader->err);
+		r = ovi_settle(place, reader->is_root_opaque, &asker, reader->err);
 	if (r == 0)
 		r = ovi_times_take(&reader->times, set_directory_time, reader, reader->err);
 	if (r == 0 && reader->counts.dropped_xattrs)

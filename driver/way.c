@@ -142,6 +142,7 @@ static void list_names(struct ovi_way *way, struct ovi_names *names, int dir)
 {
 	ovi_names_init(names, dir);
 	names->together = &way->names_bytes;
+	names->asker = way->asker;
 }
 
 /* For those of one more level. The walk is still at a name of the one above it. */

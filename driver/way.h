@@ -62,6 +62,9 @@ struct ovi_way {
 	size_t count;
 	size_t room;
 
+	/* Borrowed, or NULL: asked while names are listed and gone through. */
+	const struct ovi_asker *asker;
+
 	/* What their names take; so many of the outermost gave theirs back. */
 	size_t names_bytes;
 	size_t forgotten;

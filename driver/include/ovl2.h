@@ -658,8 +658,9 @@ struct ovl2_apply_options {
 	size_t gid_map_count;
 
 	/*
-	 * Called after each entry, and between the parts of a large one. Anything but 0
-	 * ends the call with OVL2_E_CANCELLED; the layer stays as it was.
+	 * Called after each entry, at least once every 8 MiB of a large one, and now and
+	 * then in what there is to do behind the last. Anything but 0 ends the call with
+	 * OVL2_E_CANCELLED; the layer stays as it was.
 	 */
 	int (*progress)(void *progress_data, const struct ovl2_apply_counts *so_far);
 	void *progress_data;
@@ -735,7 +736,7 @@ struct ovl2_diff_options {
 	/* enum ovl2_diff_method. */
 	int method;
 
-	/* The rest is about ovl2_layer_diff() alone. */
+	/* The rest is about ovl2_layer_diff() alone, but for `progress`. */
 
 	/* enum ovl2_compression; and its level, 0 means the library's default. */
 	int compression;
@@ -754,7 +755,11 @@ struct ovl2_diff_options {
 	int (*write)(void *write_data, const void *bytes, size_t length);
 	void *write_data;
 
-	/* Told now and then how far it is. Non-zero: as above. */
+	/*
+	 * Told how far it is, at least once every 8 MiB of a large file and every few
+	 * milliseconds where there is nothing to write. Non-zero: as above.
+	 * ovl2_layer_changes() tells its entries, ovl2_layer_diff_size() its sum as well.
+	 */
 	int (*progress)(void *progress_data, const struct ovl2_diff_progress *progress);
 	void *progress_data;
 
