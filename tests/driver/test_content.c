@@ -484,6 +484,17 @@ static void diff_that_cannot_be_written_is_an_error(void **state)
 	create_base_and_upper(store);
 	assert_fails(ovl2_layer_diff(store, "upper", NULL, full, &err), OVL2_E_SYSTEM, &err);
 	assert_int_equal(err.sys, ENOSPC);
+	for (int i = OVL2_COMPRESSION_GZIP; i <= OVL2_COMPRESSION_ZSTD; i++)
+		for (uint32_t threads = 1; threads <= 4; threads += 3) {
+			const struct ovl2_diff_options options = { .size = sizeof(options),
+				                                   .compression = i,
+				                                   .threads = threads };
+
+			assert_fails(ovl2_layer_diff(store, "upper", &options, full, &err),
+			             OVL2_E_SYSTEM, &err);
+			assert_int_equal(err.sys, ENOSPC);
+		}
+	err = (struct ovl2_error){ .code = OVL2_E_SYSTEM };
 	assert_int_equal(ovl2_layer_diff(store, "upper", NULL, reading, &err), err.code);
 	assert_int_equal(err.sys, EBADF);
 }
