@@ -43,10 +43,10 @@ void ovi_chain_share(const struct ovi_chain *from, struct ovi_chain *ret_to)
 /* The content itself must be in the store, not a link to somewhere else. */
 static int check_content(struct ovl2_store *store, const char *id, struct ovl2_error *err)
 {
-	char path[OVL2_ID_SIZE + 8];
+	char path[OVI_LAYER_PATH_SIZE];
 	struct stat st;
 
-	snprintf(path, sizeof(path), "%s/diff", id);
+	ovi_layer_path(path, id, "diff");
 	if (ovi_sys.fstatat(store->home, path, &st, AT_SYMLINK_NOFOLLOW) < 0) {
 		if (errno != ENOENT && errno != ENOTDIR)
 			return ovi_fail_errno(err, "look at '%s'", path);

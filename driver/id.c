@@ -6,17 +6,25 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-#define ALNUM LETTERS "abcdefghijklmnopqrstuvwxyz0123456789"
+static const char base32[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
-static const char base32[] = LETTERS "234567";
+/* Whatever the locale. */
+static int is_alphanumeric(char letter)
+{
+	return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
+	       (letter >= '0' && letter <= '9');
+}
 
 int ovi_id_is_valid(const char *id)
 {
-	size_t length = strlen(id);
+	size_t length = 0;
 
-	return length > 0 && length < OVL2_ID_SIZE && strspn(id, ALNUM) > 0 &&
-	       strspn(id, ALNUM "_.-") == length && strcmp(id, "l") != 0;
+	if (!is_alphanumeric(*id) || strcmp(id, "l") == 0)
+		return 0;
+	while (is_alphanumeric(id[length]) || (id[length] && strchr("_.-", id[length])))
+		length++;
+
+	return !id[length] && length < OVL2_ID_SIZE;
 }
 
 int ovi_id_check(const char *id, struct ovl2_error *err)
@@ -34,6 +42,15 @@ int ovi_link_is_valid(const char *text, size_t length)
 {
 	return length == OVI_LINK_SIZE - 1 && strncmp(text, "l/", 2) == 0 &&
 	       strspn(text + 2, base32) >= OVI_LINK_LENGTH;
+}
+
+void ovi_layer_path(char ret_path[OVI_LAYER_PATH_SIZE], const char *id, const char *name)
+{
+	size_t length = strlen(id);
+
+	memcpy(ret_path, id, length);
+	ret_path[length] = '/';
+	memcpy(ret_path + length + 1, name, strlen(name) + 1);
 }
 
 int ovi_random_name(char ret_name[OVI_LINK_LENGTH + 1], struct ovl2_error *err)

@@ -151,7 +151,7 @@ static int open_layer(struct ovl2_store *store, const char *id, enum way way,
 	r = ovi_id_check(id, err);
 	if (r < 0)
 		return r;
-	snprintf(layer.id, sizeof(layer.id), "%s", id);
+	memcpy(layer.id, id, strlen(id) + 1);
 
 	while ((r = try_layer(&layer, way, err)) == 0)
 		ovi_layer_close(&layer);

@@ -427,10 +427,10 @@ static void take_out(struct ovi_memo *memo, struct ovi_pin **slot)
 static int open_content(const struct ovl2_store *store, const char *id, int *ret_fd,
                         struct ovl2_error *err)
 {
-	char path[OVL2_ID_SIZE + 8];
+	char path[OVI_LAYER_PATH_SIZE];
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/diff", id);
+	ovi_layer_path(path, id, "diff");
 	fd = ovi_sys.openat(store->home, path, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
 	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
 		return ovi_fail(err, OVL2_E_CORRUPT, "'%s' is not a directory of the store", path);

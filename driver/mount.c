@@ -140,11 +140,20 @@ static int join(struct ovi_layer *layer, struct ovi_hold *hold, const struct req
 	return ovi_hold_write(layer, hold, err);
 }
 
+/* Of the mount of layer `id`. */
+static void add_target(struct ovi_strbuf *path, const struct ovl2_store *store, const char *id)
+{
+	ovi_strbuf_add(path, store->path);
+	ovi_strbuf_add(path, "/");
+	ovi_strbuf_add(path, id);
+	ovi_strbuf_add(path, "/merged");
+}
+
 static int unmount(const struct ovi_layer *layer, struct ovl2_error *err)
 {
 	cleanup_strbuf struct ovi_strbuf path = { 0 };
 
-	ovi_strbuf_addf(&path, "%s/%s/merged", layer->store->path, layer->id);
+	add_target(&path, layer->store, layer->id);
 
 	return path.failed ? ovi_fail_memory(err) : ovi_unmount(path.text, err);
 }
@@ -205,13 +214,12 @@ static int map_ids(const struct ovl2_store *store, const struct request *request
  */
 static int map_root(struct ovi_layer *layer, int tree, struct ovl2_error *err)
 {
-	char parent[OVL2_ID_SIZE + 8];
+	char parent[OVI_LAYER_PATH_SIZE];
 	struct stat own;
 	struct stat plain;
 	struct stat mapped;
 
-	snprintf(parent, sizeof(parent), "%s/diff",
-	         layer->chain.count ? layer->chain.parent : layer->id);
+	ovi_layer_path(parent, layer->chain.count ? layer->chain.parent : layer->id, "diff");
 	if (ovi_sys.fstatat(layer->dir, "diff", &own, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    ovi_sys.fstatat(layer->store->home, parent, &plain, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    ovi_sys.fstatat(tree, parent, &mapped, AT_SYMLINK_NOFOLLOW) < 0)
@@ -252,7 +260,7 @@ static int attach(struct ovi_layer *layer, const struct request *request, struct
 	cleanup_strbuf struct ovi_strbuf options = { 0 };
 	cleanup_view struct ovi_view view = { .upper = "" };
 	enum ovl2_mount_method method = request->method;
-	char target[OVL2_ID_SIZE + 8];
+	char target[OVI_LAYER_PATH_SIZE];
 	cleanup_fd int tree = -1;
 	int r;
 
@@ -269,7 +277,7 @@ static int attach(struct ovi_layer *layer, const struct request *request, struct
 		view.overlay.lower_fds = NULL;
 		method = OVL2_MOUNT_FD;
 	}
-	snprintf(target, sizeof(target), "%s/merged", layer->id);
+	ovi_layer_path(target, layer->id, "merged");
 
 	return ovi_overlay_attach(&view.overlay, method, target, err);
 }
@@ -421,7 +429,7 @@ int ovl2_layer_mount(struct ovl2_store *store, const char *id,
 		return r;
 
 	/* Before mounting: afterwards nothing may fail. */
-	ovi_strbuf_addf(&path, "%s/%s/merged", store->path, id);
+	add_target(&path, store, id);
 	if (path.failed)
 		return ovi_fail_memory(err);
 
@@ -618,7 +626,7 @@ static int fill_spec(struct spec *spec, const struct ovi_overlay *overlay, const
 {
 	struct ovl2_mount_spec *public = &spec->public;
 	struct ovi_strbuf data = { 0 };
-	char target[OVL2_ID_SIZE + 8];
+	char target[OVI_LAYER_PATH_SIZE];
 
 	spec->room = overlay->lower_count + 32;
 	spec->texts = calloc(spec->room, sizeof(*spec->texts));
@@ -631,7 +639,7 @@ static int fill_spec(struct spec *spec, const struct ovi_overlay *overlay, const
 	public->lower_count = overlay->lower_count;
 	public->lower = last_kept(spec, public->lower_count);
 
-	snprintf(target, sizeof(target), "%s/merged", id);
+	ovi_layer_path(target, id, "merged");
 	public->target = keep_path(spec, overlay->home_path, target);
 	if (overlay->upper) {
 		public->upper = keep_path(spec, overlay->home_path, overlay->upper);

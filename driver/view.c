@@ -27,8 +27,8 @@ int ovi_view_init(struct ovi_view *view, struct ovi_layer *layer, int is_writabl
 	if (r < 0)
 		return r;
 
-	snprintf(view->upper, sizeof(view->upper), "%s/diff", layer->id);
-	snprintf(view->work, sizeof(view->work), "%s/work", layer->id);
+	ovi_layer_path(view->upper, layer->id, "diff");
+	ovi_layer_path(view->work, layer->id, "work");
 	view->overlay = (struct ovi_overlay){
 		.home = store->home,
 		.home_path = store->path,

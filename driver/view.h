@@ -13,8 +13,8 @@ struct ovi_view {
 
 	/* What the overlay borrows. */
 	struct ovi_pins pins;
-	char upper[OVL2_ID_SIZE + 8];
-	char work[OVL2_ID_SIZE + 8];
+	char upper[OVI_LAYER_PATH_SIZE];
+	char work[OVI_LAYER_PATH_SIZE];
 };
 
 #define cleanup_view __attribute__((cleanup(ovi_view_release)))
