@@ -21,11 +21,21 @@
 
 /* ------------------------------------------------------------------- open -- */
 
+/* For the next call, which then need not open it: who locks it again knows what it is. */
+static int keep_directory(struct ovi_layer *layer)
+{
+	if (layer->is_locked && ovi_sys.flock(layer->dir, LOCK_UN) < 0)
+		return 0;
+	layer->is_locked = 0;
+
+	return ovi_memo_keep_dir(layer);
+}
+
 void ovi_layer_close(struct ovi_layer *layer)
 {
 	int saved = errno;
 
-	if (layer->dir >= 0)
+	if (layer->dir >= 0 && !keep_directory(layer))
 		close(layer->dir);
 	layer->dir = -1;
 	ovi_chain_release(&layer->chain);
@@ -77,8 +87,10 @@ static int read_files(struct ovi_layer *layer, struct ovl2_error *err)
 static int open_directory(struct ovl2_store *store, const char *id, int *ret_dir,
                           struct ovl2_error *err)
 {
-	int fd = ovi_sys.openat(store->home, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	int fd = ovi_memo_take_dir(store, id);
 
+	if (fd < 0)
+		fd = ovi_sys.openat(store->home, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 	if (fd < 0 && errno == ENOENT)
 		return ovi_fail(err, OVL2_E_NOT_FOUND, "there is no layer '%s' in '%s'", id,
 		                store->path);
@@ -103,11 +115,12 @@ static int is_still_there(struct ovl2_store *store, const char *id, int dir, str
 	return own.st_ino == now.st_ino;
 }
 
-static int lock_directory(int dir, const char *id, struct ovl2_error *err)
+static int lock_directory(struct ovi_layer *layer, struct ovl2_error *err)
 {
-	while (ovi_sys.flock(dir, LOCK_EX) < 0)
+	while (ovi_sys.flock(layer->dir, LOCK_EX) < 0)
 		if (errno != EINTR)
-			return ovi_fail_errno(err, "lock layer '%s'", id);
+			return ovi_fail_errno(err, "lock layer '%s'", layer->id);
+	layer->is_locked = 1;
 
 	return 0;
 }
@@ -120,9 +133,10 @@ static int try_layer(struct ovi_layer *layer, enum way way, struct ovl2_error *e
 {
 	int r;
 
+	layer->is_locked = 0;
 	r = open_directory(layer->store, layer->id, &layer->dir, err);
 	if (r == 0 && (way == LOCKED || way == LAST))
-		r = lock_directory(layer->dir, layer->id, err);
+		r = lock_directory(layer, err);
 	/*
 	 * What is remembered was in its place when it was read, and is: to be renamed
 	 * changes the time of a directory.
@@ -145,23 +159,22 @@ static int try_layer(struct ovi_layer *layer, enum way way, struct ovl2_error *e
 static int open_layer(struct ovl2_store *store, const char *id, enum way way,
                       struct ovi_layer *ret_layer, struct ovl2_error *err)
 {
-	cleanup_layer struct ovi_layer layer = { .store = store, .dir = -1 };
 	int r;
 
+	*ret_layer = (struct ovi_layer){ .store = store, .dir = -1 };
 	r = ovi_id_check(id, err);
 	if (r < 0)
 		return r;
-	memcpy(layer.id, id, strlen(id) + 1);
+	memcpy(ret_layer->id, id, strlen(id) + 1);
 
-	while ((r = try_layer(&layer, way, err)) == 0)
-		ovi_layer_close(&layer);
+	while ((r = try_layer(ret_layer, way, err)) == 0) {
+		close(steal_fd(&ret_layer->dir));
+		ovi_layer_close(ret_layer);
+	}
 	if (r < 0)
-		return r;
+		ovi_layer_close(ret_layer);
 
-	*ret_layer = layer;
-	layer = (struct ovi_layer)OVI_LAYER_NONE;
-
-	return 0;
+	return r < 0 ? r : 0;
 }
 
 static int open_unlocked(struct ovl2_store *store, const char *id, enum way way,
@@ -430,20 +443,19 @@ static int publish(struct plan *plan, const struct ovi_stage *stage, struct ovl2
 /* So that its first mount need not read what was written here. */
 static void remember(const struct plan *plan, int dir)
 {
-	cleanup_chain struct ovi_chain chain = { 0 };
-	struct ovi_layer layer = {
+	cleanup_layer struct ovi_layer layer = {
 		.store = plan->store,
 		.dir = dir,
+		.is_locked = 1,
 		.record = plan->blueprint.record,
 	};
 
-	if (plan->blueprint.lower.length &&
-	    ovi_chain_parse(plan->blueprint.lower.text, &chain, NULL) < 0)
-		return;
-	memcpy(chain.parent, layer.record.parent, sizeof(chain.parent));
 	memcpy(layer.id, layer.record.id, sizeof(layer.id));
+	if (plan->blueprint.lower.length &&
+	    ovi_chain_parse(plan->blueprint.lower.text, &layer.chain, NULL) < 0)
+		return;
+	memcpy(layer.chain.parent, layer.record.parent, sizeof(layer.chain.parent));
 	memcpy(layer.link, plan->blueprint.link, sizeof(layer.link));
-	layer.chain = chain;
 	ovi_memo_keep_new(&layer);
 }
 
@@ -483,10 +495,8 @@ static int make_layer(struct plan *plan, const char *parent, struct ovl2_error *
 	if (r < 0)
 		return r;
 
-	/* It is a stage no more; locked until it is closed. */
-	remember(plan, stage.dir);
-	close(stage.dir);
-	stage.dir = -1;
+	/* It is a stage no more, and locked until then. */
+	remember(plan, steal_fd(&stage.dir));
 
 	return ovi_store_is_durable(store) ? ovi_dir_flush(store->home, store->path, err) : 0;
 }

@@ -20,6 +20,9 @@ struct ovi_layer {
 	/* Of its files when they were read. */
 	struct ovi_version version;
 
+	/* Is the directory locked, and not to be closed otherwise than it was opened? */
+	int is_locked;
+
 	/* Known to have no mark of a mount without syncs? 0 when nobody has looked. */
 	int is_settled;
 };

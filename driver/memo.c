@@ -21,7 +21,7 @@
 #define MAX_PINS 2048
 
 /*
- * Descriptors kept of lowers, and as many of uppers and work directories: what the
+ * Descriptors kept of lowers, and as many of layers' own directories: what the
  * deepest two mounts need, if the process may have them. All threads together have no
  * more: what goes beyond is opened when it is needed, one at a time.
  */
@@ -72,6 +72,9 @@ struct known {
 	char link[OVI_LINK_SIZE];
 	int is_settled;
 
+	/* Its directory, when no call has it; else -1. */
+	int dir;
+
 	/* NULL until it is asked for; all its pins are in the table. */
 	struct ovi_pin_set *set;
 };
@@ -93,7 +96,7 @@ struct ovi_memo {
 	size_t pin_count;
 	uint64_t call;
 
-	/* Descriptors of pins, and of sets for themselves; so many of each. */
+	/* Descriptors of pins; of layers and of sets for themselves; so many of each. */
 	size_t open_count;
 	size_t own_count;
 	size_t max_open;
@@ -336,6 +339,7 @@ static void free_known(struct ovi_memo *memo, struct known *known)
 {
 	if (!known)
 		return;
+	close_own(memo, known->dir);
 	release_set(memo, known->set);
 	ovi_chain_release(&known->chain);
 	free(known);
@@ -355,6 +359,7 @@ void ovi_memo_keep(const struct ovi_layer *layer)
 	known->version = layer->version;
 	known->record = layer->record;
 	known->is_settled = layer->is_settled;
+	known->dir = -1;
 
 	pthread_mutex_lock(&memo->lock);
 	slot = &memo->layers[hash(layer->id) % OVI_MEMO_LAYERS];
@@ -370,17 +375,6 @@ void ovi_memo_keep_new(struct ovi_layer *layer)
 		ovi_memo_keep(layer);
 }
 
-/* The slot of this link, or the free one where it belongs. Never full. */
-static struct ovi_pin **find_pin(struct ovi_memo *memo, const char *link)
-{
-	size_t at = hash(link) % PIN_SLOTS;
-
-	while (memo->pins[at] && strcmp(memo->pins[at]->link, link) != 0)
-		at = (at + 1) % PIN_SLOTS;
-
-	return &memo->pins[at];
-}
-
 static void forget_sets(struct ovi_memo *memo)
 {
 	for (size_t i = 0; i < OVI_MEMO_LAYERS; i++) {
@@ -391,6 +385,76 @@ static void forget_sets(struct ovi_memo *memo)
 		release_set(memo, known->set);
 		known->set = NULL;
 	}
+}
+
+/* All that layers have for themselves. */
+static void forget_own(struct ovi_memo *memo)
+{
+	forget_sets(memo);
+	for (size_t i = 0; i < OVI_MEMO_LAYERS; i++)
+		if (memo->layers[i])
+			close_own(memo, steal_fd(&memo->layers[i]->dir));
+}
+
+static struct known *find_by_id(struct ovi_memo *memo, const char *id)
+{
+	struct known *known = memo->layers[hash(id) % OVI_MEMO_LAYERS];
+
+	return known && strcmp(known->id, id) == 0 ? known : NULL;
+}
+
+int ovi_memo_take_dir(struct ovl2_store *store, const char *id)
+{
+	struct ovi_memo *memo = store->memo;
+	struct known *known;
+	int dir = -1;
+
+	if (!ovi_store_is_own(store))
+		return -1;
+
+	pthread_mutex_lock(&memo->lock);
+	known = find_by_id(memo, id);
+	if (known && known->dir >= 0) {
+		dir = steal_fd(&known->dir);
+		memo->own_count--;
+	}
+	pthread_mutex_unlock(&memo->lock);
+
+	return dir;
+}
+
+int ovi_memo_keep_dir(const struct ovi_layer *layer)
+{
+	struct ovi_memo *memo = layer->store->memo;
+	struct known *known;
+	int is_kept;
+
+	if (!ovi_store_is_own(layer->store))
+		return 0;
+
+	pthread_mutex_lock(&memo->lock);
+	known = find_by_id(memo, layer->id);
+	if (memo->own_count >= memo->max_open)
+		forget_own(memo);
+	is_kept = known && known->dir < 0 && memo->own_count < memo->max_open;
+	if (is_kept) {
+		known->dir = layer->dir;
+		memo->own_count++;
+	}
+	pthread_mutex_unlock(&memo->lock);
+
+	return is_kept;
+}
+
+/* The slot of this link, or the free one where it belongs. Never full. */
+static struct ovi_pin **find_pin(struct ovi_memo *memo, const char *link)
+{
+	size_t at = hash(link) % PIN_SLOTS;
+
+	while (memo->pins[at] && strcmp(memo->pins[at]->link, link) != 0)
+		at = (at + 1) % PIN_SLOTS;
+
+	return &memo->pins[at];
 }
 
 static void forget_pins(struct ovi_memo *memo)
@@ -602,7 +666,7 @@ static void make_room(struct ovi_memo *memo, const struct ovi_chain *chain, int 
 	     memo->open_count + missing > memo->max_open))
 		forget_pins(memo);
 	else if (by_descriptor && memo->own_count + 2 > memo->max_open)
-		forget_sets(memo);
+		forget_own(memo);
 }
 
 static int find_set(struct ovi_memo *memo, const struct ovi_layer *layer, int by_descriptor,

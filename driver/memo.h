@@ -64,6 +64,15 @@ void ovi_memo_keep_new(struct ovi_layer *layer);
 void ovi_memo_settle(struct ovi_layer *layer);
 
 /*
+ * The directory of layer `id` as it was opened once, for the caller alone until it is
+ * kept again; -1 when there is none. It need not be in its place any more.
+ */
+int ovi_memo_take_dir(struct ovl2_store *store, const char *id);
+
+/* Keeps layer->dir, which nobody may have locked, for the next call: 1 when it did. */
+int ovi_memo_keep_dir(const struct ovi_layer *layer);
+
+/*
  * Finds out whether times of changes here tell any two apart that were looked at in
  * between (Linux >= 6.13 on ext4, xfs and btrfs), so that what was made a moment ago can
  * be remembered too. `dir` is a new directory of the caller's alone, in the store, and is

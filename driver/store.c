@@ -7,6 +7,7 @@
 #include "memo.h"
 #include "options.h"
 #include "overlay.h"
+#include "process.h"
 #include "quarantine.h"
 #include "quota.h"
 #include "scratch.h"
@@ -62,11 +63,16 @@ static int lock_file(int fd, const char *path, int operation, struct ovl2_error 
 	return 0;
 }
 
+int ovi_store_is_own(const struct ovl2_store *store)
+{
+	return ovi_process_id() == store->process;
+}
+
 static int take_spare(struct ovl2_store *store)
 {
 	int fd = -1;
 
-	if (getpid() != store->process)
+	if (!ovi_store_is_own(store))
 		return -1;
 	for (size_t i = 0; i < OVI_SPARE_LOCKS && fd < 0; i++)
 		fd = atomic_exchange(&store->spare_locks[i], -1);
@@ -76,7 +82,7 @@ static int take_spare(struct ovl2_store *store)
 
 static int keep_spare(struct ovl2_store *store, int fd)
 {
-	if (getpid() != store->process)
+	if (!ovi_store_is_own(store))
 		return 0;
 	for (size_t i = 0; i < OVI_SPARE_LOCKS; i++) {
 		int none = -1;
@@ -725,9 +731,10 @@ int ovl2_store_open(const char *path, const struct ovl2_store_options *options,
 		return ovi_fail_memory(err);
 	store->home = -1;
 	store->run = -1;
+	atomic_init(&store->counts, -1);
 	for (size_t i = 0; i < OVI_SPARE_LOCKS; i++)
 		atomic_init(&store->spare_locks[i], -1);
-	store->process = getpid();
+	store->process = ovi_process_id();
 	store->memo = ovi_memo_new();
 	if (!store->memo) {
 		ovl2_store_close(store);
@@ -758,6 +765,8 @@ void ovl2_store_close(struct ovl2_store *store)
 		close(store->home);
 	if (store->run >= 0)
 		close(store->run);
+	if (store->counts >= 0)
+		close(store->counts);
 	for (size_t i = 0; i < OVI_SPARE_LOCKS; i++)
 		if (store->spare_locks[i] >= 0)
 			close(store->spare_locks[i]);

@@ -6,7 +6,7 @@
  *     <home>/l/<link> -> ../<id>/diff
  *     <home>/<id>/{diff,work,merged,link,lower,committed,ovl2.json}
  *     <home>/.ovl2/{format,lock,empty,staging,trash,quarantine}
- *     <run>/<device>-<inode>/<id>         mount counts, gone at reboot
+ *     <run>/<device>-<inode>/{.counts,<id>}   of mounts, gone at reboot
  *
  * Order of locks: the store, then at most one layer. All are flock(2) on
  * descriptors that one call has to itself, so that threads and processes exclude
@@ -39,6 +39,9 @@ struct ovl2_store {
 	/* Where mount counts live: a directory for this store alone. */
 	int run;
 
+	/* The file of them, -1 until it is needed. */
+	atomic_int counts;
+
 	/* Of this boot: what is not flushed is marked with it. */
 	char boot[OVI_BOOT_SIZE];
 
@@ -61,6 +64,9 @@ struct ovl2_store {
 	/* Under which names overlayfs keeps its marks here. */
 	const struct ovi_attributes *attributes;
 };
+
+/* Is this the process that opened it? One that it forked shares its descriptors. */
+int ovi_store_is_own(const struct ovl2_store *store);
 
 /* Logs through the caller's callback. */
 void ovi_store_log(const struct ovl2_store *store, enum ovl2_log_level level, const char *format,

@@ -265,8 +265,8 @@ static void add_deep(struct test_tar *tar, const char *name)
 
 static void deep_tar_is_applied(void **state)
 {
-	cleanup_store struct ovl2_store *store = open_store(*state);
 	struct test_resources before = test_resources_count();
+	struct ovl2_store *store = open_store(*state);
 	cleanup_tar struct test_tar tar = { 0 };
 	struct ovl2_apply_counts counts = { 0 };
 	const struct ovl2_apply_options options = { .size = sizeof(options), .counts = &counts };
@@ -283,8 +283,9 @@ static void deep_tar_is_applied(void **state)
 	assert_int_equal(counts.whiteouts, 1);
 	assert_int_equal(bytes, 4);
 	close(steal_fd(&fd));
-	test_resources_assert_same(before);
 	assert_ok(ovl2_layer_remove(store, "base", &err), &err);
+	ovl2_store_close(store);
+	test_resources_assert_same(before);
 }
 
 int main(int argc, char **argv)

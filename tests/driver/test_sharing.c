@@ -220,6 +220,46 @@ static void copied_namespace_keeps_the_upper_in_use(void **state)
 	assert_int_equal(unmount_layer(store, "box"), 0);
 }
 
+/* Is it mounted whenever this process holds it? */
+static int mounts_again_and_again(struct ovl2_store *store)
+{
+	for (int i = 0; i < 200; i++) {
+		cleanup_free char *path = NULL;
+		struct ovl2_error err = { 0 };
+
+		if (ovl2_layer_mount(store, "box", NULL, &path, &err) < 0 ||
+		    !test_is_mounted(path) || ovl2_layer_unmount(store, "box", &err) < 0)
+			return print_error("round %d: %s\n", i, err.message), 0;
+	}
+
+	return 1;
+}
+
+/* A process and one that it forked have descriptors in common; not what they lock by. */
+static void forked_handle_locks_for_itself(void **state)
+{
+	struct ovl2_store *store = open_store(*state);
+	struct ovl2_error err = { 0 };
+	int is_fine;
+	int status;
+	pid_t child;
+
+	create_container(store, "box", NULL);
+	free(mount_layer(store, "box"));
+	assert_int_equal(unmount_layer(store, "box"), 0);
+
+	child = fork();
+	if (child == 0)
+		_exit(!mounts_again_and_again(store));
+	is_fine = mounts_again_and_again(store);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_true(is_fine);
+
+	assert_ok(ovl2_layer_remove(store, "box", &err), &err);
+	ovl2_store_close(store);
+}
+
 /* A cleanup unmounts as well. */
 static void cleanup_remembers_what_lives_on(void **state)
 {
@@ -563,6 +603,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(detached_upper_is_not_mounted_twice),
 		cmocka_unit_test(bind_mount_keeps_the_upper_in_use),
 		cmocka_unit_test(copied_namespace_keeps_the_upper_in_use),
+		cmocka_unit_test(forked_handle_locks_for_itself),
 		cmocka_unit_test(cleanup_remembers_what_lives_on),
 		cmocka_unit_test(opening_a_new_store_at_once_disturbs_nobody),
 		cmocka_unit_test(opening_an_empty_directory_at_once_disturbs_nobody),
