@@ -45,5 +45,8 @@ int ovi_hold_check_detached(struct ovi_layer *layer, struct ovl2_error *err);
  */
 int ovi_hold_claim(struct ovi_layer *layer, const struct ovi_hold *hold, struct ovl2_error *err);
 
-/* Sets the count and what goes with it; 0 forgets the layer. */
+/* Sets the count, which is not 0, of a mount whose flags and label stay as they are. */
 int ovi_hold_write(struct ovi_layer *layer, const struct ovi_hold *hold, struct ovl2_error *err);
+
+/* Of a layer that is not mounted any more. */
+int ovi_hold_forget(struct ovi_layer *layer, struct ovl2_error *err);

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/single_threaded.h>
 #include <sys/statvfs.h>
 
 /* One fsconfig(2) string: 256 bytes with its NUL (fs/fsopen.c, strndup_user). */
@@ -97,17 +98,6 @@ size_t ovi_option_length(const char *data)
 	return at;
 }
 
-static int data_fits(const struct ovi_overlay *overlay, enum ovl2_mount_method method,
-                     size_t *ret_bytes)
-{
-	cleanup_strbuf struct ovi_strbuf data = { 0 };
-
-	ovi_overlay_data(overlay, method, &data);
-	*ret_bytes = data.length;
-
-	return !data.failed && data.length <= OVI_MAX_DATA_BYTES;
-}
-
 static int fits_strings(const struct ovi_overlay *overlay)
 {
 	cleanup_strbuf struct ovi_strbuf escaped = { 0 };
@@ -138,22 +128,25 @@ static int check_label(const char *label, struct ovl2_error *err)
 	return 0;
 }
 
+/* `data` becomes what mount(2) is to be given: see ovi_overlay_data(). */
 static int check_method(const struct ovi_overlay *overlay, enum ovl2_mount_method method,
-                        struct ovl2_error *err)
+                        struct ovi_strbuf *data, struct ovl2_error *err)
 {
-	size_t bytes;
+	ovi_strbuf_cut(data, 0);
+	ovi_overlay_data(overlay, method, data);
+	if (data->failed)
+		return ovi_fail_memory(err);
 
 	if (method == OVL2_MOUNT_APPEND && !fits_strings(overlay))
 		return ovi_fail(err, OVL2_E_UNSUPPORTED,
 		                "mount method append takes paths of %d bytes and '%s' is too long: "
 		                "use relative or fd",
 		                MAX_STRING_BYTES, overlay->home_path);
-	if ((method == OVL2_MOUNT_ABSOLUTE || method == OVL2_MOUNT_RELATIVE) &&
-	    !data_fits(overlay, method, &bytes))
+	if (data->length > OVI_MAX_DATA_BYTES)
 		return ovi_fail(err, OVL2_E_UNSUPPORTED,
 		                "%zu lowers need %zu bytes of mount data and method %s takes %d: "
 		                "use method fd or append (Linux >= 6.15 or 6.7)",
-		                overlay->lower_count, bytes, method_names[method],
+		                overlay->lower_count, data->length, method_names[method],
 		                OVI_MAX_DATA_BYTES);
 
 	return 0;
@@ -207,10 +200,16 @@ int ovi_overlay_by_descriptor(int home, enum ovl2_mount_method wanted)
 	       (wanted == OVL2_MOUNT_AUTO && takes(&takes_descriptors, FSCONFIG_SET_FD, home));
 }
 
-/* The directory has a link for each thread, and two as every directory has. */
+/*
+ * Libc tells where there never was another thread (glibc >= 2.32). Where there was one,
+ * the directory has a link for each thread, and two as every directory has.
+ */
 static int is_alone(void)
 {
 	struct stat st;
+
+	if (__libc_single_threaded)
+		return 1;
 
 	return ovi_sys.fstatat(AT_FDCWD, "/proc/self/task", &st, 0) == 0 && st.st_nlink == 3;
 }
@@ -222,7 +221,8 @@ static int is_alone(void)
  * By which is fastest (bench `mount_depth`): names from the store are shorter walks, but
  * take a thread where there are others.
  */
-static enum ovl2_mount_method choose_without_fd(const struct ovi_overlay *overlay)
+static enum ovl2_mount_method choose_without_fd(const struct ovi_overlay *overlay,
+                                                struct ovi_strbuf *data)
 {
 	static const enum ovl2_mount_method alone[] = {
 		OVL2_MOUNT_RELATIVE,
@@ -238,7 +238,7 @@ static enum ovl2_mount_method choose_without_fd(const struct ovi_overlay *overla
 		overlay->lower_count > FEW_LOWERS && is_alone() ? alone : others;
 
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
-		if (check_method(overlay, order[i], NULL) == 0 &&
+		if (check_method(overlay, order[i], data, NULL) == 0 &&
 		    (order[i] != OVL2_MOUNT_APPEND ||
 		     takes(&takes_strings, FSCONFIG_SET_STRING, overlay->home)))
 			return order[i];
@@ -246,8 +246,9 @@ static enum ovl2_mount_method choose_without_fd(const struct ovi_overlay *overla
 	return OVL2_MOUNT_APPEND;
 }
 
-int ovi_overlay_choose(const struct ovi_overlay *overlay, enum ovl2_mount_method wanted,
-                       enum ovl2_mount_method *ret_method, struct ovl2_error *err)
+static int choose(const struct ovi_overlay *overlay, enum ovl2_mount_method wanted,
+                  enum ovl2_mount_method *ret_method, struct ovi_strbuf *data,
+                  struct ovl2_error *err)
 {
 	enum ovl2_mount_method method = wanted;
 	int r;
@@ -264,14 +265,22 @@ int ovi_overlay_choose(const struct ovi_overlay *overlay, enum ovl2_mount_method
 	if (wanted == OVL2_MOUNT_AUTO)
 		method = ovi_overlay_by_descriptor(overlay->home, wanted)
 		                 ? OVL2_MOUNT_FD
-		                 : choose_without_fd(overlay);
+		                 : choose_without_fd(overlay, data);
 
-	r = check_method(overlay, method, err);
+	r = check_method(overlay, method, data, err);
 	if (r < 0)
 		return r;
 	*ret_method = method;
 
 	return 0;
+}
+
+int ovi_overlay_choose(const struct ovi_overlay *overlay, enum ovl2_mount_method wanted,
+                       enum ovl2_mount_method *ret_method, struct ovl2_error *err)
+{
+	cleanup_strbuf struct ovi_strbuf data = { 0 };
+
+	return choose(overlay, wanted, ret_method, &data, err);
 }
 
 /* ------------------------------------------------- through the mount context -- */
@@ -697,38 +706,41 @@ static int mount_here(struct aside *job)
 	return r;
 }
 
-static int attach_data(const struct ovi_overlay *overlay, enum ovl2_mount_method method,
-                       const char *target, struct ovl2_error *err)
+static int attach_relative(const struct ovi_overlay *overlay, const char *data, const char *target,
+                           struct ovl2_error *err)
 {
-	cleanup_strbuf struct ovi_strbuf data = { 0 };
-	cleanup_strbuf struct ovi_strbuf path = { 0 };
+	struct aside job = {
+		.overlay = overlay,
+		.data = data,
+		.target = target,
+		.err = err,
+	};
 
-	ovi_overlay_data(overlay, method, &data);
-	ovi_strbuf_addf(&path, "%s/%s", overlay->home_path, target);
-	if (data.failed || path.failed)
-		return ovi_fail_memory(err);
-
-	if (method == OVL2_MOUNT_RELATIVE) {
-		struct aside job = {
-			.overlay = overlay,
-			.data = data.text,
-			.target = target,
-			.err = err,
-		};
-
-		return is_alone() ? mount_here(&job) : wait_aside(&job);
-	}
-
-	return mount_data(overlay, data.text, path.text, target, err);
+	return is_alone() ? mount_here(&job) : wait_aside(&job);
 }
 
-static int attach_by(const struct ovi_overlay *overlay, enum ovl2_mount_method method,
-                     const char *target, struct ovl2_error *err)
+static int attach_absolute(const struct ovi_overlay *overlay, const char *data, const char *target,
+                           struct ovl2_error *err)
 {
-	if (method == OVL2_MOUNT_FD || method == OVL2_MOUNT_APPEND)
-		return attach_tree(overlay, method == OVL2_MOUNT_FD, target, err);
+	cleanup_strbuf struct ovi_strbuf path = { 0 };
 
-	return attach_data(overlay, method, target, err);
+	ovi_strbuf_addf(&path, "%s/%s", overlay->home_path, target);
+	if (path.failed)
+		return ovi_fail_memory(err);
+
+	return mount_data(overlay, data, path.text, target, err);
+}
+
+/* `data` as ovi_overlay_data() has it for this method. */
+static int attach_by(const struct ovi_overlay *overlay, enum ovl2_mount_method method,
+                     const struct ovi_strbuf *data, const char *target, struct ovl2_error *err)
+{
+	if (method == OVL2_MOUNT_RELATIVE)
+		return attach_relative(overlay, data->text, target, err);
+	if (method == OVL2_MOUNT_ABSOLUTE)
+		return attach_absolute(overlay, data->text, target, err);
+
+	return attach_tree(overlay, method == OVL2_MOUNT_FD, target, err);
 }
 
 /* Lines of the log that were there at an attempt, and at each one before. */
@@ -753,7 +765,7 @@ static void keep_common(int log, int is_first, struct ovi_strbuf *lines)
  * with what can be done about it.
  */
 static int attach_watched(const struct ovi_overlay *overlay, enum ovl2_mount_method method,
-                          const char *target, struct ovl2_error *err)
+                          const struct ovi_strbuf *data, const char *target, struct ovl2_error *err)
 {
 	cleanup_strbuf struct ovi_strbuf lines = { 0 };
 	const char *words = "";
@@ -762,7 +774,7 @@ static int attach_watched(const struct ovi_overlay *overlay, enum ovl2_mount_met
 	for (int i = 0; i < ATTEMPTS; i++) {
 		cleanup_fd int log = ovi_kernel_log_open();
 
-		r = attach_by(overlay, method, target, err);
+		r = attach_by(overlay, method, data, target, err);
 		if (r == 0)
 			return 0;
 		keep_common(log, i == 0, &lines);
@@ -782,21 +794,19 @@ static int attach_watched(const struct ovi_overlay *overlay, enum ovl2_mount_met
 int ovi_overlay_attach(const struct ovi_overlay *overlay, enum ovl2_mount_method wanted,
                        const char *target, struct ovl2_error *err)
 {
+	cleanup_strbuf struct ovi_strbuf data = { 0 };
 	enum ovl2_mount_method method = OVL2_MOUNT_AUTO;
-	struct ovl2_error reason = { 0 };
 	int r;
 
-	r = ovi_overlay_choose(overlay, wanted, &method, err);
+	r = choose(overlay, wanted, &method, &data, err);
 	if (r < 0)
 		return r;
 
-	r = attach_by(overlay, method, target, &reason);
+	r = attach_by(overlay, method, &data, target, err);
 	if (r == OVL2_E_SYSTEM || r == OVL2_E_BUSY)
-		r = attach_watched(overlay, method, target, &reason);
+		r = attach_watched(overlay, method, &data, target, err);
 	else if (r < 0)
-		ovi_advice_add(&reason, "");
-	if (r < 0 && err)
-		*err = reason;
+		ovi_advice_add(err, "");
 
 	return r;
 }
@@ -808,22 +818,17 @@ int ovi_overlay_attach(const struct ovi_overlay *overlay, enum ovl2_mount_method
  * exists only in one thread, over the first lower (any directory would do), and
  * detached again as soon as the root is open.
  */
-static int open_aside(const struct ovi_overlay *overlay, enum ovl2_mount_method method,
-                      int *ret_root, struct ovl2_error *err)
+static int open_aside(const struct ovi_overlay *overlay, const char *data, int *ret_root,
+                      struct ovl2_error *err)
 {
-	cleanup_strbuf struct ovi_strbuf data = { 0 };
 	struct aside job = {
 		.overlay = overlay,
 		.in_namespace = 1,
+		.data = data,
 		.target = overlay->lower[0],
 		.ret_root = ret_root,
 		.err = err,
 	};
-
-	ovi_overlay_data(overlay, method, &data);
-	if (data.failed)
-		return ovi_fail_memory(err);
-	job.data = data.text;
 
 	return wait_aside(&job);
 }
@@ -852,13 +857,14 @@ static int open_tree_root(const struct ovi_overlay *overlay, int by_descriptor, 
 int ovi_overlay_open_by(const struct ovi_overlay *overlay, enum ovl2_mount_method method,
                         int *ret_root, struct ovl2_error *err)
 {
+	cleanup_strbuf struct ovi_strbuf data = { 0 };
 	int r;
 
-	r = check_method(overlay, method, err);
+	r = check_method(overlay, method, &data, err);
 	if (r < 0)
 		return r;
 	if (method == OVL2_MOUNT_ABSOLUTE || method == OVL2_MOUNT_RELATIVE)
-		return open_aside(overlay, method, ret_root, err);
+		return open_aside(overlay, data.text, ret_root, err);
 
 	return open_tree_root(overlay, method == OVL2_MOUNT_FD, ret_root, err);
 }
@@ -869,10 +875,12 @@ int ovi_overlay_open(const struct ovi_overlay *overlay, int *ret_root, struct ov
 	int r;
 
 	r = open_tree_root(overlay, 1, ret_root, &reason);
-	if (r == OVL2_E_UNSUPPORTED && check_method(overlay, OVL2_MOUNT_RELATIVE, NULL) < 0)
-		return ovi_overlay_open_by(overlay, OVL2_MOUNT_APPEND, ret_root, err);
-	if (r == OVL2_E_UNSUPPORTED)
-		return ovi_overlay_open_by(overlay, OVL2_MOUNT_RELATIVE, ret_root, err);
+	if (r == OVL2_E_UNSUPPORTED) {
+		r = ovi_overlay_open_by(overlay, OVL2_MOUNT_RELATIVE, ret_root, &reason);
+		/* What does not fit there; or it is not known here either, and says so. */
+		if (r == OVL2_E_UNSUPPORTED)
+			return ovi_overlay_open_by(overlay, OVL2_MOUNT_APPEND, ret_root, err);
+	}
 	if (r < 0 && err)
 		*err = reason;
 

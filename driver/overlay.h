@@ -82,7 +82,10 @@ void ovi_overlay_data(const struct ovi_overlay *overlay, enum ovl2_mount_method 
  */
 size_t ovi_option_length(const char *data);
 
-/* Builds the overlay by the chosen method and attaches it to `target` under home. */
+/*
+ * Builds the overlay by the chosen method and attaches it to `target` under home. `err`
+ * must not be NULL, and may be filled in where a second way succeeds.
+ */
 int ovi_overlay_attach(const struct ovi_overlay *overlay, enum ovl2_mount_method wanted,
                        const char *target, struct ovl2_error *err);
 

@@ -170,15 +170,18 @@ static int write_mark(struct ovl2_store *store, const struct ovi_found_layer *la
 static int write_count(struct ovl2_store *store, const struct ovi_found_layer *layer,
                        struct ovl2_error *err)
 {
-	struct ovi_layer open = { .store = store, .dir = -1 };
+	cleanup_layer struct ovi_layer open = { .store = store, .dir = -1 };
 	const struct ovi_hold hold = {
 		.count = 1,
 		.is_writable = !layer->has_mark,
 	};
 
-	memcpy(open.id, layer->id, sizeof(open.id));
+	int r;
 
-	return ovi_hold_write(&open, &hold, err);
+	memcpy(open.id, layer->id, sizeof(open.id));
+	r = ovi_dir_open(store->home, layer->id, &open.dir, err);
+
+	return r < 0 ? r : ovi_hold_write(&open, &hold, err);
 }
 
 static int make_targets(struct ovl2_store *store, const struct ovi_found_layer *layer,

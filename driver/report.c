@@ -317,24 +317,34 @@ static int is_merged(const struct ovl2_store *store, const char *target, char id
 	return ovi_id_is_valid(id);
 }
 
+/* For what needs no more of it than the directory; not locked, and nothing is read. */
+static int open_bare(struct ovl2_store *store, const char *id, struct ovi_layer *layer,
+                     struct ovl2_error *err)
+{
+	layer->store = store;
+	snprintf(layer->id, sizeof(layer->id), "%s", id);
+
+	return ovi_dir_open(store->home, id, &layer->dir, err);
+}
+
 static int unmount_one(struct ovl2_store *store, const char *target, const char *id,
                        struct ovl2_error *err)
 {
-	cleanup_fd int layer = -1;
+	cleanup_layer struct ovi_layer layer = OVI_LAYER_NONE;
 	dev_t superblock;
 	int r;
 
-	r = ovi_dir_open(store->home, id, &layer, err);
+	r = open_bare(store, id, &layer, err);
 	if (r < 0)
 		return r;
-	superblock = ovi_linger_superblock(layer);
+	superblock = ovi_linger_superblock(layer.dir);
 	r = ovi_unmount(target, err);
 	if (r == 0 && superblock && !ovi_linger_is_possible(superblock))
-		ovi_sys.unlinkat(store->run, id, 0);
+		r = ovi_hold_forget(&layer, err);
 	if (r == 0)
-		r = ovi_volatile_check(store, layer, err);
+		r = ovi_volatile_check(store, layer.dir, err);
 
-	return r > 0 ? ovi_volatile_settle(store, layer, err) : r;
+	return r > 0 ? ovi_volatile_settle(store, layer.dir, err) : r;
 }
 
 static int unmount_all(struct ovl2_store *store, struct libmnt_table *table, struct ovl2_error *err)
@@ -358,20 +368,20 @@ static int unmount_all(struct ovl2_store *store, struct libmnt_table *table, str
 }
 
 /* The count of a mount that lives on elsewhere stays, until it does not. */
-static int forget_count(struct ovl2_store *store, const char *name, struct ovl2_error *err)
+static int forget_count(struct ovl2_store *store, const char *id, struct ovl2_error *err)
 {
-	cleanup_layer struct ovi_layer layer = { .store = store, .dir = -1 };
+	cleanup_layer struct ovi_layer layer = OVI_LAYER_NONE;
+	int r;
 
-	if (ovi_id_is_valid(name) && ovi_dir_open(store->home, name, &layer.dir, NULL) == 0) {
-		snprintf(layer.id, sizeof(layer.id), "%s", name);
-		if (ovi_hold_check_detached(&layer, NULL) == OVL2_E_BUSY) {
-			ovi_store_log(store, OVL2_LOG_WARNING,
-			              "layer '%s' is still in use elsewhere", name);
-			return 0;
-		}
-	}
+	r = open_bare(store, id, &layer, err);
+	if (r < 0)
+		return r;
+	r = ovi_hold_check_detached(&layer, err);
+	if (r != OVL2_E_BUSY)
+		return r < 0 ? r : ovi_hold_forget(&layer, err);
+	ovi_store_log(store, OVL2_LOG_WARNING, "layer '%s' is still in use elsewhere", id);
 
-	return ovi_tree_remove(store->run, name, err);
+	return 0;
 }
 
 static int forget_counts(struct ovl2_store *store, struct ovl2_error *err)
@@ -379,9 +389,10 @@ static int forget_counts(struct ovl2_store *store, struct ovl2_error *err)
 	cleanup_listing struct ovi_listing listing = { 0 };
 	int r;
 
-	r = ovi_dir_list(store->run, "run directory", &listing, err);
+	r = ovi_dir_list(store->home, store->path, &listing, err);
 	for (size_t i = 0; i < listing.count && r == 0; i++)
-		r = forget_count(store, listing.names[i].name, err);
+		if (ovi_id_is_valid(listing.names[i].name))
+			r = forget_count(store, listing.names[i].name, err);
 
 	return r;
 }
