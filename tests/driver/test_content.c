@@ -377,10 +377,13 @@ static void directory_made_anew_hides_the_old_one(void **state)
 	const struct test_entry base[] = {
 		{ 'd', "d", NULL, 0, 0, 0, 1000000000, NULL },
 		{ 'f', "d/old", "old", 0, 0, 0, 1000000000, NULL },
+		{ 'd', "d/sub", NULL, 0, 0, 0, 1000000000, NULL },
+		{ 'f', "d/sub/old", "old", 0, 0, 0, 1000000000, NULL },
 	};
 	const struct test_entry upper[] = {
 		{ '-', "d", NULL, 0, 0, 0, 0, NULL },
 		{ 'd', "d", NULL, 0, 0, 0, 1000000000, NULL },
+		{ 'd', "d/sub", NULL, 0, 0, 0, 1000000000, NULL },
 		{ 'f', "d/new", "new", 0, 0, 0, 1000000000, NULL },
 	};
 	cleanup_store struct ovl2_store *store = open_store(*state);
@@ -397,12 +400,13 @@ static void directory_made_anew_hides_the_old_one(void **state)
 	changes = list_changes(store, "upper", NULL);
 	assert_contains(changes, "A /d/new\n");
 	assert_contains(changes, "D /d/old\n");
+	assert_contains(changes, "D /d/sub/old\n");
 
 	create_layer(store, "copy", "base");
 	diff = diff_layer(store, "upper", OVL2_DIFF_AUTO);
 	assert_ok(ovl2_layer_apply(store, "copy", NULL, diff, NULL, &err), &err);
 	text = describe_layer(store, "copy", TEST_TREE_NAMES);
-	assert_string_equal(text, "d d\nf d/new\n");
+	assert_string_equal(text, "d d\nf d/new\nd d/sub\n");
 }
 
 static void files_with_several_names_count_once(void **state)
