@@ -437,6 +437,104 @@ static void everything_can_be_removed(void **state)
 	test_resources_assert_same(before);
 }
 
+static int print_problem(void *data, const struct ovl2_problem *problem)
+{
+	(void)data;
+	print_message("  %s: %s\n", problem->id ? problem->id : "-", problem->text);
+
+	return 0;
+}
+
+static int count_problems(struct ovl2_store *store)
+{
+	const struct ovl2_check_options all = { .size = sizeof(all), .deep = 1, .content = 1 };
+	struct ovl2_error err = { 0 };
+	int count = ovl2_store_check(store, &all, print_problem, NULL, &err);
+
+	assert_ok(count, &err);
+	return count;
+}
+
+/* A link that is lost is found, made again, and the layer mounts as before. */
+static void damage_is_found_and_put_right(void **state)
+{
+	struct test_place *place = *state;
+	cleanup_store struct ovl2_store *store = open_store(place);
+	cleanup_free char *link = test_path("%s/store/middle/link", place->path);
+	cleanup_free char *name = NULL;
+	cleanup_free char *entry = NULL;
+	cleanup_free char *before = NULL;
+	cleanup_free char *after = NULL;
+	struct ovl2_error err = { 0 };
+
+	create_stack(store);
+	before = describe_layer(store, "box", 0);
+	assert_int_equal(count_problems(store), 0);
+
+	name = test_file_read(link);
+	entry = test_path("%s/store/l/%s", place->path, name);
+	assert_sys(unlink(entry));
+	assert_true(count_problems(store) > 0);
+	assert_ok(ovl2_store_repair(store, NULL, print_problem, NULL, &err), &err);
+	assert_int_equal(count_problems(store), 0);
+	after = describe_layer(store, "box", 0);
+	test_text_assert_same(before, after, "the layer before and after");
+}
+
+static void store_is_looked_after(void **state)
+{
+	struct test_place *place = *state;
+	cleanup_store struct ovl2_store *store = open_store(place);
+	cleanup_free char *record = test_path("%s/store/box/ovl2.json", place->path);
+	uint64_t bytes = 0;
+	struct ovl2_error err = { 0 };
+
+	create_stack(store);
+	assert_int_equal(ovl2_layer_digest(store, "base", &err), 1);
+	assert_sys(unlink(record));
+	assert_int_equal(ovl2_layer_adopt(store, "box", &err), 1);
+	assert_ok(ovl2_layer_diff_size(store, "box", NULL, &bytes, &err), &err);
+	assert_int_equal(bytes, strlen("changed") + strlen("three"));
+	assert_ok(ovl2_store_sync(store, &err), &err);
+	assert_ok(ovl2_store_collect(store, NULL, &err), &err);
+	assert_int_equal(count_problems(store), 0);
+}
+
+/* No option of overlayfs maps ids for who is root in here only: apply does. */
+static void mapped_ids_are_refused_and_can_be_applied(void **state)
+{
+	const struct ovl2_id_range to_root = { .container = 1000, .host = 0, .count = 1 };
+	const struct ovl2_apply_options mapped = {
+		.size = sizeof(mapped),
+		.uid_map = &to_root,
+		.uid_map_count = 1,
+		.gid_map = &to_root,
+		.gid_map_count = 1,
+	};
+	const struct test_tar_entry entry = {
+		.name = "owned", .content = "x", .uid = 1000, .gid = 1000
+	};
+	cleanup_store struct ovl2_store *store = open_store(*state);
+	cleanup_fd int namespace = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
+	const struct ovl2_mount_options options = { .size = sizeof(options),
+		                                    .user_namespace = namespace };
+	cleanup_tar struct test_tar tar = { 0 };
+	cleanup_free char *text = NULL;
+	cleanup_fd int fd = -1;
+	struct ovl2_error err = { 0 };
+
+	create_layer(store, "base", NULL);
+	assert_true(ovl2_layer_mount(store, "base", &options, NULL, &err) < 0);
+	assert_contains(err.message, "ids");
+
+	test_tar_add(&tar, &entry);
+	test_tar_end(&tar);
+	fd = test_tar_open(&tar);
+	assert_ok(ovl2_layer_apply(store, "base", &mapped, fd, NULL, &err), &err);
+	text = describe_layer(store, "base", TEST_TREE_NO_TIMES);
+	assert_contains(text, " 0:0 ");
+}
+
 static void hundred_lowers_mount(void **state)
 {
 	cleanup_store struct ovl2_store *store = open_store(*state);
@@ -473,6 +571,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(probes_can_tell),
 		cmocka_unit_test(everything_can_be_removed),
 		cmocka_unit_test(hundred_lowers_mount),
+		cmocka_unit_test(damage_is_found_and_put_right),
+		cmocka_unit_test(store_is_looked_after),
+		cmocka_unit_test(mapped_ids_are_refused_and_can_be_applied),
 	};
 	const struct map *const maps[] = { &range, &single };
 	size_t skipped = 0;
