@@ -743,14 +743,18 @@ static int attach_by(const struct ovi_overlay *overlay, enum ovl2_mount_method m
 	return attach_tree(overlay, method == OVL2_MOUNT_FD, target, err);
 }
 
-/* Lines of the log that were there at an attempt, and at each one before. */
+/*
+ * Lines of the log that were there at an attempt, and at each one before. To fall back to
+ * something else is no reason to fail.
+ */
 static void keep_common(int log, int is_first, struct ovi_strbuf *lines)
 {
 	struct ovi_strbuf common = { 0 };
 	char line[256];
 
 	while (ovi_kernel_log_next(log, line, sizeof(line)))
-		if (is_first || (lines->text && strstr(lines->text, line)))
+		if (!strstr(line, "falling back") &&
+		    (is_first || (lines->text && strstr(lines->text, line))))
 			ovi_strbuf_addf(&common, "%s\n", line);
 	ovi_strbuf_release(lines);
 	*lines = common;

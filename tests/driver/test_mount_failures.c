@@ -140,6 +140,17 @@ static void mount_over_work(const struct test_place *place)
 	assert_sys(mount("tmpfs", work, "tmpfs", 0, NULL));
 }
 
+/* Inodes for an upper and a work directory, and none to work with. */
+static void fill_disk(const struct test_place *place)
+{
+	static const char *const names[] = { "full/upper", "full/work", NULL };
+	cleanup_free char *path = test_path("%s/full", place->path);
+
+	assert_sys(mkdir(path, 0755));
+	assert_sys(mount("tmpfs", path, "tmpfs", 0, "nr_inodes=3"));
+	make_directories(place, names);
+}
+
 static void make_file(const struct test_place *place, const char *name)
 {
 	cleanup_free char *path = test_path("%s/%s", place->path, name);
@@ -259,6 +270,12 @@ static const struct row rows[] = {
 	  "put the store on ext4, xfs, btrfs or tmpfs" },
 	{ "work that cannot be emptied", PLAIN, leftovers, NULL, "(errno: 17)",
 	  "delete what is in its work directory" },
+	{ "full disk",
+	  { { "two", "one" }, "full/upper", "full/work", NULL },
+	  plain,
+	  fill_disk,
+	  "(errno: 28)",
+	  "free blocks or inodes for its work directory" },
 	{ "work that is a file", PLAIN, without_work, make_work_a_file, "ot a directory",
 	  "move it away: work and merged are made anew" },
 	{ "target that is a file", PLAIN, without_target, make_target_a_file, "/merged",
