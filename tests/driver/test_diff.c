@@ -683,10 +683,18 @@ static void file_in_a_renamed_directory_is_deleted_by_a_tar(void **state)
 static void make_again(int root)
 {
 	const struct test_entry entries[] = {
-		{ '-', "d", NULL, 0, 0, 0, 0, NULL },    { 'd', "d", NULL, 0, 0, 0, 0, NULL },
-		{ 'f', "d/w", "w", 0, 0, 0, 0, NULL },   { 'f', "w", "w", 0, 0, 0, 0, NULL },
-		{ 'f', "e/w", "w", 0, 0, 0, 0, NULL },   { 'f', "e/kept", "new", 0, 0, 0, 0, NULL },
+		{ '-', "d", NULL, 0, 0, 0, 0, NULL },
+		{ 'd', "d", NULL, 0, 0, 0, 0, NULL },
+		{ 'f', "d/w", "w", 0, 0, 0, 0, NULL },
+		{ 'f', "w", "w", 0, 0, 0, 0, NULL },
+		{ 'f', "e/w", "w", 0, 0, 0, 0, NULL },
+		{ 'f', "e/kept", "new", 0, 0, 0, 0, NULL },
 		{ 'f', "e/new", "n", 0, 0, 0, 0, NULL },
+		{ '-', "e/file", NULL, 0, 0, 0, 0, NULL },
+		{ 'd', "e/file", NULL, 0, 0, 0, 0, NULL },
+		{ 'f', "e/file/in", "i", 0, 0, 0, 0, NULL },
+		{ 'd', "e/v", NULL, 0, 0, 0, 0, NULL },
+		{ 'f', "e/v/in", "i", 0, 0, 0, 0, NULL },
 	};
 
 	test_tree_make(root, entries, ARRAY_SIZE(entries));
@@ -696,10 +704,11 @@ static void make_again(int root)
 static void whiteout_in_the_lowest_layer_is_no_file(void **state)
 {
 	static const struct test_entry lowest[] = {
-		{ 'd', "d", NULL, 0, 0, 0, 0, NULL },    { 'f', "d/gone", NULL, 0, 0, 0, 0, NULL },
-		{ 'c', "d/w", "0:0", 0, 0, 0, 0, NULL }, { 'c', "d/v", "0:0", 0, 0, 0, 0, NULL },
-		{ 'd', "e", NULL, 0, 0, 0, 0, NULL },    { 'f', "e/kept", "k", 0, 0, 0, 0, NULL },
-		{ 'c', "e/w", "0:0", 0, 0, 0, 0, NULL }, { 'c', "w", "0:0", 0, 0, 0, 0, NULL },
+		{ 'd', "d", NULL, 0, 0, 0, 0, NULL },     { 'f', "d/gone", NULL, 0, 0, 0, 0, NULL },
+		{ 'c', "d/w", "0:0", 0, 0, 0, 0, NULL },  { 'c', "d/v", "0:0", 0, 0, 0, 0, NULL },
+		{ 'd', "e", NULL, 0, 0, 0, 0, NULL },     { 'f', "e/kept", "k", 0, 0, 0, 0, NULL },
+		{ 'c', "e/w", "0:0", 0, 0, 0, 0, NULL },  { 'c', "w", "0:0", 0, 0, 0, 0, NULL },
+		{ 'f', "e/file", "f", 0, 0, 0, 0, NULL }, { 'c', "e/v", "0:0", 0, 0, 0, 0, NULL },
 	};
 	const struct ovl2_diff_options by_comparing = { .size = sizeof(by_comparing),
 		                                        .method = OVL2_DIFF_COMPARE };
@@ -733,6 +742,11 @@ static void whiteout_in_the_lowest_layer_is_no_file(void **state)
 	assert_contains(walked, "C /e/kept\n");
 	assert_contains(walked, "A /e/w\n");
 	assert_contains(walked, "A /w\n");
+	/* A directory where there is none of that name below, or only a whiteout of it. */
+	assert_contains(walked, "C /e/file\n");
+	assert_contains(walked, "A /e/file/in\n");
+	assert_contains(walked, "A /e/v\n");
+	assert_contains(walked, "A /e/v/in\n");
 	assert_null(strstr(walked, "/d/v"));
 }
 
