@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "fixture.h"
 
+#include "place.h"
 #include "sys.h"
 #include "walk.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -270,6 +272,69 @@ static void swapped_links_lead_nowhere(void **state)
 	assert_true(atomic_load(&race.swaps) > 1);
 }
 
+/* So many names of 255 bytes are longer than the kernel takes at once. */
+#define LONG_LEVELS ((size_t)17)
+
+/* The path of a directory that far down, and the directory. */
+static int make_long(int root, char path[LONG_LEVELS * (NAME_MAX + 1)])
+{
+	int dir = openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	for (size_t i = 0; i < LONG_LEVELS; i++) {
+		char *name = path + i * (NAME_MAX + 1);
+		int next;
+
+		memset(name, 'n', NAME_MAX);
+		name[NAME_MAX] = '\0';
+		assert_sys(mkdirat(dir, name, 0755));
+		next = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		assert_sys(next);
+		close(dir);
+		dir = next;
+		name[NAME_MAX] = '/';
+	}
+
+	return dir;
+}
+
+static void swapped_links_late_in_a_path_lead_nowhere(void **state)
+{
+	static char path[LONG_LEVELS * (NAME_MAX + 1) + sizeof("x/deep")];
+	const struct test_place *place = *state;
+	cleanup_free char *target = test_path("%s/victim", place->path);
+	const struct test_entry directories[] = {
+		{ 'd', "x", NULL, 0, 0, 0, 0, NULL },
+		{ 'd', "x/deep", NULL, 0, 0, 0, 0, NULL },
+		{ 'l', "y", target, 0, 0, 0, 0, NULL },
+	};
+	struct ovi_place inside = OVI_PLACE_NONE;
+	struct race race = { .root = -1 };
+	size_t opened = 0;
+	struct stat victim;
+	pthread_t thread;
+
+	test_tree_make(place->fd, tree, ARRAY_SIZE(tree));
+	assert_sys(fstatat(place->fd, "victim/deep", &victim, AT_SYMLINK_NOFOLLOW));
+	inside.root = openat(place->fd, "root", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	race.root = make_long(inside.root, path);
+	test_tree_make(race.root, directories, ARRAY_SIZE(directories));
+	memcpy(path + LONG_LEVELS * (NAME_MAX + 1), "x/deep", sizeof("x/deep"));
+	assert_int_equal(pthread_create(&thread, NULL, swap, &race), 0);
+	for (size_t i = 0; i < count_rounds() / 4; i++) {
+		cleanup_fd int fd = ovi_place_open(&inside, path);
+
+		check_round(fd, &victim, &opened);
+	}
+	atomic_store(&race.is_over, 1);
+	pthread_join(thread, NULL);
+	close(race.root);
+	ovi_place_release(&inside);
+	print_message("%zu rounds, %zu opened, %zu swaps\n", count_rounds() / 4, opened,
+	              atomic_load(&race.swaps));
+	assert_true(opened > 0);
+	assert_true(atomic_load(&race.swaps) > 1);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
@@ -279,6 +344,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(openat2_is_never_sure),
 		cmocka_unit_test(implied_directory_looks_at_no_host),
 		cmocka_unit_test(swapped_links_lead_nowhere),
+		cmocka_unit_test(swapped_links_late_in_a_path_lead_nowhere),
 	};
 
 	test_enter_namespace();
