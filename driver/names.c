@@ -70,10 +70,12 @@ void ovi_names_release(struct ovi_names *names)
 	errno = saved;
 }
 
-/* Where it was matters to who lists a few at a time. */
+/* Where it was matters to who lists a few at a time; those that were passed by, to nobody. */
 void ovi_names_leave(struct ovi_names *names)
 {
 	names->position = names->is_unordered ? lseek(names->dir, 0, SEEK_CUR) : 0;
+	if (names->at == names->count)
+		free_list(names);
 }
 
 int ovi_names_return(struct ovi_names *names, int dir, struct ovl2_error *err)

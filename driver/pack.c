@@ -408,7 +408,7 @@ static int read_item(struct batch *batch, struct ovi_pack *in_order, const struc
 	};
 	int r;
 
-	/* What is full, of long attributes, has the rest put out one by one. */
+	/* What is full, of long paths or attributes, has the rest put out one by one. */
 	if (!in_order && batch->bytes.length >= MAX_BATCH_BYTES) {
 		leave_gap(&reader, -1, 0);
 		return 0;
@@ -451,7 +451,9 @@ static void empty_batch(struct batch *batch)
 	ovi_strbuf_cut(&batch->texts, 0);
 	ovi_strbuf_cut(&batch->bytes, 0);
 
-	/* Many long attributes: not to be kept. */
+	/* Of long paths and attributes: not to be kept. */
+	if (batch->texts.room > 4 * MAX_BATCH_BYTES)
+		ovi_strbuf_release(&batch->texts);
 	if (batch->bytes.room > 4 * MAX_BATCH_BYTES)
 		ovi_strbuf_release(&batch->bytes);
 }
@@ -628,7 +630,7 @@ int ovi_pack_add(struct ovi_pack *pack, const struct ovi_change *change, struct 
 	if (batch->texts.failed)
 		return ovi_fail_memory(err);
 
-	if (batch->item_count == MAX_ITEMS) {
+	if (batch->item_count == MAX_ITEMS || batch->texts.length >= MAX_BATCH_BYTES) {
 		pack->current = NULL;
 		ovi_crew_give(&pack->crew);
 	}

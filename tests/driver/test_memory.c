@@ -29,6 +29,10 @@
 #define PATHS (LAYER_BYTES / (PATH_NAMES * NAME_BYTES))
 
 #define LEVELS 100
+
+/* Together a path of 200 KiB, and so many files there. */
+#define LONG_LEVELS 800
+#define LONG_FILES 150
 #define SPARSE_BYTES ((off_t)20 << 30)
 
 /* Attributes of a file: less than the mebibyte that a tar may spend on them. */
@@ -107,6 +111,23 @@ static void make_deep(int base, int upper)
 		close(dir);
 		dir = next;
 	}
+}
+
+static void make_long(int base, int upper)
+{
+	cleanup_fd int dir = make_directory(upper, "long");
+	char name[NAME_MAX + 1];
+
+	(void)base;
+	for (size_t i = 0; i < LONG_LEVELS; i++) {
+		int next;
+
+		name_it(i, name);
+		next = make_directory(dir, name);
+		close(dir);
+		dir = next;
+	}
+	make_nodes(dir, LONG_FILES, S_IFREG | 0644);
 }
 
 static void make_sparse(int base, int upper)
@@ -344,6 +365,7 @@ static const struct row rows[] = {
 	{ "many names in a directory, and whiteouts", make_many_names },
 	{ "many files with two names", make_many_links },
 	{ "many names on a deep path", make_deep },
+	{ "long paths", make_long },
 	{ "large file of one hole", make_sparse },
 	{ "opaque directory over a large one", make_opaque },
 	{ "many directories", make_many_directories },
