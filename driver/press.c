@@ -10,7 +10,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Costs under 1 % of compression against one stream, and 2 ms at zstd's default. */
+/*
+ * What is in one does not help to compress the next: against one stream gzip loses nothing,
+ * zstd at its default 2 to 5 % (libraries, /usr/share/doc). Larger ones take more memory.
+ */
 #define BLOCK_BYTES (1u << 20)
 
 /* What does not compress grows a little. */

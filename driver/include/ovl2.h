@@ -738,7 +738,10 @@ struct ovl2_diff_options {
 
 	/* The rest is about ovl2_layer_diff() alone, but for `progress`. */
 
-	/* enum ovl2_compression; and its level, 0 means the library's default. */
+	/*
+	 * enum ovl2_compression; and its level, 0 means the library's default: some 4 MiB
+	 * of memory a thread. High levels of zstd take more, 90 MiB at 19 and 650 at 22.
+	 */
 	int compression;
 	int compression_level;
 
