@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 /*
  * Finding directories inside of a root, by openat2(2) and, where that is missing, by
@@ -50,6 +51,19 @@ static int unsure_openat2(int dir, const char *path, const struct open_how *how)
 	errno = EAGAIN;
 
 	return -1;
+}
+
+static unsigned long flags_of_mount;
+
+/* Notes what the mount is like in which something is made. */
+static int noting_mknodat(int dir, const char *name, mode_t mode, dev_t device)
+{
+	struct statvfs stat;
+
+	assert_sys(fstatvfs(dir, &stat));
+	flags_of_mount = stat.f_flag;
+
+	return mknodat(dir, name, mode, device);
 }
 
 static const struct test_entry tree[] = {
@@ -125,6 +139,51 @@ static void hand_finds_what_the_kernel_finds(void **state)
 		assert_sys(fstat(hand, &other));
 		assert_int_equal(one.st_ino, other.st_ino);
 	}
+}
+
+/* As many links as the kernel follows, and one more. */
+static void hand_follows_as_many_links_as_the_kernel(void **state)
+{
+	static const char *const paths[] = { "l39", "l40" };
+	const struct test_place *place = *state;
+	cleanup_fd int root = -1;
+
+	test_tree_make(place->fd, tree, ARRAY_SIZE(tree));
+	root = openat(place->fd, "root", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_sys(root);
+	for (int i = 0; i <= 40; i++) {
+		cleanup_free char *name = test_path("l%d", i);
+		cleanup_free char *target = i ? test_path("l%d", i - 1) : test_path("a");
+
+		assert_sys(symlinkat(target, root, name));
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		cleanup_fd int kernel = kernel_open(root, paths[i]);
+		cleanup_fd int hand = ovi_walk_open(root, paths[i]);
+
+		assert_int_equal(kernel >= 0, i == 0);
+		assert_int_equal(hand >= 0, i == 0);
+	}
+}
+
+/* A second wall behind the first: whoever gets hold of it, no device works there. */
+static void nothing_works_in_what_is_unpacked(void **state)
+{
+	const unsigned long flags = ST_NODEV | ST_NOSUID | ST_NOEXEC;
+	const struct test_tar_entry entry = { .name = "c", .type = '3', .device_minor = 5 };
+	const struct test_place *place = *state;
+	int (*before)(int, const char *, mode_t, dev_t) = ovi_sys.mknodat;
+	cleanup_store struct ovl2_store *store = open_store(place);
+	struct statvfs stat;
+
+	assert_sys(fstatvfs(place->fd, &stat));
+	if (stat.f_flag & flags)
+		test_skip("the mount that the test is on is so itself");
+	create_layer(store, "layer", NULL);
+	ovi_sys.mknodat = noting_mknodat;
+	apply_entries(store, "layer", &entry, 1);
+	ovi_sys.mknodat = before;
+	assert_int_equal(flags_of_mount & flags, flags);
 }
 
 /* -------------------------------------------------------------- without it -- */
@@ -339,6 +398,8 @@ int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hand_finds_what_the_kernel_finds),
+		cmocka_unit_test(hand_follows_as_many_links_as_the_kernel),
+		cmocka_unit_test(nothing_works_in_what_is_unpacked),
 		cmocka_unit_test(kernel_lacks_openat2),
 		cmocka_unit_test(sandbox_forbids_openat2),
 		cmocka_unit_test(openat2_is_never_sure),
