@@ -221,6 +221,29 @@ static void set_id_bits_come_with_any_owner(void **state)
 	assert_contains(text, "d 7751 5:6 ");
 }
 
+/* CAP_NET_RAW: chown(2) takes that away as well. */
+static void capability_stays_whoever_owns_the_file(void **state)
+{
+	static const char record[] = "57 SCHILY.xattr.security.capability="
+				     "\1\0\0\2\0\40\0\0\0\0\0\0\0\0\0\0\0\0\0\0\n";
+	const struct test_tar_entry file = { .name = "f", .content = "program", .uid = 5 };
+	cleanup_store struct ovl2_store *store = open_store(*state);
+	cleanup_tar struct test_tar tar = { 0 };
+	cleanup_free char *text = NULL;
+	struct ovl2_error err = { 0 };
+	cleanup_fd int fd = -1;
+
+	test_tar_add_pax(&tar, 'x', record, sizeof(record) - 1);
+	test_tar_add(&tar, &file);
+	test_tar_end(&tar);
+	fd = test_tar_open(&tar);
+	create_layer(store, "layer", NULL);
+	assert_ok(ovl2_layer_apply(store, "layer", NULL, fd, NULL, &err), &err);
+	text = describe_layer(store, "layer", TEST_TREE_NO_TIMES);
+	assert_contains(text, "f 0644 5:0 ");
+	assert_contains(text, " security.capability=\\001\\000\\000\\002\\000\\040");
+}
+
 /* -------------------------------------------------------- implied directories -- */
 
 static const struct test_entry below[] = {
@@ -321,29 +344,6 @@ static void last_entry_of_a_directory_says_what_it_has(void **state)
 	                          "d 0711 0:0 trusted.overlay.opaque=y user.c=d d\n");
 }
 
-/* A link of the layers below leads nowhere: not to this host's directories. */
-static void implied_directory_does_not_look_as_the_host_s(void **state)
-{
-	static const struct test_entry host[] = {
-		{ 'd', "host", NULL, 0711, 42, 43, 0, NULL },
-		{ 'd', "host/secret", NULL, 0700, 44, 45, 0, NULL },
-	};
-	const struct test_tar_entry entry = { .name = "link/secret/file", .content = "text" };
-	const struct test_place *place = *state;
-	cleanup_free char *target = test_path("%s/host", place->path);
-	const struct test_entry link = { 'l', "link", target, 0, 0, 0, 0, NULL };
-	cleanup_store struct ovl2_store *store = open_store(place);
-	cleanup_free char *text = NULL;
-
-	test_tree_make(place->fd, host, ARRAY_SIZE(host));
-	create_layer(store, "base", NULL);
-	change_layer(store, "base", &link, 1);
-	create_layer(store, "top", "base");
-	apply_entries(store, "top", &entry, 1);
-	text = describe_layer(store, "top", TEST_TREE_NO_TIMES);
-	assert_contains(text, "d 0755 0:0 link\nd 0755 0:0 link/secret\n");
-}
-
 /* ------------------------------------------------------------------ dropped -- */
 
 struct row {
@@ -415,7 +415,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(implied_directory_is_named_later),
 		cmocka_unit_test(implied_directory_behind_a_link_is_a_new_one),
 		cmocka_unit_test(last_entry_of_a_directory_says_what_it_has),
-		cmocka_unit_test(implied_directory_does_not_look_as_the_host_s),
+		cmocka_unit_test(capability_stays_whoever_owns_the_file),
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
