@@ -141,6 +141,7 @@ static void compressed_bomb_meets_the_limit(void **state)
 /* ------------------------------------------------------------------ owners -- */
 
 static const struct ovl2_id_range map[] = { { 0, 100000, 1000 }, { 65534, 165534, 1 } };
+static const struct ovl2_id_range group_map[] = { { 0, 200000, 1000 } };
 
 static void owners_are_mapped(void **state)
 {
@@ -148,8 +149,8 @@ static void owners_are_mapped(void **state)
 	struct ovl2_apply_options options = {
 		.uid_map = map,
 		.uid_map_count = ARRAY_SIZE(map),
-		.gid_map = map,
-		.gid_map_count = 1,
+		.gid_map = group_map,
+		.gid_map_count = ARRAY_SIZE(group_map),
 	};
 	const struct test_tar_entry entries[] = {
 		{ .name = "root", .mode = 04755 },
@@ -167,11 +168,11 @@ static void owners_are_mapped(void **state)
 	create_layer(store, "layer", NULL);
 	assert_ok(apply(store, "layer", &tar, &options, &err), &err);
 	text = describe_layer(store, "layer", TEST_TREE_NO_TIMES);
-	assert_contains(text, "f 4755 100000:100000");
-	assert_contains(text, "0644 100999:100005");
-	assert_contains(text, "d 0755 165534:100000");
-	assert_contains(text, "100001:100000");
-	assert_contains(text, "d 0755 100000:100000");
+	assert_contains(text, "f 4755 100000:200000");
+	assert_contains(text, "0644 100999:200005");
+	assert_contains(text, "d 0755 165534:200000");
+	assert_contains(text, "100001:200000");
+	assert_contains(text, "d 0755 100000:200000");
 }
 
 static void owner_outside_of_the_map_is_refused(void **state)
