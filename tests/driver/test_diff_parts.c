@@ -92,7 +92,8 @@ static void unordered_names_come_all(void **state)
 static void meet(struct ovi_inodes *inodes, unsigned int round, unsigned int number)
 {
 	const struct stat status = {
-		.st_ino = (ino_t)number * 64 + 128,
+		.st_dev = number % 2,
+		.st_ino = (ino_t)(number / 2) * 64 + 128,
 		.st_nlink = 2 + number % 2,
 		.st_mode = S_IFREG,
 	};
