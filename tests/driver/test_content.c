@@ -7,6 +7,10 @@
 
 /* Apply, diff, diff size and changes, on every filesystem. */
 
+#define TEN "0123456789"
+#define FIFTY TEN TEN TEN TEN TEN
+#define HUNDRED FIFTY FIFTY
+
 /* Everything a layer has to keep, and where such things are in a tree. */
 static const struct test_entry everything[] = {
 	{ 'd', "etc", NULL, 0755, 0, 0, 1000000000, NULL },
@@ -18,6 +22,14 @@ static const struct test_entry everything[] = {
 	{ 'f', "usr-bin-su", "elf", 04755, 0, 0, 1000000006, NULL },
 	{ 'h', "usr-bin-sg", "usr-bin-su", 0, 0, 0, 0, NULL },
 	{ 'p', "pipe", NULL, 0620, 1, 2, 1000000007, NULL },
+	{ 'h', "same pipe", "pipe", 0, 0, 0, 0, NULL },
+	{ 'h', "same link", "dangling", 0, 0, 0, 0, NULL },
+	{ 'l', "long link", HUNDRED "/" HUNDRED, 0, 0, 0, 1000000004, NULL },
+	/* As long as fits into an old header, and a byte longer. */
+	{ 'd', HUNDRED FIFTY "12345", NULL, 0755, 0, 0, 1000000005, NULL },
+	{ 'f', HUNDRED FIFTY "12345/" HUNDRED, "fits", 0644, 0, 0, 1000000005, NULL },
+	{ 'd', HUNDRED FIFTY "123456", NULL, 0755, 0, 0, 1000000005, NULL },
+	{ 'f', HUNDRED FIFTY "123456/" HUNDRED, "does not", 0644, 0, 0, 1000000005, NULL },
 	{ 'c', "null", "1:3", 0666, 0, 0, 1000000008, NULL },
 	{ 'b', "disk", "8:0", 0660, 0, 6, 1000000009, NULL },
 	{ 'f', "big id", "x", 0640, 2147483648U, 4294967294U, 1000000010, NULL },
@@ -73,6 +85,8 @@ static void holes_come_through_a_diff(void **state)
 	sparse = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	assert_sys(ftruncate(sparse, SPARSE_BYTES));
 	assert_int_equal(pwrite(sparse, "x", 1, SPARSE_BYTES / 2), 1);
+	/* In the middle of what is read at once, behind zeroes. */
+	assert_int_equal(pwrite(sparse, "z", 1, SPARSE_BYTES / 4 + 12345), 1);
 	close(steal_fd(&sparse));
 	unmount_layer(store, "one");
 	diff = diff_layer(store, "one", OVL2_DIFF_AUTO);
@@ -84,6 +98,8 @@ static void holes_come_through_a_diff(void **state)
 	sparse = open(copy, O_RDONLY | O_CLOEXEC);
 	assert_int_equal(pread(sparse, &byte, 1, SPARSE_BYTES / 2), 1);
 	assert_int_equal(byte, 'x');
+	assert_int_equal(pread(sparse, &byte, 1, SPARSE_BYTES / 4 + 12345), 1);
+	assert_int_equal(byte, 'z');
 	assert_int_equal(pread(sparse, &byte, 1, SPARSE_BYTES / 2 + 1), 1);
 	assert_int_equal(byte, 0);
 }
@@ -207,10 +223,15 @@ static void deletions_are_in_the_diff_as_whiteout_files(void **state)
 	cleanup_store struct ovl2_store *store = open_store(*state);
 	cleanup_fd int diff = -1;
 	cleanup_free char *names = NULL;
+	cleanup_free char *whole = NULL;
 
 	create_base_and_upper(store);
 	diff = diff_layer(store, "upper", OVL2_DIFF_AUTO);
 	names = test_tar_list_names(diff);
+	whole = test_tar_list(diff);
+
+	/* Of no time and nobody's, so that they are the same whenever they are made. */
+	assert_contains(whole, "f 0600 0:0 0.000000000 0 etc/.wh.gone\n");
 
 	assert_contains(names, "f etc/.wh.gone\n");
 	assert_contains(names, "f var/.wh.lib\n");
