@@ -435,10 +435,22 @@ static void holes_are_zeroes_in_the_tar(void **state)
 	assert_contains(shown, " 7000000 ");
 }
 
-static int count_bytes(void *data, const void *bytes, size_t length)
+/* How much it was, and how it begins. */
+struct beginning {
+	uint64_t bytes;
+	char text[8192];
+};
+
+static int keep_beginning(void *data, const void *bytes, size_t length)
 {
-	(void)bytes;
-	*(uint64_t *)data += length;
+	struct beginning *beginning = data;
+
+	if (beginning->bytes < sizeof(beginning->text)) {
+		size_t room = sizeof(beginning->text) - beginning->bytes;
+
+		memcpy(beginning->text + beginning->bytes, bytes, length < room ? length : room);
+	}
+	beginning->bytes += length;
 
 	return 0;
 }
@@ -449,10 +461,10 @@ static void file_of_nine_gigabytes_is_told_in_full(void **state)
 	struct test_place *place = *state;
 	cleanup_store struct ovl2_store *store = open_store(place);
 	cleanup_free char *upper = NULL;
-	uint64_t bytes = 0;
+	struct beginning beginning = { .bytes = 0 };
 	const struct ovl2_diff_options options = { .size = sizeof(options),
-		                                   .write = count_bytes,
-		                                   .write_data = &bytes };
+		                                   .write = keep_beginning,
+		                                   .write_data = &beginning };
 	const off_t size = (off_t)9 << 30;
 	struct ovl2_error err = { 0 };
 	uint64_t told = 0;
@@ -473,8 +485,8 @@ static void file_of_nine_gigabytes_is_told_in_full(void **state)
 
 	assert_ok(ovl2_layer_diff(store, "one", &options, -1, &err), &err);
 	/* The root's header and the file's, each perhaps extended, and the end. */
-	bytes -= (uint64_t)size;
-	assert_in_range(bytes, 2048, 4608);
+	assert_in_range(beginning.bytes - (uint64_t)size, 2048, 4608);
+	assert_non_null(memmem(beginning.text, sizeof(beginning.text), " size=9663676416\n", 17));
 	assert_ok(ovl2_layer_diff_size(store, "one", NULL, &told, &err), &err);
 	assert_int_equal(told, size);
 }
@@ -680,6 +692,43 @@ static void file_in_a_renamed_directory_is_deleted_by_a_tar(void **state)
 	assert_string_equal(found, "d elsewhere\nd elsewhere/moved\nc elsewhere/moved/deep\n");
 }
 
+static void rename_over_what_was_deleted(int root)
+{
+	assert_sys(unlinkat(root, "gone/old", 0));
+	assert_sys(unlinkat(root, "gone", AT_REMOVEDIR));
+	assert_sys(renameat(root, "dir", root, "gone"));
+}
+
+static void renamed_directory_hides_what_had_its_name(void **state)
+{
+	cleanup_store struct ovl2_store *store = open_store(*state);
+	cleanup_free char *shown =
+		check_foreign(store, "redirect_dir=on", rename_over_what_was_deleted);
+	cleanup_free char *changes = list_changes(store, "upper", NULL);
+
+	assert_true(has_xattr(store, "gone", "trusted.overlay.redirect"));
+	assert_contains(shown, " gone/sub/deep\n");
+	assert_contains(changes, "A /gone/kept\n");
+	assert_contains(changes, "D /gone/old\n");
+}
+
+static void socket_is_left_out(void **state)
+{
+	static const struct test_entry entries[] = {
+		{ 's', "socket", NULL, 0644, 0, 0, 0, NULL },
+		{ 'f', "file", "text", 0644, 0, 0, 0, NULL },
+	};
+	cleanup_store struct ovl2_store *store = open_store(*state);
+	cleanup_free char *names = NULL;
+	cleanup_fd int diff = -1;
+
+	create_layer(store, "one", NULL);
+	change_layer(store, "one", entries, ARRAY_SIZE(entries));
+	diff = diff_layer(store, "one", OVL2_DIFF_AUTO);
+	names = test_tar_list_names(diff);
+	assert_string_equal(names, "d ./\nf file\n");
+}
+
 static void make_again(int root)
 {
 	const struct test_entry entries[] = {
@@ -839,6 +888,33 @@ static void attribute_whiteouts_are_deletions(void **state)
 	assert_null(strstr(names, "f dir/kept\n"));
 }
 
+/* The roots of layers are merged whatever is on them, and there is nothing to delete. */
+static void marks_that_hide_nothing_are_no_changes(void **state)
+{
+	static const struct test_entry gone = { 'c', "gone", "0:0", 0, 0, 0, 0, NULL };
+	cleanup_store struct ovl2_store *store = open_store(*state);
+	cleanup_free char *upper = NULL;
+	cleanup_free char *changes = NULL;
+	cleanup_free char *names = NULL;
+	cleanup_fd int root = -1;
+	cleanup_fd int diff = -1;
+
+	create_layer(store, "base", NULL);
+	change_layer(store, "base", below, 4);
+	create_container(store, "upper", "base");
+	upper = layer_fact(store, "upper", "UpperDir");
+	root = open(upper, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_sys(root);
+	assert_sys(fsetxattr(root, "trusted.overlay.opaque", "y", 1, 0));
+	test_tree_make(root, &gone, 1);
+
+	changes = list_changes(store, "upper", NULL);
+	assert_string_equal(changes, "");
+	diff = diff_layer(store, "upper", OVL2_DIFF_UPPER);
+	names = test_tar_list_names(diff);
+	assert_string_equal(names, "d ./\n");
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -858,12 +934,15 @@ int main(int argc, char **argv)
 		cmocka_unit_test(time_before_the_epoch_has_one_sign),
 		cmocka_unit_test(gnu_tar_reads_the_same_tree),
 		cmocka_unit_test(renamed_directory_brings_its_content),
+		cmocka_unit_test(renamed_directory_hides_what_had_its_name),
+		cmocka_unit_test(socket_is_left_out),
 		cmocka_unit_test(file_in_a_renamed_directory_is_deleted_by_a_tar),
 		cmocka_unit_test(whiteout_in_the_lowest_layer_is_no_file),
 		cmocka_unit_test(data_that_stayed_below_is_in_the_diff),
 		cmocka_unit_test(other_names_of_an_indexed_file_change_too),
 		cmocka_unit_test(user_marks_are_understood_and_left_out),
 		cmocka_unit_test(attribute_whiteouts_are_deletions),
+		cmocka_unit_test(marks_that_hide_nothing_are_no_changes),
 	};
 
 	test_enter_namespace();
