@@ -3,6 +3,7 @@
 #include "advice.h"
 #include "cleanup.h"
 #include "fail.h"
+#include "id.h"
 #include "kernel_log.h"
 #include "sys.h"
 
@@ -38,10 +39,15 @@ const char *ovl2_mount_method_name(enum ovl2_mount_method method)
 /* The store's path, as mount data wants it: overlayfs.rst, "escaped with a backslash". */
 static void add_escaped(struct ovi_strbuf *data, const char *special, const char *path)
 {
-	for (; *path; path++) {
-		if (strchr(special, *path))
-			ovi_strbuf_add(data, "\\");
-		ovi_strbuf_add_bytes(data, path, 1);
+	for (;;) {
+		size_t plain = strcspn(path, special);
+
+		ovi_strbuf_add_bytes(data, path, plain);
+		path += plain;
+		if (!*path)
+			break;
+		ovi_strbuf_add(data, "\\");
+		ovi_strbuf_add_bytes(data, path++, 1);
 	}
 	ovi_strbuf_add(data, "/");
 }
@@ -64,6 +70,8 @@ void ovi_overlay_data(const struct ovi_overlay *overlay, enum ovl2_mount_method 
 	if (method == OVL2_MOUNT_ABSOLUTE)
 		add_escaped(&root, ":,\\", overlay->home_path);
 
+	/* Room for nearly all there is, so that it is not copied as it grows. */
+	ovi_strbuf_reserve(data, overlay->lower_count * (root.length + OVI_LINK_SIZE) + 512);
 	ovi_strbuf_add(data, "lowerdir=");
 	for (size_t i = 0; i < overlay->lower_count; i++) {
 		if (i > 0)
