@@ -25,8 +25,9 @@
 /* Batches that a thread has, at most: memory, and descriptors. */
 #define MAX_WAITING 3
 
-/* So many are done by the caller before there are threads. */
+/* So many are done by the caller before there are threads; or one of so many bytes comes. */
 #define BATCHES_BEFORE_THREADS 2
+#define BYTES_FOR_THREADS ((off_t)1 << 20)
 
 /* Held by the one that is read into, and by each batch that is written from. */
 struct buffer {
@@ -556,7 +557,9 @@ static void hand_over(struct ovi_writers *writers)
 	if (!batch || !batch->count)
 		return;
 	writers->batch = NULL;
-	if (++writers->handed_count > BATCHES_BEFORE_THREADS && writers->count < writers->wanted)
+	writers->handed_count++;
+	if (writers->count < writers->wanted && (writers->handed_count > BATCHES_BEFORE_THREADS ||
+	                                         batch->to - batch->from >= BYTES_FOR_THREADS))
 		start_workers(writers);
 	ends_inside = !batch->jobs[batch->count - 1].piece.is_last;
 	batch->is_whole = !ends_inside && !writers->is_inside_file;
