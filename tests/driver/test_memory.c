@@ -18,7 +18,7 @@
  */
 
 #define LIMIT_BYTES ((size_t)20 << 20)
-#define LAYER_BYTES (LIMIT_BYTES + LIMIT_BYTES / 2)
+#define LAYER_BYTES (LIMIT_BYTES + LIMIT_BYTES / 4)
 
 /* Long names; and how many of them are that much text. */
 #define NAME_BYTES ((size_t)250)
