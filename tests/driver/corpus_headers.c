@@ -379,8 +379,9 @@ static void add_sparse_short_map(struct test_tar *tar)
 /* The same of GNU tar's pax form 1.0, whose map is in front of the content. */
 static void add_pax_sparse(struct test_tar *tar, const char *map)
 {
-	const char *const pax[] = { "GNU.sparse.major=1", "GNU.sparse.minor=0",
-		                    "GNU.sparse.name=sparse", "GNU.sparse.realsize=8192", NULL };
+	const char *const pax[] = { "GNU.sparse.major=1",          "GNU.sparse.minor=0",
+		                    "GNU.sparse.name=sparse",      "GNU.sparse.realsize=8192",
+		                    "path=GNUSparseFile.1/sparse", NULL };
 	struct ovi_strbuf content = { 0 };
 	struct test_tar_entry file = { .name = "GNUSparseFile.1/sparse", .pax = pax };
 

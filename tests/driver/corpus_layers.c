@@ -108,6 +108,11 @@ static void add_large_attribute(struct test_tar *tar)
 	add_with_record(tar, '0', "SCHILY.xattr.user.a=", 'v', 65537);
 }
 
+static void add_large_comment(struct test_tar *tar)
+{
+	add_with_record(tar, '0', "comment=", 'c', 1 << 20);
+}
+
 static void add_attribute_of_300(struct test_tar *tar)
 {
 	struct ovi_strbuf record = { 0 };
@@ -413,6 +418,7 @@ const struct corpus_row corpus_layer_rows[] = {
 	    { .name = "f", PAX("SCHILY.acl.access=???") }),
 	MADE("capability", APPLIED, "f f\n", add_capability),
 	MADE("attribute of more than 64 KiB", FAILS, NULL, add_large_attribute),
+	MADE("comment of 1 MiB", REFUSED, NULL, add_large_comment),
 	MADE("attribute with a name of 300 bytes", FAILS, NULL, add_attribute_of_300),
 	ROW("append-only file can be removed", APPLIED, "f f\n",
 	    { .name = "f", PAX("SCHILY.fflags=sappnd") }),
