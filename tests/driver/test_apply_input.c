@@ -241,8 +241,16 @@ static void name_keeps_its_bytes(void **state)
 		const struct test_tar_entry entry = { .name = "ascii", .pax = pax };
 		const struct test_tar_entry other = { .name = "ascii", .pax = rare };
 
+		cleanup_free char *target = test_path("linkpath=%s", names[i] + 5);
+		cleanup_free char *link_name = test_path("link-%zu", i);
+		const char *const link_pax[] = { target, "VENDOR.key=1", NULL };
+		const struct test_tar_entry link = {
+			.name = link_name, .type = '2', .link = "x", .pax = link_pax
+		};
+
 		test_tar_add(&tar, &entry);
 		test_tar_add(&tar, &other);
+		test_tar_add(&tar, &link);
 	}
 	test_tar_end(&tar);
 	fd = test_tar_open(&tar);
@@ -250,9 +258,13 @@ static void name_keeps_its_bytes(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		cleanup_free char *path = test_path("%s/layer/diff/%s", home, names[i] + 5);
 		cleanup_free char *other = test_path("%s.unusual", path);
+		cleanup_free char *link = test_path("%s/layer/diff/link-%zu", home, i);
+		char target[16];
 
 		assert_sys(access(path, F_OK));
 		assert_sys(access(other, F_OK));
+		assert_int_equal(readlink(link, target, sizeof(target)), strlen(names[i] + 5));
+		assert_memory_equal(target, names[i] + 5, strlen(names[i] + 5));
 	}
 }
 
