@@ -371,6 +371,12 @@ static const struct row rows[] = {
 	    PAX("SCHILY.acl.access=user::rw-,user:nobody-here:r--,group::r--,mask::r--,"
 	        "other::---") },
 	  1 },
+	{ "list of access with a number that is too large for its reader is counted",
+	  { .name = "f",
+	    .mode = 0640,
+	    PAX("SCHILY.acl.access=user::rw-,user:3000000000:r--,group::r--,mask::r--,"
+	        "other::---") },
+	  1 },
 	{ "list of access of another kind is counted",
 	  { .name = "f", .mode = 0640, PAX("SCHILY.acl.ace=user:1:r-------------:-------:allow") },
 	  1 },
