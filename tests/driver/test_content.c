@@ -30,6 +30,7 @@ static const struct test_entry everything[] = {
 	{ 'f', HUNDRED FIFTY "12345/" HUNDRED, "fits", 0644, 0, 0, 1000000005, NULL },
 	{ 'd', HUNDRED FIFTY "123456", NULL, 0755, 0, 0, 1000000005, NULL },
 	{ 'f', HUNDRED FIFTY "123456/" HUNDRED, "does not", 0644, 0, 0, 1000000005, NULL },
+	{ 'f', HUNDRED FIFTY "123456/short", "does not", 0644, 0, 0, 1000000005, NULL },
 	{ 'c', "null", "1:3", 0666, 0, 0, 1000000008, NULL },
 	{ 'b', "disk", "8:0", 0660, 0, 6, 1000000009, NULL },
 	{ 'f', "big id", "x", 0640, 2147483648U, 4294967294U, 1000000010, NULL },

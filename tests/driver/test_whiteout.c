@@ -306,6 +306,9 @@ static void file_named_as_a_whiteout_is_not_in_a_diff(void **state)
 		{ 'd', ".wh.dir", NULL, 0, 0, 0, 0, NULL },
 		{ '-', ".wh..opq", NULL, 0, 0, 0, 0, NULL },
 		{ 's', ".wh.socket", NULL, 0, 0, 0, 0, NULL },
+		{ 'f', ".wh..wh..opq", NULL, 0, 0, 0, 0, NULL },
+		{ 'f', ".wh..wh.aufs", NULL, 0, 0, 0, 0, NULL },
+		{ 'f', ".wh.", NULL, 0, 0, 0, 0, NULL },
 	};
 	static const enum ovl2_diff_method methods[] = { OVL2_DIFF_UPPER, OVL2_DIFF_COMPARE };
 	cleanup_store struct ovl2_store *store = open_store(*state);
