@@ -256,6 +256,7 @@ static const struct second_row second_rows[] = {
 	  { .nodev = 1 },
 	  { .nosuid = 1 },
 	  "the flags 'nodev'" },
+	{ "second mount with a label", { .size = 0 }, { .label = "a:b:c" }, "the label ''" },
 	{ "second mount without syncs", { .size = 0 }, { .skip_sync = 1 }, "the flags ''" },
 	{ "second mount with syncs", { .skip_sync = 1 }, { .size = 0 }, "'skip_sync'" },
 	{ "second mount read-only", { .size = 0 }, { .read_only = 1 }, "writable" },
