@@ -59,7 +59,8 @@ static int collect_entries(struct ovl2_store *store, int dry_run, struct ovl2_er
 	return r < 0 ? r : count;
 }
 
-static int collect_counts(struct ovl2_store *store, int dry_run, struct ovl2_error *err)
+/* Flags and labels of mounts: see hold.c. */
+static int collect_words(struct ovl2_store *store, int dry_run, struct ovl2_error *err)
 {
 	cleanup_listing struct ovi_listing listing = { 0 };
 	int count = 0;
@@ -72,7 +73,7 @@ static int collect_counts(struct ovl2_store *store, int dry_run, struct ovl2_err
 		r = ovi_id_is_valid(name) ? has_layer(store, name, err) : 1;
 		count += r == 0;
 		if (r == 0 && !dry_run && ovi_sys.unlinkat(store->run, name, 0) < 0)
-			r = ovi_fail_errno(err, "delete the mount count of '%s'", name);
+			r = ovi_fail_errno(err, "delete the mount flags of '%s'", name);
 	}
 
 	return r < 0 ? r : count;
@@ -100,7 +101,7 @@ int ovl2_store_collect(struct ovl2_store *store, const struct ovl2_collect_optio
 	                            struct ovl2_error *err) = {
 		ovi_store_collect,
 		collect_entries,
-		collect_counts,
+		collect_words,
 		collect_quarantine,
 	};
 	struct ovl2_collect_options own = { .size = 0 };

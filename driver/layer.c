@@ -102,17 +102,30 @@ static int open_directory(struct ovl2_store *store, const char *id, int *ret_dir
 }
 
 /* Whoever held the lock before, or came in between, may have put another in its place. */
-static int is_still_there(struct ovl2_store *store, const char *id, int dir, struct ovl2_error *err)
+static int is_still_there(const struct ovi_layer *layer, dev_t *ret_device, struct ovl2_error *err)
 {
 	struct stat own;
 	struct stat now;
 
-	if (ovi_sys.fstatat(dir, "", &own, AT_EMPTY_PATH) < 0)
-		return ovi_fail_errno(err, "look at layer '%s'", id);
-	if (ovi_sys.fstatat(store->home, id, &now, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? 0 : ovi_fail_errno(err, "look at layer '%s'", id);
+	if (ovi_sys.fstatat(layer->dir, "", &own, AT_EMPTY_PATH) < 0)
+		return ovi_fail_errno(err, "look at layer '%s'", layer->id);
+	if (ovi_sys.fstatat(layer->store->home, layer->id, &now, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : ovi_fail_errno(err, "look at layer '%s'", layer->id);
+	*ret_device = own.st_dev;
 
 	return own.st_ino == now.st_ino;
+}
+
+/* Mounts are counted by inode, which a subvolume of btrfs has in common with all others. */
+static int check_device(const struct ovi_layer *layer, dev_t device, struct ovl2_error *err)
+{
+	if (device == layer->store->device)
+		return 0;
+
+	return ovi_fail(err, OVL2_E_CORRUPT,
+	                "layer '%s' is a filesystem or subvolume of its own: make its directory a "
+	                "plain one",
+	                layer->id);
 }
 
 static int lock_directory(struct ovi_layer *layer, struct ovl2_error *err)
@@ -131,6 +144,7 @@ enum way { PLAIN, ONCE, LOCKED, LAST };
 /* 1 when it is open, 0 when another directory was put in its place meanwhile. */
 static int try_layer(struct ovi_layer *layer, enum way way, struct ovl2_error *err)
 {
+	dev_t device = 0;
 	int r;
 
 	layer->is_locked = 0;
@@ -146,10 +160,12 @@ static int try_layer(struct ovi_layer *layer, enum way way, struct ovl2_error *e
 	if (r != 0)
 		return r;
 
-	r = is_still_there(layer->store, layer->id, layer->dir, err);
+	r = is_still_there(layer, &device, err);
 	if (r <= 0)
 		return r;
-	r = way == LAST ? read_own_files(layer, err) : read_files(layer, err);
+	r = way == LAST ? 0 : check_device(layer, device, err);
+	if (r == 0)
+		r = way == LAST ? read_own_files(layer, err) : read_files(layer, err);
 	if (r == 0 && (way == PLAIN || way == LOCKED))
 		ovi_memo_keep(layer);
 

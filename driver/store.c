@@ -680,6 +680,7 @@ static int check_options(const struct ovl2_store_options *options, struct ovl2_e
 
 static int fill(struct ovl2_store *store, const char *path, struct ovl2_error *err)
 {
+	struct stat st;
 	int r;
 
 	r = open_home(path, &store->options, &store->home, &store->run, err);
@@ -687,6 +688,9 @@ static int fill(struct ovl2_store *store, const char *path, struct ovl2_error *e
 		r = ovi_boot_read(store->boot, err);
 	if (r < 0)
 		return r;
+	if (ovi_sys.fstatat(store->home, "", &st, AT_EMPTY_PATH) < 0)
+		return ovi_fail_errno(err, "look at the store");
+	store->device = st.st_dev;
 	store->path = realpath(path, NULL);
 	if (!store->path)
 		return ovi_fail_errno(err, "resolve '%s'", path);

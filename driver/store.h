@@ -32,8 +32,9 @@
 #define OVI_QUARANTINE OVI_PRIVATE "/quarantine"
 
 struct ovl2_store {
-	/* The store's directory, and its absolute path without links. */
+	/* The store's directory, its filesystem, and its absolute path without links. */
 	int home;
+	dev_t device;
 	char *path;
 
 	/* Where mount counts live: a directory for this store alone. */

@@ -236,8 +236,8 @@ const struct command command_gc = {
 	.program = {
 		.name = "ovl2 gc",
 		.usage = "[OPTION...]",
-		.about = "Deletes leftovers of interrupted commands, links that lead to no layer and mount counts\n"
-		"of layers that are gone, and prints how many. Layers are never deleted, unless they are in\n"
+		.about = "Deletes leftovers of interrupted commands, links that lead to no layer and what was noted of\n"
+		"mounts of layers that are gone, and prints how many. Layers are never deleted, unless they are in\n"
 		"the quarantine and it is asked for.",
 		.options = gc_options,
 		.examples = "  ovl2 gc\n"

@@ -384,7 +384,8 @@ struct ovl2_collect_options {
 
 /*
  * Deletes what nobody can use any more: leftovers of interrupted calls, entries of `l`
- * that lead to no layer, mount counts of layers that are gone. Returns how many.
+ * that lead to no layer, what was noted of mounts of layers that are gone. Returns how
+ * many.
  */
 OVL2_API int ovl2_store_collect(struct ovl2_store *store,
                                 const struct ovl2_collect_options *options, struct ovl2_error *err);

@@ -2,9 +2,11 @@
 #include "fixture.h"
 
 #include <fcntl.h>
+#include <linux/btrfs.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -295,6 +297,39 @@ static void store_can_be_moved(void **state)
 	assert_string_equal(text, "f file\n");
 }
 
+/* Its inode is that of every other subvolume, and mounts are counted by inode. */
+static void check_subvolume(const struct test_place *place)
+{
+	cleanup_store struct ovl2_store *store = open_store(place);
+	cleanup_free char *home = store_path(place);
+	cleanup_free char *box = test_path("%s/box", home);
+	cleanup_free char *plain = test_path("%s/.plain", home);
+	cleanup_free char *command = test_path("cp -a '%s/.' '%s'", plain, box);
+	struct btrfs_ioctl_vol_args arguments = { .name = "box" };
+	struct ovl2_error err = { 0 };
+	cleanup_fd int dir = -1;
+
+	create_container(store, "box", NULL);
+	assert_sys(rename(box, plain));
+	dir = open(home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_sys(ioctl(dir, BTRFS_IOC_SUBVOL_CREATE, &arguments));
+	assert_int_equal(system(command), 0);
+
+	assert_int_equal(ovl2_layer_mount(store, "box", NULL, NULL, &err), OVL2_E_CORRUPT);
+	assert_contains(err.message, "subvolume of its own");
+	assert_ok(ovl2_layer_remove(store, "box", &err), &err);
+	test_remove_tree(plain);
+}
+
+static void layer_that_is_a_subvolume_is_refused(void **state)
+{
+	const struct test_place *place = *state;
+
+	if (strcmp(place->filesystem, "btrfs") != 0)
+		test_skip("no subvolumes on %s", place->filesystem);
+	check_subvolume(place);
+}
+
 static void bad_label_is_refused(void **state)
 {
 	const struct ovl2_mount_options options = {
@@ -446,6 +481,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(cleanup_unmounts_everything),
 		cmocka_unit_test(mounting_leaks_nothing),
 		cmocka_unit_test(store_can_be_moved),
+		cmocka_unit_test(layer_that_is_a_subvolume_is_refused),
 		cmocka_unit_test(bad_label_is_refused),
 		cmocka_unit_test(relative_mount_leaves_the_working_directory),
 		cmocka_unit_test(signal_handler_sees_the_working_directory),
