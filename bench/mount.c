@@ -142,15 +142,31 @@ static int prepare_floor(struct bench_case *c, struct state *state, struct ovl2_
 	return 0;
 }
 
+static int create_new(struct bench_case *c, struct ovl2_error *err)
+{
+	struct state *state = c->state;
+	const struct ovl2_layer_options options = {
+		.size = sizeof(options),
+		.parent = state->parent,
+		.read_write = 1,
+	};
+	int r;
+
+	place_new_id(c->place, state->id);
+	r = ovl2_layer_create(state->store, state->id, &options, err);
+	state->is_created = r == 0;
+
+	return r;
+}
+
 static int prepare(struct bench_case *c, struct state *state, struct ovl2_error *err)
 {
-	int r = place_create_layer(c->place, c->value, state->id, err);
+	int r = place_chain(c->place, c->value, &state->parent, err);
 
-	if (r < 0)
-		return r;
-	state->is_created = 1;
+	if (r == 0)
+		r = create_new(c, err);
 
-	return prepare_floor(c, state, err);
+	return r < 0 ? r : prepare_floor(c, state, err);
 }
 
 static int begin(struct bench_case *c, struct ovl2_error *err)
@@ -236,6 +252,7 @@ static int setup_kind(struct bench_case *c, struct ovl2_error *err)
 	const struct ovl2_store_options options = {
 		.size = sizeof(options),
 		.max_depth = PLACE_MAX_DEPTH,
+		.durability = OVL2_DURABILITY_NONE,
 		.run_directory = PLACE_ROOT "/run",
 		.mount_options = kind->overlay,
 	};
@@ -453,23 +470,6 @@ static int after_floor(struct bench_case *c, struct ovl2_error *err)
 }
 
 /* --------------------------------------------------------------- new layers -- */
-
-static int create_new(struct bench_case *c, struct ovl2_error *err)
-{
-	struct state *state = c->state;
-	const struct ovl2_layer_options options = {
-		.size = sizeof(options),
-		.parent = state->parent,
-		.read_write = 1,
-	};
-	int r;
-
-	place_new_id(c->place, state->id);
-	r = ovl2_layer_create(state->store, state->id, &options, err);
-	state->is_created = r == 0;
-
-	return r;
-}
 
 static int remove_new(struct bench_case *c, struct ovl2_error *err)
 {
