@@ -103,9 +103,9 @@ struct two_row {
 };
 
 static const struct two_row two_rows[] = {
-	{ "another entry where a file is to go on", 2 * TEST_TAR_BLOCK, 1, 1 },
-	{ "end of the tar where a file is to go on", 3 * TEST_TAR_BLOCK, 0, 1 },
-	{ "long file that is to end early", 400 * TEST_TAR_BLOCK, 0, 0 },
+	{ "another entry where a file is to go on", (size_t)2 * TEST_TAR_BLOCK, 1, 1 },
+	{ "end of the tar where a file is to go on", (size_t)3 * TEST_TAR_BLOCK, 0, 1 },
+	{ "long file that is to end early", (size_t)400 * TEST_TAR_BLOCK, 0, 0 },
 };
 
 static void add_inside(char *content)
