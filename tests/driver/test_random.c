@@ -22,11 +22,20 @@
 #define STEPS 150
 #define NAMES 8
 
-#define OWN_SEEDS 12
-#define MAX_SEEDS 1000
+/*
+ * Of each kind of layer, on each filesystem: a thousand sequences in all, which take a
+ * minute, most of it waiting for umount(2). OVL2_TEST_SEEDS asks for others.
+ */
+#define DEFAULT_SEEDS 42
+#define MAX_SEEDS 2000
 
 /* Where changes are described: everything but times of directories. */
 #define FLAGS (TEST_TREE_NO_DIRECTORY_TIMES)
+
+struct row {
+	const char *options;
+	uint64_t seed;
+};
 
 struct walk {
 	uint64_t state;
@@ -278,7 +287,7 @@ static void check_same_bytes(struct ovl2_store *store, const char *one, const ch
 static void check_seed(void **state)
 {
 	struct test_place *place = *state;
-	const uint64_t seed = *(const uint64_t *)place->row;
+	const uint64_t seed = ((const struct row *)place->row)->seed;
 	cleanup_store struct ovl2_store *store = open_store(place);
 	cleanup_free char *changes = NULL;
 	cleanup_free char *compared = NULL;
@@ -307,15 +316,6 @@ static void check_seed(void **state)
 /* ---------------------------------------------------------- other mount options -- */
 
 /*
- * The same of a layer that somebody else's mounts made, with options that ours never
- * have: what the copy shows is what that mount showed.
- */
-struct foreign {
-	const char *options;
-	uint64_t seed;
-};
-
-/*
  * To a mount with userxattr the marks that ours left in the base are attributes as any
  * other, and it shows them; a layer has none of them.
  */
@@ -328,7 +328,7 @@ static void leave_out_marks(char *text)
 		memmove(at, at + strlen(mark), strlen(at + strlen(mark)) + 1);
 }
 
-static char *change_foreign(struct ovl2_store *store, const struct foreign *row)
+static char *change_foreign(struct ovl2_store *store, const struct row *row)
 {
 	char *path = mount_foreign(store, "upper", row->options);
 	char *shown;
@@ -345,10 +345,14 @@ static char *change_foreign(struct ovl2_store *store, const struct foreign *row)
 	return shown;
 }
 
+/*
+ * The same of a layer that somebody else's mounts made, with options that ours never
+ * have: what the copy shows is what that mount showed.
+ */
 static void check_foreign(void **state)
 {
 	struct test_place *place = *state;
-	const struct foreign *row = place->row;
+	const struct row *row = place->row;
 	cleanup_store struct ovl2_store *store = open_store(place);
 	cleanup_free char *expected = NULL;
 	static const enum ovl2_diff_method methods[] = { OVL2_DIFF_AUTO, OVL2_DIFF_COMPARE };
@@ -373,38 +377,35 @@ static void check_foreign(void **state)
 	check_same_bytes(store, "upper", "walked");
 }
 
-/* How many seeds each of the options below gets: more on demand. */
+/* How many seeds each of the rows below gets: more on demand. */
 static size_t count_seeds(void)
 {
 	const char *text = getenv("OVL2_TEST_SEEDS");
 	long count = text ? strtol(text, NULL, 10) : 0;
 
-	return count > 0 && count <= MAX_SEEDS ? (size_t)count : 3;
+	return count > 0 && count <= MAX_SEEDS ? (size_t)count : DEFAULT_SEEDS;
 }
 
 int main(int argc, char **argv)
 {
-	static const char *const options[] = { "redirect_dir=on", "metacopy=on", "index=on",
-		                               "userxattr",
-		                               "redirect_dir=on,index=on,metacopy=on" };
-	static struct foreign rows[ARRAY_SIZE(options) * MAX_SEEDS];
-	static struct CMUnitTest tests[OWN_SEEDS + ARRAY_SIZE(rows)];
+	/* NULL: a layer that only the driver mounts. */
+	static const char *const options[] = {
+		NULL,       "redirect_dir=on", "metacopy=on",
+		"index=on", "userxattr",       "redirect_dir=on,index=on,metacopy=on"
+	};
+	static struct row rows[ARRAY_SIZE(options) * MAX_SEEDS];
+	static struct CMUnitTest tests[ARRAY_SIZE(rows)];
 	static char titles[ARRAY_SIZE(tests)][64];
-	static uint64_t seeds[OWN_SEEDS];
 	size_t count = 0;
-	size_t row = 0;
 
-	for (; count < OWN_SEEDS; count++) {
-		seeds[count] = count + 1;
-		(void)snprintf(titles[count], sizeof(titles[count]), "seed %zu", count + 1);
-		tests[count] = test_case(titles[count], check_seed, &seeds[count]);
-	}
-	for (size_t i = 0; i < count_seeds(); i++)
-		for (size_t j = 0; j < ARRAY_SIZE(options); j++, row++, count++) {
-			rows[row] = (struct foreign){ options[j], i + 100 };
+	for (size_t seed = 1; seed <= count_seeds(); seed++)
+		for (size_t i = 0; i < ARRAY_SIZE(options); i++, count++) {
+			rows[count] = (struct row){ options[i], seed };
 			(void)snprintf(titles[count], sizeof(titles[count]), "%s, seed %zu",
-			               options[j], i + 100);
-			tests[count] = test_case(titles[count], check_foreign, &rows[row]);
+			               options[i] ? options[i] : "plain", seed);
+			tests[count] =
+				test_case(titles[count], options[i] ? check_foreign : check_seed,
+			                  &rows[count]);
 		}
 
 	test_enter_namespace();
