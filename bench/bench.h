@@ -76,7 +76,10 @@ struct bench_case {
 	/* Set with it: how much starting the program took, which told_ns is less by. */
 	double start_ns;
 
-	/* Set by setup when this case cannot be measured: why, a sentence. */
+	/*
+	 * Set by setup, or by run with a failure, when this case cannot be measured, which
+	 * is nobody's fault: why, a sentence.
+	 */
 	char skipped[512];
 };
 

@@ -135,9 +135,12 @@ static int time_command(struct bench_case *c, const char *start, struct ovl2_err
 			return 0;
 	}
 
-	return r < 0 ? r
-	             : ovi_fail(err, OVL2_E_SYSTEM, "'%s' took no longer than '%s'", command,
-	                        start);
+	if (r < 0)
+		return r;
+	snprintf(c->skipped, sizeof(c->skipped),
+	         "'%.200s' took no longer than '%.200s': others are at work", command, start);
+
+	return ovi_fail(err, OVL2_E_BUSY, "%s", c->skipped);
 }
 
 /* ----------------------------------------------------------------- set-up -- */

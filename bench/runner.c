@@ -454,12 +454,12 @@ static int run_case(struct run *run, const struct bench *bench, const struct ben
 		run->results->count--;
 		return 1;
 	}
+	if (*c.skipped)
+		return runner_skip(result, c.skipped, err);
 	if (r < 0) {
 		result->is_failed = 1;
 		return runner_skip(result, failure.message, err);
 	}
-	if (*c.skipped)
-		return runner_skip(result, c.skipped, err);
 	r = runner_summarise(result, err);
 
 	return r < 0 ? r : is_stopped(run);

@@ -818,6 +818,7 @@ static void what_starting_a_command_takes_is_told(void **state)
 	cleanup_output struct test_output output = test_spawn(argv);
 	json_t *document;
 	json_t *result;
+	int is_busy = 0;
 	size_t i;
 
 	assert_int_equal(output.status, 0);
@@ -829,12 +830,18 @@ static void what_starting_a_command_takes_is_told(void **state)
 		int is_command = strcmp(id, "command_create") == 0;
 
 		check_result(result);
+		is_busy = !json_is_null(json_object_get(result, "skipped"));
+		if (is_busy) {
+			assert_contains(output.out, "others are at work");
+			continue;
+		}
 		assert_int_equal(start_of(result, "ours") > 0, is_command);
 		assert_int_equal(start_of(result, "floor") > 0, is_command);
 	}
 	assert_true(i > 1);
 	json_decref(document);
-	assert_contains(output.out, "  ours:  ovl2 create, less ");
+	if (!is_busy)
+		assert_contains(output.out, "  ours:  ovl2 create, less ");
 	assert_contains(output.out, "  ours:  ovl2_layer_diff\n");
 }
 

@@ -54,6 +54,13 @@ static int setup_unfit(struct bench_case *c, struct ovl2_error *err)
 	return note("s", err);
 }
 
+static int run_untold(struct bench_case *c, struct ovl2_error *err)
+{
+	snprintf(c->skipped, sizeof(c->skipped), "others are at work");
+
+	return note("O", err) < 0 ? OVL2_E_SYSTEM : OVL2_E_BUSY;
+}
+
 static const uint64_t two_values[] = { 7, 9, 0 };
 static const struct bench_variant two_cases[] = { { "a", two_values }, { 0 } };
 static const struct bench_variant one_case[] = { { "a", NULL }, { 0 } };
@@ -233,6 +240,24 @@ static void misfit_is_skipped_with_its_reason(void **state)
 	runner_results_release(&results);
 }
 
+/* That a machine is too busy to tell is no failure of what it measures. */
+static void run_that_cannot_tell_is_skipped(void **state)
+{
+	struct bench bench = make_bench(one_case);
+	struct runner_results results;
+
+	(void)state;
+
+	begin();
+	bench.ours.run = run_untold;
+	run(&bench, 2, 1, &results);
+	assert_int_equal(results.count, 1);
+	assert_string_equal(results.list[0].skipped, "others are at work");
+	assert_false(results.list[0].is_failed);
+	assert_int_equal(calls.text[calls.length - 1], 't');
+	runner_results_release(&results);
+}
+
 /* Each hook fails once: what ran is undone, the next case still runs. */
 static void check_failing_hook(void **state)
 {
@@ -279,13 +304,14 @@ static void stop_keeps_what_is_complete(void **state)
 int main(int argc, char **argv)
 {
 	static const char *const hooks[] = { "s", "1", "O", "2", "3", "F", "4", "t" };
-	struct CMUnitTest tests[ARRAY_SIZE(hooks) + 6];
+	struct CMUnitTest tests[ARRAY_SIZE(hooks) + 7];
 	const struct CMUnitTest scenarios[] = {
 		cmocka_unit_test(every_value_is_a_case),
 		cmocka_unit_test(hooks_stand_around_each_operation),
 		cmocka_unit_test(same_seed_draws_the_same_order),
 		cmocka_unit_test(long_operations_have_the_least_blocks),
 		cmocka_unit_test(misfit_is_skipped_with_its_reason),
+		cmocka_unit_test(run_that_cannot_tell_is_skipped),
 		cmocka_unit_test(stop_keeps_what_is_complete),
 	};
 	size_t count = 0;
