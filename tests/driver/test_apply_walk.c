@@ -293,6 +293,14 @@ static void check_round(int fd, const struct stat *victim, size_t *opened)
 	(*opened)++;
 }
 
+/* Through the driver's own door; half of it as where there is no openat2(2). */
+static int open_raced(struct ovi_place *inside, size_t round, const char *path)
+{
+	inside->has_no_openat2 = round % 4 < 2;
+
+	return ovi_place_open(inside, path);
+}
+
 static void swapped_links_lead_nowhere(void **state)
 {
 	const struct test_place *place = *state;
@@ -303,6 +311,7 @@ static void swapped_links_lead_nowhere(void **state)
 		{ 'l', "root/y", "../../../../../../victim", 0, 0, 0, 0, NULL },
 		{ 'l', "root/z", target, 0, 0, 0, 0, NULL },
 	};
+	struct ovi_place inside = OVI_PLACE_NONE;
 	struct race race = { .root = -1 };
 	size_t opened = 0;
 	struct stat victim;
@@ -314,21 +323,124 @@ static void swapped_links_lead_nowhere(void **state)
 	race.root = openat(place->fd, "root", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_sys(race.root);
 	assert_int_equal(pthread_create(&thread, NULL, swap, &race), 0);
+	inside.root = race.root;
 	for (size_t i = 0; i < count_rounds(); i++) {
 		const char *path = i % 2 ? "x/deep" : "a/up/x/deep";
-		cleanup_fd int fd =
-			i % 4 < 2 ? ovi_walk_open(race.root, path) : kernel_open(race.root, path);
+		cleanup_fd int fd = open_raced(&inside, i, path);
 
 		check_round(fd, &victim, &opened);
 	}
 	atomic_store(&race.is_over, 1);
 	pthread_join(thread, NULL);
-	close(race.root);
+	ovi_place_release(&inside);
 	print_message("%zu rounds, %zu opened, %zu swaps\n", count_rounds(), opened,
 	              atomic_load(&race.swaps));
 	/* A race in which nobody moved, or nothing was found, says nothing. */
 	assert_true(opened > 0);
 	assert_true(atomic_load(&race.swaps) > 1);
+}
+
+/* Of the victim's directories, which the layer has as well: more than are kept open. */
+#define RACED_DIRECTORIES ((size_t)16)
+#define RACED_FILES 10000
+
+static struct race applied = { .root = -1 };
+static pthread_t swapper;
+static int (*real_symlinkat)(const char *, int, const char *);
+
+/* Begins to swap when both are there, of which "y" comes last. */
+static int swapping_symlinkat(const char *target, int dir, const char *name)
+{
+	int r = real_symlinkat(target, dir, name);
+
+	if (r == 0 && !strcmp(name, "y")) {
+		applied.root = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		assert_sys(applied.root);
+		assert_int_equal(pthread_create(&swapper, NULL, swap, &applied), 0);
+	}
+
+	return r;
+}
+
+/* Each file is in another directory than those before, so that none is open still. */
+static void build_raced(struct test_tar *tar, const char *victim)
+{
+	const struct test_tar_entry link = { .name = "y", .type = '2', .link = victim };
+	const char *const roots[] = { "x", victim + 1 };
+
+	for (size_t i = 0; i < 2 * RACED_DIRECTORIES; i++) {
+		cleanup_free char *name = test_path("%s/p%zu", roots[i % 2], i / 2);
+		const struct test_tar_entry entry = { .name = name, .type = '5' };
+
+		test_tar_add(tar, &entry);
+	}
+	test_tar_add(tar, &link);
+	for (size_t i = 0; i < RACED_FILES; i++) {
+		cleanup_free char *name = test_path("x/p%zu/f%zu", i % RACED_DIRECTORIES, i);
+		const struct test_tar_entry entry = { .name = name, .type = '6' };
+
+		test_tar_add(tar, &entry);
+	}
+	test_tar_end(tar);
+}
+
+static size_t count_raced(const char *root)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < RACED_DIRECTORIES; i++) {
+		cleanup_free char *path = test_path("%s/p%zu", root, i);
+
+		count += count_files(path);
+	}
+
+	return count;
+}
+
+/* The whole of it: all files are in the layer, on one of both sides, and none outside. */
+static void swapped_links_lead_apply_nowhere(void **state)
+{
+	const struct test_place *place = *state;
+	cleanup_free char *victim = test_path("%s/victim", place->path);
+	cleanup_free char *upper = test_path("%s/store/layer/diff", place->path);
+	cleanup_free char *x = test_path("%s/x", upper);
+	cleanup_free char *y = test_path("%s/y", upper);
+	cleanup_free char *inside = test_path("%s%s", upper, victim);
+	cleanup_store struct ovl2_store *store = open_store(place);
+	cleanup_tar struct test_tar tar = { 0 };
+	struct ovl2_error err = { 0 };
+	cleanup_fd int fd = -1;
+	struct stat st;
+	int r;
+
+	for (size_t i = 0; i < RACED_DIRECTORIES; i++) {
+		cleanup_free char *path = test_path("victim/p%zu", i);
+		const struct test_entry entry = { 'd', path, NULL, 0, 0, 0, 0, NULL };
+
+		if (i == 0)
+			assert_sys(mkdirat(place->fd, "victim", 0755));
+		test_tree_make(place->fd, &entry, 1);
+	}
+	build_raced(&tar, victim);
+	fd = test_tar_open(&tar);
+	create_layer(store, "layer", NULL);
+	real_symlinkat = ovi_sys.symlinkat;
+	ovi_sys.symlinkat = swapping_symlinkat;
+	r = ovl2_layer_apply(store, "layer", NULL, fd, NULL, &err);
+	ovi_sys.symlinkat = real_symlinkat;
+	atomic_store(&applied.is_over, 1);
+	assert_int_equal(pthread_join(swapper, NULL), 0);
+	close(applied.root);
+
+	assert_ok(r, &err);
+	assert_int_equal(count_raced(victim), 0);
+	assert_sys(lstat(x, &st));
+	print_message("%d files, %zu by the link, %zu swaps\n", RACED_FILES, count_raced(inside),
+	              atomic_load(&applied.swaps));
+	assert_int_equal(count_raced(S_ISDIR(st.st_mode) ? x : y) + count_raced(inside),
+	                 RACED_FILES);
+	assert_true(count_raced(inside) > 0);
+	assert_true(atomic_load(&applied.swaps) > 1);
 }
 
 /* So many names of 255 bytes are longer than the kernel takes at once. */
@@ -405,6 +517,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(openat2_is_never_sure),
 		cmocka_unit_test(implied_directory_looks_at_no_host),
 		cmocka_unit_test(swapped_links_lead_nowhere),
+		cmocka_unit_test(swapped_links_lead_apply_nowhere),
 		cmocka_unit_test(swapped_links_late_in_a_path_lead_nowhere),
 	};
 
