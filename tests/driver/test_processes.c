@@ -8,12 +8,15 @@
 #include <sched.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 /*
- * No call makes another process, or becomes another program: all of them are made where
- * the kernel ends whoever does that. Threads are allowed.
+ * No call makes another process, or becomes another program, or changes what the process
+ * has once for all its threads: umask, root, and working directory, which only a mount by
+ * relative paths may move. All of them are made where the kernel ends whoever does that.
+ * Threads are allowed.
  */
 
 /* More than mount(2) takes by absolute paths. */
@@ -27,7 +30,7 @@ enum { FORK = SYS_execve, VFORK = SYS_execve };
 #endif
 
 /* Of clone3(2) a filter cannot see the flags: without it glibc takes clone(2). */
-static struct sock_filter filter[] = {
+static struct sock_filter no_processes[] = {
 	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, FORK, 8, 0),
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, VFORK, 7, 0),
@@ -42,13 +45,41 @@ static struct sock_filter filter[] = {
 	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
 };
 
-static int forbid_processes(void)
-{
-	const struct sock_fprog program = { .len = ARRAY_SIZE(filter), .filter = filter };
+/* Of the process, or of a thread that has its own: nobody needs these. */
+static struct sock_filter no_root[] = {
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_umask, 3, 0),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_chroot, 2, 0),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pivot_root, 1, 0),
+	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+};
 
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0
-	               ? -1
-	               : prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+static struct sock_filter no_chdir[] = {
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_chdir, 2, 0),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_fchdir, 1, 0),
+	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+};
+
+static const struct sock_fprog filters[] = {
+	{ .len = ARRAY_SIZE(no_processes), .filter = no_processes },
+	{ .len = ARRAY_SIZE(no_root), .filter = no_root },
+
+	/* The last: only where nothing is mounted by relative paths. */
+	{ .len = ARRAY_SIZE(no_chdir), .filter = no_chdir },
+};
+
+static int forbid(size_t count)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -1;
+	for (size_t i = 0; i < count; i++)
+		if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filters[i]) < 0)
+			return -1;
+
+	return 0;
 }
 
 /* ------------------------------------------------------------------ the calls -- */
@@ -235,12 +266,9 @@ static int take_care(struct ovl2_store *store, struct ovl2_error *err)
 	return r < 0 ? r : ovl2_layer_remove(store, "box", err);
 }
 
-static int use_everything(const struct test_place *place)
+static int use_all(const struct test_place *place,
+                   int (*const uses[])(struct ovl2_store *, struct ovl2_error *))
 {
-	static int (*const uses[])(struct ovl2_store *, struct ovl2_error *) = {
-		make_layers, mount_by_each_method, mount_beside_a_thread,
-		copy_layer,  look_at_changes,      take_care,
-	};
 	cleanup_free char *home = store_path(place);
 	cleanup_free char *run = run_path(place);
 	const struct ovl2_store_options options = store_options(run);
@@ -248,7 +276,7 @@ static int use_everything(const struct test_place *place)
 	struct ovl2_error err = { 0 };
 	int r = ovl2_store_open(home, &options, &store, &err);
 
-	for (size_t i = 0; i < ARRAY_SIZE(uses) && r == 0; i++) {
+	for (size_t i = 0; uses[i] && r == 0; i++) {
 		r = uses[i](store, &err);
 		if (r != 0)
 			print_error("use %zu: %d: %s\n", i, r, err.message);
@@ -256,6 +284,27 @@ static int use_everything(const struct test_place *place)
 	ovl2_store_close(store);
 
 	return r == 0 ? 0 : 1;
+}
+
+static int use_everything(const struct test_place *place)
+{
+	static int (*const uses[])(struct ovl2_store *, struct ovl2_error *) = {
+		make_layers, mount_by_each_method, mount_beside_a_thread,
+		copy_layer,  look_at_changes,      take_care,
+		NULL,
+	};
+
+	return use_all(place, uses);
+}
+
+/* Create, apply, diff, check, remove, and what mounts a view to look at. */
+static int use_in_place(const struct test_place *place)
+{
+	static int (*const uses[])(struct ovl2_store *, struct ovl2_error *) = {
+		make_layers, copy_layer, look_at_changes, take_care, NULL,
+	};
+
+	return use_all(place, uses);
 }
 
 /* ------------------------------------------------------------------ the tests -- */
@@ -274,14 +323,42 @@ static int become_a_program(const struct test_place *place)
 	return execl("/bin/true", "true", NULL);
 }
 
-/* How a process ends that does this where it must not make others. */
-static int end_of(int (*use)(const struct test_place *), const struct test_place *place)
+static int change_umask(const struct test_place *place)
+{
+	(void)place;
+
+	return (int)umask(022);
+}
+
+static int change_root(const struct test_place *place)
+{
+	return chroot(place->path);
+}
+
+static int exchange_root(const struct test_place *place)
+{
+	return (int)syscall(SYS_pivot_root, place->path, place->path);
+}
+
+static int change_directory(const struct test_place *place)
+{
+	return chdir(place->path);
+}
+
+static int change_directory_by_descriptor(const struct test_place *place)
+{
+	return fchdir(place->fd);
+}
+
+/* How a process ends that does this behind the first `count` filters. */
+static int end_of(int (*use)(const struct test_place *), size_t count,
+                  const struct test_place *place)
 {
 	int status;
 	pid_t child = fork();
 
 	if (child == 0) {
-		if (forbid_processes() < 0)
+		if (forbid(count) < 0)
 			_exit(TEST_EXIT_SKIPPED);
 		_exit(use(place));
 	}
@@ -292,25 +369,45 @@ static int end_of(int (*use)(const struct test_place *), const struct test_place
 	return status;
 }
 
-static void the_filter_ends_who_makes_a_process(void **state)
+static void the_filters_end_who_does_any_of_it(void **state)
 {
-	int fork_status = end_of(make_a_process, *state);
-	int exec_status = end_of(become_a_program, *state);
+	static int (*const uses[])(const struct test_place *) = {
+		make_a_process,
+		become_a_program,
+		change_umask,
+		change_root,
+		exchange_root,
+		change_directory,
+		change_directory_by_descriptor,
+	};
 
-	assert_true(WIFSIGNALED(fork_status) && WTERMSIG(fork_status) == SIGSYS);
-	assert_true(WIFSIGNALED(exec_status) && WTERMSIG(exec_status) == SIGSYS);
+	for (size_t i = 0; i < ARRAY_SIZE(uses); i++) {
+		int status = end_of(uses[i], ARRAY_SIZE(filters), *state);
+
+		if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS)
+			fail_msg("use %zu ended with status %d", i, status);
+	}
 }
 
-static void no_call_makes_a_process(void **state)
+static void no_call_makes_a_process_or_changes_umask_or_root(void **state)
 {
-	assert_int_equal(end_of(use_everything, *state), 0);
+	assert_int_equal(end_of(use_everything, ARRAY_SIZE(filters) - 1, *state), 0);
+}
+
+static void no_call_but_a_relative_mount_changes_directory(void **state)
+{
+	/* Without descriptors a view of so many layers is a mount by relative paths. */
+	if (!has_method(*state, OVL2_MOUNT_FD))
+		test_skip("this kernel mounts views by relative paths");
+	assert_int_equal(end_of(use_in_place, ARRAY_SIZE(filters), *state), 0);
 }
 
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_filter_ends_who_makes_a_process),
-		cmocka_unit_test(no_call_makes_a_process),
+		cmocka_unit_test(the_filters_end_who_does_any_of_it),
+		cmocka_unit_test(no_call_makes_a_process_or_changes_umask_or_root),
+		cmocka_unit_test(no_call_but_a_relative_mount_changes_directory),
 	};
 
 	test_enter_namespace();
