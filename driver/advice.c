@@ -56,7 +56,7 @@ static const struct advice table[] = {
 	{ NULL, EROFS, "mount the filesystem of the store writable" },
 	{ NULL, EMFILE, "let this process open more files: ulimit -n" },
 	{ NULL, ENFILE, "let all processes open more files: sysctl fs.file-max" },
-	{ "is not a directory", EINVAL, REMADE },
+	{ "not a directory", EINVAL, REMADE },
 	{ NULL, ENOTDIR, REMADE },
 	{ "attach overlay to", EINVAL, REMADE },
 };

@@ -46,11 +46,7 @@ int ovi_link_is_valid(const char *text, size_t length)
 
 void ovi_layer_path(char ret_path[OVI_LAYER_PATH_SIZE], const char *id, const char *name)
 {
-	size_t length = strlen(id);
-
-	memcpy(ret_path, id, length);
-	ret_path[length] = '/';
-	memcpy(ret_path + length + 1, name, strlen(name) + 1);
+	stpcpy(stpcpy(stpcpy(ret_path, id), "/"), name);
 }
 
 int ovi_random_name(char ret_name[OVI_LINK_LENGTH + 1], struct ovl2_error *err)
