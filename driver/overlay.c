@@ -18,9 +18,6 @@
 #include <sys/single_threaded.h>
 #include <sys/statvfs.h>
 
-/* One fsconfig(2) string: 256 bytes with its NUL (fs/fsopen.c, strndup_user). */
-#define MAX_STRING_BYTES 255
-
 static const char *const method_names[] = {
 	[OVL2_MOUNT_AUTO] = "auto",
 	[OVL2_MOUNT_ABSOLUTE] = "absolute",
@@ -37,10 +34,10 @@ const char *ovl2_mount_method_name(enum ovl2_mount_method method)
 /* ------------------------------------------------------------- the choice -- */
 
 /* The store's path, as mount data wants it: overlayfs.rst, "escaped with a backslash". */
-static void add_escaped(struct ovi_strbuf *data, const char *special, const char *path)
+static void add_escaped(struct ovi_strbuf *data, const char *path)
 {
 	for (;;) {
-		size_t plain = strcspn(path, special);
+		size_t plain = strcspn(path, ":,\\");
 
 		ovi_strbuf_add_bytes(data, path, plain);
 		path += plain;
@@ -68,7 +65,7 @@ void ovi_overlay_data(const struct ovi_overlay *overlay, enum ovl2_mount_method 
 
 	ovi_strbuf_add(&root, "");
 	if (method == OVL2_MOUNT_ABSOLUTE)
-		add_escaped(&root, ":,\\", overlay->home_path);
+		add_escaped(&root, overlay->home_path);
 
 	/* Room for nearly all there is, so that it is not copied as it grows. */
 	ovi_strbuf_reserve(data, overlay->lower_count * (root.length + OVI_LINK_SIZE) + 512);
@@ -106,22 +103,6 @@ size_t ovi_option_length(const char *data)
 	return at;
 }
 
-static int fits_strings(const struct ovi_overlay *overlay)
-{
-	cleanup_strbuf struct ovi_strbuf escaped = { 0 };
-	size_t root = strlen(overlay->home_path) + 1;
-
-	for (size_t i = 0; i < overlay->lower_count; i++)
-		if (root + strlen(overlay->lower[i]) > MAX_STRING_BYTES)
-			return 0;
-
-	add_escaped(&escaped, "\\", overlay->home_path);
-	root = escaped.length;
-
-	return !overlay->upper || (root + strlen(overlay->upper) <= MAX_STRING_BYTES &&
-	                           root + strlen(overlay->work) <= MAX_STRING_BYTES);
-}
-
 static int check_label(const char *label, struct ovl2_error *err)
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -145,11 +126,6 @@ static int check_method(const struct ovi_overlay *overlay, enum ovl2_mount_metho
 	if (data->failed)
 		return ovi_fail_memory(err);
 
-	if (method == OVL2_MOUNT_APPEND && !fits_strings(overlay))
-		return ovi_fail(err, OVL2_E_UNSUPPORTED,
-		                "mount method append takes paths of %d bytes and '%s' is too long: "
-		                "use relative or fd",
-		                MAX_STRING_BYTES, overlay->home_path);
 	if (data->length > OVI_MAX_DATA_BYTES)
 		return ovi_fail(err, OVL2_E_UNSUPPORTED,
 		                "%zu lowers need %zu bytes of mount data and method %s takes %d: "
@@ -160,52 +136,35 @@ static int check_method(const struct ovi_overlay *overlay, enum ovl2_mount_metho
 	return 0;
 }
 
-/* Does this kernel take lowers one by one? It will not learn it while we run. */
+/* Does this kernel take layers by descriptor? It will not learn it while we run. */
 enum { UNKNOWN, YES, NO };
-static atomic_int takes_descriptors = UNKNOWN; /* by descriptor: Linux >= 6.15 */
-static atomic_int takes_strings = UNKNOWN;     /* by name: Linux >= 6.7 */
-
-/*
- * Before Linux 6.5 any name is taken for overlayfs, as text for mount(2) that nobody looks
- * at yet (legacy_parse_param() in fs/fs_context.c). Then errno is that of later ones.
- */
-static int looks_at_names(int fs)
-{
-	if (ovi_sys.fsconfig(fs, FSCONFIG_SET_STRING, "ovl2", "/", 0) < 0)
-		return 1;
-	errno = EINVAL;
-
-	return 0;
-}
+static atomic_int takes_descriptors = UNKNOWN;
 
 /* Asked with O_PATH, as layers are opened: Linux 6.13 and 6.14 take others only. */
-static int takes(atomic_int *known, unsigned int command, int home)
+static int can_take_descriptors(int home)
 {
-	const char *name = command == FSCONFIG_SET_STRING ? "/" : NULL;
 	cleanup_fd int fs = -1;
 	cleanup_fd int path = -1;
 
-	if (atomic_load(known) == UNKNOWN) {
+	if (atomic_load(&takes_descriptors) == UNKNOWN) {
 		path = ovi_sys.openat(home, ".", O_PATH | O_DIRECTORY, 0);
 		fs = ovi_sys.fsopen("overlay", FSOPEN_CLOEXEC);
 		if (path < 0)
 			return 0;
-		if (fs >= 0 && (!name || looks_at_names(fs)) &&
-		    ovi_sys.fsconfig(fs, command, "lowerdir+", name, name ? 0 : path) == 0)
-			atomic_store(known, YES);
+		if (fs >= 0 && ovi_sys.fsconfig(fs, FSCONFIG_SET_FD, "lowerdir+", NULL, path) == 0)
+			atomic_store(&takes_descriptors, YES);
 		/* EINVAL before 6.7, EOPNOTSUPP before 6.5; anything else tells nothing. */
 		else if (errno == ENOSYS ||
 		         (fs >= 0 && (errno == EBADF || errno == EINVAL || errno == EOPNOTSUPP)))
-			atomic_store(known, NO);
+			atomic_store(&takes_descriptors, NO);
 	}
 
-	return atomic_load(known) == YES;
+	return atomic_load(&takes_descriptors) == YES;
 }
 
 int ovi_overlay_by_descriptor(int home, enum ovl2_mount_method wanted)
 {
-	return wanted == OVL2_MOUNT_FD ||
-	       (wanted == OVL2_MOUNT_AUTO && takes(&takes_descriptors, FSCONFIG_SET_FD, home));
+	return wanted == OVL2_MOUNT_FD || (wanted == OVL2_MOUNT_AUTO && can_take_descriptors(home));
 }
 
 /*
@@ -227,29 +186,17 @@ static int is_alone(void)
 
 /*
  * By which is fastest (bench `mount_depth`): names from the store are shorter walks, but
- * take a thread where there are others.
+ * take a thread where there are others, which costs more than the walks of as many lowers
+ * as fit in a page by absolute paths. One call for all lowers is faster than one for each.
  */
 static enum ovl2_mount_method choose_without_fd(const struct ovi_overlay *overlay,
                                                 struct ovi_strbuf *data)
 {
-	static const enum ovl2_mount_method alone[] = {
-		OVL2_MOUNT_RELATIVE,
-		OVL2_MOUNT_ABSOLUTE,
-		OVL2_MOUNT_APPEND,
-	};
-	static const enum ovl2_mount_method others[] = {
-		OVL2_MOUNT_ABSOLUTE,
-		OVL2_MOUNT_APPEND,
-		OVL2_MOUNT_RELATIVE,
-	};
-	const enum ovl2_mount_method *order =
-		overlay->lower_count > FEW_LOWERS && is_alone() ? alone : others;
-
-	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
-		if (check_method(overlay, order[i], data, NULL) == 0 &&
-		    (order[i] != OVL2_MOUNT_APPEND ||
-		     takes(&takes_strings, FSCONFIG_SET_STRING, overlay->home)))
-			return order[i];
+	if ((overlay->lower_count <= FEW_LOWERS || !is_alone()) &&
+	    check_method(overlay, OVL2_MOUNT_ABSOLUTE, data, NULL) == 0)
+		return OVL2_MOUNT_ABSOLUTE;
+	if (check_method(overlay, OVL2_MOUNT_RELATIVE, data, NULL) == 0)
+		return OVL2_MOUNT_RELATIVE;
 
 	return OVL2_MOUNT_APPEND;
 }
@@ -345,33 +292,23 @@ struct directory {
 	int fd;
 };
 
-static int set_path(const struct ovi_overlay *overlay, int fs, const struct directory *directory,
-                    struct ovl2_error *err)
+/* Names from the store need no escapes, and no more than the 255 bytes of strndup_user(). */
+static int set_name(int fs, const struct directory *directory, struct ovl2_error *err)
 {
-	cleanup_strbuf struct ovi_strbuf path = { 0 };
-
-	/* The kernel takes backslashes out of upperdir and workdir, not of lowerdir+. */
-	if (strcmp(directory->key, "lowerdir+") == 0)
-		ovi_strbuf_addf(&path, "%s/", overlay->home_path);
-	else
-		add_escaped(&path, "\\", overlay->home_path);
-	ovi_strbuf_add(&path, directory->name);
-	if (path.failed)
-		return ovi_fail_memory(err);
-	if (ovi_sys.fsconfig(fs, FSCONFIG_SET_STRING, directory->key, path.text, 0) < 0)
+	if (ovi_sys.fsconfig(fs, FSCONFIG_SET_STRING, directory->key, directory->name, 0) < 0)
 		return fail_context(err, fs, directory->key, directory->name);
 
 	return 0;
 }
 
-/* `parent`: where the name is opened; -1 has the kernel walk the path. */
+/* `parent`: where the name is opened; -1: the kernel walks it from the working directory. */
 static int set_directory(const struct ovi_overlay *overlay, int fs, int parent,
                          const struct directory *directory, struct ovl2_error *err)
 {
 	cleanup_fd int fd = -1;
 
 	if (parent < 0)
-		return set_path(overlay, fs, directory, err);
+		return set_name(fs, directory, err);
 	if (directory->fd > 0)
 		return set_descriptor(fs, directory->key, directory->fd, directory->name, err);
 
@@ -504,23 +441,6 @@ static int create_tree(const struct ovi_overlay *overlay, int by_descriptor, int
 	return check_writable(overlay, *ret_tree, "", err);
 }
 
-static int attach_tree(const struct ovi_overlay *overlay, int by_descriptor, const char *target,
-                       struct ovl2_error *err)
-{
-	cleanup_fd int tree = -1;
-	int r;
-
-	r = create_tree(overlay, by_descriptor, &tree, err);
-	if (r < 0)
-		return r;
-
-	/* Nothing is visible before this call, so every return above is clean. */
-	if (ovi_sys.move_mount(tree, "", overlay->home, target, MOVE_MOUNT_F_EMPTY_PATH) < 0)
-		return ovi_fail_errno(err, "attach overlay to '%s/%s'", overlay->home_path, target);
-
-	return 0;
-}
-
 /* --------------------------------------------------------- through mount(2) -- */
 
 static unsigned long mount_flags(const struct ovi_overlay *overlay)
@@ -555,9 +475,10 @@ static int mount_data(const struct ovi_overlay *overlay, const char *data, const
 struct aside {
 	const struct ovi_overlay *overlay;
 	int in_namespace; /* of its own */
-	const char *data;
+	const char *data; /* NULL: by names in a mount context, attached to nothing */
 	const char *target;
 
+	int *ret_tree; /* what is attached to nothing */
 	int *ret_root; /* non-NULL: open the mount, then detach it */
 	struct ovl2_error *err;
 	int result;
@@ -600,6 +521,9 @@ static int mount_inside(const struct aside *job)
 		if (r < 0)
 			return r;
 	}
+
+	if (!job->data)
+		return create_tree(overlay, 0, job->ret_tree, job->err);
 
 	r = mount_data(overlay, job->data, job->target, job->target, job->err);
 	if (r < 0 || !job->ret_root)
@@ -707,11 +631,17 @@ static int mount_here(struct aside *job)
 	r = mount_inside(job);
 	if (ovi_sys.fchdir(before) < 0 && r == 0) {
 		r = ovi_fail_errno(job->err, "return to the working directory");
-		ovi_sys.umount2(job->target, 0);
+		if (job->data)
+			ovi_sys.umount2(job->target, 0);
 	}
 	pthread_sigmask(SIG_SETMASK, &signals, NULL);
 
 	return r;
+}
+
+static int mount_from_home(struct aside *job)
+{
+	return is_alone() ? mount_here(job) : wait_aside(job);
 }
 
 static int attach_relative(const struct ovi_overlay *overlay, const char *data, const char *target,
@@ -724,7 +654,33 @@ static int attach_relative(const struct ovi_overlay *overlay, const char *data, 
 		.err = err,
 	};
 
-	return is_alone() ? mount_here(&job) : wait_aside(&job);
+	return mount_from_home(&job);
+}
+
+/* The names of strings are relative to the store, as those of mount(2) are. */
+static int build_tree(const struct ovi_overlay *overlay, int by_descriptor, int *ret_tree,
+                      struct ovl2_error *err)
+{
+	struct aside job = { .overlay = overlay, .ret_tree = ret_tree, .err = err };
+
+	return by_descriptor ? create_tree(overlay, 1, ret_tree, err) : mount_from_home(&job);
+}
+
+static int attach_tree(const struct ovi_overlay *overlay, int by_descriptor, const char *target,
+                       struct ovl2_error *err)
+{
+	cleanup_fd int tree = -1;
+	int r;
+
+	r = build_tree(overlay, by_descriptor, &tree, err);
+	if (r < 0)
+		return r;
+
+	/* Nothing is visible before this call, so every return above is clean. */
+	if (ovi_sys.move_mount(tree, "", overlay->home, target, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return ovi_fail_errno(err, "attach overlay to '%s/%s'", overlay->home_path, target);
+
+	return 0;
 }
 
 static int attach_absolute(const struct ovi_overlay *overlay, const char *data, const char *target,
@@ -852,7 +808,7 @@ static int open_tree_root(const struct ovi_overlay *overlay, int by_descriptor, 
 	int root;
 	int r;
 
-	r = create_tree(overlay, by_descriptor, &tree, err);
+	r = build_tree(overlay, by_descriptor, &tree, err);
 	if (r < 0)
 		return r;
 
