@@ -18,6 +18,12 @@
 /* Enough to have threads, who get most of them. */
 #define FILES 1500
 
+/* A file that is handed to a thread at once. */
+#define LARGE_BYTES ((size_t)2 << 20)
+
+/* Two empty blocks. */
+#define END_BYTES ((off_t)2 * TEST_TAR_BLOCK)
+
 enum call { PREAD, WRITE, LOOK, OWNER, MODE, TIME };
 
 struct row {
@@ -46,6 +52,11 @@ static const struct row *armed;
 static pid_t caller;
 static atomic_size_t calls;
 
+/* For a failure that comes late: where the tar ends; what the caller and a thread did. */
+static off_t end_of_tar;
+static atomic_int is_read;
+static atomic_int is_begun;
+
 /* Has this call, in a thread, to fail? */
 static int fails(enum call call)
 {
@@ -58,8 +69,37 @@ static int fails(enum call call)
 	return 1;
 }
 
+static void wait_for(const atomic_int *event)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+
+	for (int i = 0; i < 5000 && !atomic_load(event); i++)
+		nanosleep(&pause, NULL);
+}
+
+/*
+ * The caller reads the end of the tar when a thread has begun, and that goes on when it
+ * was read. A failure that is told sooner has to be told just the same.
+ */
+static void order(off_t offset)
+{
+	const struct timespec moment = { .tv_nsec = 20000000 };
+
+	if (gettid() != caller) {
+		atomic_store(&is_begun, 1);
+		wait_for(&is_read);
+		nanosleep(&moment, NULL);
+	} else if (offset >= end_of_tar - END_BYTES) {
+		wait_for(&is_begun);
+		atomic_store(&is_read, 1);
+	}
+}
+
 static ssize_t fail_pread(int fd, void *buffer, size_t size, off_t offset)
 {
+	if (end_of_tar)
+		order(offset);
+
 	return fails(PREAD) ? -1 : real.pread(fd, buffer, size, offset);
 }
 
@@ -158,9 +198,43 @@ static void failure_in_a_thread_fails_the_call(void **state)
 	assert_ok(ovl2_layer_apply(store, "layer", NULL, tar, NULL, &err), &err);
 }
 
+/* Large enough for a thread, and the last: whoever puts it finds nothing wrong yet. */
+static void failure_behind_the_end_of_the_tar_fails_the_call(void **state)
+{
+	static const struct row row = { .call = PREAD, .at = 1, .sys = EIO };
+	cleanup_store struct ovl2_store *store = open_store(*state);
+	cleanup_free char *content = calloc(1, LARGE_BYTES);
+	const struct test_tar_entry entry = { .name = "f",
+		                              .content = content,
+		                              .content_length = LARGE_BYTES };
+	cleanup_tar struct test_tar tar = { 0 };
+	cleanup_free char *after = NULL;
+	struct ovl2_error err = { 0 };
+	cleanup_fd int fd = -1;
+	int r;
+
+	memset(content, 'x', LARGE_BYTES);
+	test_tar_add(&tar, &entry);
+	test_tar_end(&tar);
+	fd = test_tar_open(&tar);
+	create_layer(store, "layer", NULL);
+
+	atomic_store(&calls, 0);
+	end_of_tar = (off_t)tar.bytes.length;
+	armed = &row;
+	r = ovl2_layer_apply(store, "layer", NULL, fd, NULL, &err);
+	armed = NULL;
+	end_of_tar = 0;
+	assert_int_equal(atomic_load(&is_read), 1);
+	assert_fails(r, OVL2_E_SYSTEM, &err);
+	assert_int_equal(err.sys, EIO);
+	after = describe_layer(store, "layer", 0);
+	assert_string_equal(after, "");
+}
+
 int main(int argc, char **argv)
 {
-	struct CMUnitTest tests[ARRAY_SIZE(rows)];
+	struct CMUnitTest tests[ARRAY_SIZE(rows) + 1];
 	cpu_set_t processors;
 
 	if (sched_getaffinity(0, sizeof(processors), &processors) == 0 &&
@@ -170,6 +244,8 @@ int main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		tests[i] = test_case(rows[i].title, failure_in_a_thread_fails_the_call, &rows[i]);
+	tests[ARRAY_SIZE(rows)] = (struct CMUnitTest)cmocka_unit_test(
+		failure_behind_the_end_of_the_tar_fails_the_call);
 
 	install();
 	test_enter_namespace();
