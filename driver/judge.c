@@ -137,7 +137,7 @@ static int judge_record(struct court *court, struct ovi_found_layer *layer, stru
 		            "its record is damaged");
 	if (is_ours && !layer->has_targets)
 		return find(court, layer, "directory", OVI_REMEDY_MAKE_TARGETS, err,
-		            "its work or merged directory is missing");
+		            "its work or merged is missing or is not a directory");
 	if (layer->has_children && !layer->has_mark)
 		return find(court, layer, "mark", OVI_REMEDY_WRITE_MARK, err,
 		            "it has children and is not marked as committed");

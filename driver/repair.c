@@ -35,9 +35,9 @@ struct round {
 	int is_later;
 };
 
-/* What stands where a file is to be, and is none, goes to the quarantine first. */
+/* What stands where a file or a directory is to be, and is none, goes to the quarantine first. */
 static int make_way(struct ovl2_store *store, const struct ovi_found_layer *layer, const char *name,
-                    struct ovl2_error *err)
+                    mode_t type, struct ovl2_error *err)
 {
 	char path[OVL2_ID_SIZE + 16];
 	char aside[OVL2_ID_SIZE + 16];
@@ -46,11 +46,12 @@ static int make_way(struct ovl2_store *store, const struct ovi_found_layer *laye
 	snprintf(path, sizeof(path), "%s/%s", layer->id, name);
 	if (ovi_sys.fstatat(store->home, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : ovi_fail_errno(err, "look at '%s'", path);
-	if (S_ISREG(st.st_mode))
+	if ((st.st_mode & S_IFMT) == type)
 		return 0;
 	snprintf(aside, sizeof(aside), "%s.%s", layer->id, name);
 
-	return ovi_quarantine(store, path, aside, "it is not a file", err);
+	return ovi_quarantine(store, path, aside,
+	                      type == S_IFDIR ? "it is not a directory" : "it is not a file", err);
 }
 
 static int write_file(struct ovl2_store *store, const struct ovi_found_layer *layer,
@@ -59,7 +60,7 @@ static int write_file(struct ovl2_store *store, const struct ovi_found_layer *la
 	cleanup_fd int dir = -1;
 	int r;
 
-	r = make_way(store, layer, name, err);
+	r = make_way(store, layer, name, S_IFREG, err);
 	if (r == 0)
 		r = ovi_dir_open(store->home, layer->id, &dir, err);
 
@@ -107,6 +108,20 @@ static int write_entry(struct ovl2_store *store, const struct ovi_found_layer *l
 	return 0;
 }
 
+static int make_targets(struct ovl2_store *store, const struct ovi_found_layer *layer,
+                        struct ovl2_error *err)
+{
+	cleanup_fd int dir = -1;
+	int r = make_way(store, layer, "work", S_IFDIR, err);
+
+	if (r == 0)
+		r = make_way(store, layer, "merged", S_IFDIR, err);
+	if (r == 0)
+		r = ovi_dir_open(store->home, layer->id, &dir, err);
+
+	return r < 0 ? r : ovi_layer_make_targets(dir, err);
+}
+
 /* The project is in the directory itself, and its limits are the kernel's. */
 static void recover_quota(int dir, struct ovi_record *record)
 {
@@ -139,11 +154,11 @@ static int write_record(struct ovl2_store *store, const struct ovi_found_layer *
 	memcpy(record.id, layer->id, sizeof(record.id));
 	if (layer->parent)
 		memcpy(record.parent, layer->parent->id, sizeof(record.parent));
-	r = make_way(store, layer, OVI_RECORD_NAME, err);
+	r = make_way(store, layer, OVI_RECORD_NAME, S_IFREG, err);
+	if (r == 0)
+		r = make_targets(store, layer, err);
 	if (r == 0)
 		r = ovi_dir_open(store->home, layer->id, &dir, err);
-	if (r == 0)
-		r = ovi_layer_make_targets(dir, err);
 	if (r < 0)
 		return r;
 	recover_quota(dir, &record);
@@ -182,15 +197,6 @@ static int write_count(struct ovl2_store *store, const struct ovi_found_layer *l
 	r = ovi_dir_open(store->home, layer->id, &open.dir, err);
 
 	return r < 0 ? r : ovi_hold_write(&open, &hold, err);
-}
-
-static int make_targets(struct ovl2_store *store, const struct ovi_found_layer *layer,
-                        struct ovl2_error *err)
-{
-	cleanup_fd int dir = -1;
-	int r = ovi_dir_open(store->home, layer->id, &dir, err);
-
-	return r < 0 ? r : ovi_layer_make_targets(dir, err);
 }
 
 static int put_entry_aside(struct ovl2_store *store, const char *entry, struct ovl2_error *err)

@@ -174,10 +174,10 @@ static int read_parts(int dir, struct ovi_found_layer *layer, struct ovl2_error 
 	layer->has_mark = r == 1;
 	if (r >= 0)
 		r = look_at(dir, "work", &mode, err);
-	layer->has_targets = r == 1;
+	layer->has_targets = r == 1 && S_ISDIR(mode);
 	if (r >= 0)
 		r = look_at(dir, "merged", &mode, err);
-	layer->has_targets &= r == 1;
+	layer->has_targets &= r == 1 && S_ISDIR(mode);
 	if (r >= 0)
 		r = ovi_hold_is_mounted(dir, layer->id, err);
 	layer->is_mounted = r == 1;

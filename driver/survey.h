@@ -35,7 +35,7 @@ struct ovi_found_layer {
 	/* As found. `record` counts only when its state is good. */
 	int has_content; /* diff is a directory */
 	int has_mark;    /* Docker's `committed` */
-	int has_targets; /* work and merged, which a layer of ours has */
+	int has_targets; /* work and merged are directories, as a layer of ours has them */
 	int is_mounted;
 	enum ovi_file_state link_state;
 	char link[OVI_LINK_SIZE]; /* "" unless good */

@@ -534,6 +534,37 @@ static void missing_directories_of_ours_are_made_anew(void **state)
 	assert_int_equal(unmount_layer(store, "child"), 0);
 }
 
+static void what_stands_in_for_a_directory_is_put_aside(void **state)
+{
+	struct test_place *place = *state;
+	cleanup_store struct ovl2_store *store = open_store(place);
+	cleanup_free char *home = store_path(place);
+	cleanup_free char *aside = test_path("%s/.ovl2/quarantine/child.work", home);
+	cleanup_free char *text = NULL;
+	cleanup_fd int root = -1;
+	const struct test_entry bad[] = {
+		{ '-', "base/merged", NULL, 0, 0, 0, 0, NULL },
+		{ 'l', "base/merged", "/etc", 0, 0, 0, 0, NULL },
+		{ '-', "child/work", NULL, 0, 0, 0, 0, NULL },
+		{ 'f', "child/work", "of somebody", 0, 0, 0, 0, NULL },
+	};
+	struct ovl2_error err = { 0 };
+	size_t layers = 0;
+
+	create_layer(store, "base", NULL);
+	create_container(store, "child", "base");
+	root = open(home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	test_tree_make(root, bad, ARRAY_SIZE(bad));
+	assert_int_equal(ovl2_store_check(store, NULL, count_problem, &layers, &err), 2);
+	assert_int_equal(layers, 2);
+	assert_int_equal(ovl2_store_repair(store, NULL, NULL, NULL, &err), 0);
+	assert_int_equal(ovl2_store_check(store, NULL, NULL, NULL, &err), 0);
+	text = test_file_read(aside);
+	assert_string_equal(text, "of somebody");
+	free(mount_layer(store, "child"));
+	assert_int_equal(unmount_layer(store, "child"), 0);
+}
+
 static int find_attribute(void *data, const struct ovl2_problem *problem)
 {
 	assert_string_equal(problem->kind, "attribute");
@@ -675,6 +706,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(collecting_takes_dead_links_and_the_quarantine),
 		cmocka_unit_test(deep_check_finds_overlay_attributes),
 		cmocka_unit_test(missing_directories_of_ours_are_made_anew),
+		cmocka_unit_test(what_stands_in_for_a_directory_is_put_aside),
 	};
 	struct CMUnitTest
 		tests[ARRAY_SIZE(scenarios) + 3 * ARRAY_SIZE(rows) + ARRAY_SIZE(record_rows)];
