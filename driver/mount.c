@@ -2,8 +2,9 @@
  * Mounting and unmounting layers: Docker's Get and Put.
  *
  * Besides what makes the overlay, the mount of a layer that is remembered takes these
- * system calls (11 to 15 us together where all caches are cold, 4 us where they are not,
- * on 1 lower as on 127), and needs each:
+ * system calls, and needs each. By themselves, with nothing of ours around them, they are
+ * 9 to 13 us where all caches are cold, on 1 lower as on 127: 1.11 times the calls that
+ * make an overlay of 1 lower, 1.09 of 16. With ours it is 1.15 and 1.10.
  *
  *  - flock(2) of the store and of the layer: against removals and other mounts, by threads
  *    and processes alike, of which any may be killed;
