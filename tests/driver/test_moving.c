@@ -154,14 +154,168 @@ static void tar_grows_while_it_is_read(void **state)
 	assert_string_equal(shown, "f f\nf first\n");
 }
 
+/* ----------------------------------------------------------------------- layer -- */
+
+/* Packed as one of many, and by itself. */
+#define SMALL_BYTES 40000
+#define LARGE_BYTES 300000
+
+enum output { TO_FILE, TO_CALLBACK };
+
+struct layer_row {
+	const char *title;
+	struct test_entry before;
+
+	/* Put in its place; no type: it is cut to half. */
+	struct test_entry after;
+	size_t bytes;
+	enum output output;
+	const char *says;
+};
+
+#define ENTRY(letter, text)                                      \
+	{                                                        \
+		.type = (letter), .path = "x", .content = (text) \
+	}
+#define REPLACED "it was replaced while it was read"
+
+static const struct layer_row layer_rows[] = {
+	{ "small file shrinks", ENTRY('f', NULL), { 0 }, SMALL_BYTES, TO_FILE, "it shrank while" },
+	{ "large file shrinks, into a file",
+	  ENTRY('f', NULL),
+	  { 0 },
+	  LARGE_BYTES,
+	  TO_FILE,
+	  "the file shrank while it was read" },
+	{ "large file shrinks, into a callback",
+	  ENTRY('f', NULL),
+	  { 0 },
+	  LARGE_BYTES,
+	  TO_CALLBACK,
+	  "the file shrank while it was read" },
+	{ "fifo in place of a file", ENTRY('f', "text"), ENTRY('p', NULL), 0, TO_FILE, REPLACED },
+	{ "file in place of a fifo", ENTRY('p', NULL), ENTRY('f', "text"), 0, TO_FILE, REPLACED },
+	{ "device in place of a link", ENTRY('l', "target"), ENTRY('c', "1:3"), 0, TO_FILE,
+	  REPLACED },
+};
+
+/* "x" in the layer, and "x" beside the store, which takes its place. */
+struct moving_layer {
+	struct ovl2_store *store;
+	const struct layer_row *row;
+	const struct test_place *place;
+	int upper;
+	char *before;
+	char *after;
+};
+
+static void change_layer_now(void *data)
+{
+	const struct moving_layer *moving = data;
+	cleanup_fd int fd = -1;
+
+	if (moving->row->after.type) {
+		assert_sys(renameat(moving->place->fd, "x", moving->upper, "x"));
+		return;
+	}
+	fd = openat(moving->upper, "x", O_WRONLY | O_CLOEXEC);
+	assert_sys(fd);
+	assert_sys(ftruncate(fd, (off_t)moving->row->bytes / 2));
+}
+
+static void reset_layer(const struct moving_layer *moving)
+{
+	const struct layer_row *row = moving->row;
+	cleanup_free char *content = calloc(1, row->bytes + 1);
+	struct test_entry before[] = { { .type = '-', .path = "x" }, row->before };
+	const struct test_entry after[] = { { .type = '-', .path = "x" }, row->after };
+
+	memset(content, 'x', row->bytes);
+	if (row->bytes)
+		before[1].content = content;
+	test_tree_make(moving->upper, before, ARRAY_SIZE(before));
+	if (row->after.type)
+		test_tree_make(moving->place->fd, after, ARRAY_SIZE(after));
+}
+
+static int write_sink(void *data, const void *bytes, size_t length)
+{
+	return write(*(int *)data, bytes, length) == (ssize_t)length ? 0 : -1;
+}
+
+/* The names in the diff, in a tar that can be read; NULL when it fails. */
+static char *pack(const struct moving_layer *moving, struct ovl2_error *err)
+{
+	cleanup_fd int sink = test_sink_open();
+	const int to_callback = moving->row->output == TO_CALLBACK;
+	const struct ovl2_diff_options options = { .size = sizeof(options),
+		                                   .method = OVL2_DIFF_UPPER,
+		                                   .write = to_callback ? write_sink : NULL,
+		                                   .write_data = to_callback ? &sink : NULL };
+	int r = ovl2_layer_diff(moving->store, "layer", &options, to_callback ? -1 : sink, err);
+
+	return r < 0 ? NULL : test_tar_list_names(sink);
+}
+
+/* Before call `at`; returns whether there was one. */
+static int check_packing(const struct moving_layer *moving, size_t at, size_t *said)
+{
+	cleanup_free char *names = NULL;
+	struct ovl2_error err = { 0 };
+	size_t calls;
+
+	reset_layer(moving);
+	test_fault_arm_event(at, change_layer_now, (void *)moving);
+	names = pack(moving, &err);
+	calls = test_fault_disarm();
+	*said += !names && err.code == OVL2_E_BUSY && strstr(err.message, moving->row->says);
+	/* A link that is none any more, or one in place of what is opened: errno says so. */
+	if (!names && err.code != OVL2_E_BUSY)
+		assert_in_set(err.sys, ((const unsigned long[]){ EINVAL, ELOOP }), 2);
+	if (names && strcmp(names, moving->before) != 0)
+		assert_string_equal(names, moving->after);
+
+	return at <= calls;
+}
+
+static void check_layer(void **state)
+{
+	const struct test_place *place = *state;
+	cleanup_store struct ovl2_store *store = open_store(place);
+	cleanup_free char *path = NULL;
+	cleanup_free char *before = NULL;
+	cleanup_free char *after = NULL;
+	struct moving_layer moving = { .store = store, .row = place->row, .place = place };
+	cleanup_fd int upper = -1;
+	struct ovl2_error err = { 0 };
+	size_t said = 0;
+	size_t at = 1;
+
+	create_container(store, "layer", NULL);
+	path = layer_fact(store, "layer", "UpperDir");
+	moving.upper = upper = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_sys(upper);
+	reset_layer(&moving);
+	moving.before = before = pack(&moving, &err);
+	change_layer_now(&moving);
+	moving.after = after = pack(&moving, &err);
+	assert_string_equal(err.message, "");
+
+	while (check_packing(&moving, at, &said))
+		at++;
+	assert_true(said > 0);
+}
+
 int main(int argc, char **argv)
 {
-	struct CMUnitTest tests[ARRAY_SIZE(tar_rows) + 1];
+	struct CMUnitTest tests[1 + ARRAY_SIZE(tar_rows) + ARRAY_SIZE(layer_rows)];
 	size_t count = 0;
 
 	tests[count++] = (struct CMUnitTest)cmocka_unit_test(tar_grows_while_it_is_read);
 	for (size_t i = 0; i < ARRAY_SIZE(tar_rows); i++)
 		tests[count++] = test_case(tar_rows[i].title, check_tar, &tar_rows[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(layer_rows); i++)
+		tests[count++] = test_case(layer_rows[i].title, check_layer, &layer_rows[i]);
 
 	test_fault_install();
 	test_enter_namespace();
