@@ -215,7 +215,8 @@ static int read_special(const struct reader *reader)
 
 	if (ovi_sys.fstatat(dir, reader->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return ovi_fail_errno(reader->err, "look at it");
-	if (IFTODT(st.st_mode) != reader->item->type)
+	/* A device may have been removed, which leaves a whiteout: one of its type. */
+	if (IFTODT(st.st_mode) != reader->item->type || ovi_is_whiteout(&st))
 		return fail_replaced(reader);
 	r = read_link(reader, &st);
 	if (r != 0)

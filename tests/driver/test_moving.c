@@ -197,6 +197,8 @@ static const struct layer_row layer_rows[] = {
 	{ "file in place of a fifo", ENTRY('p', NULL), ENTRY('f', "text"), 0, TO_FILE, REPLACED },
 	{ "device in place of a link", ENTRY('l', "target"), ENTRY('c', "1:3"), 0, TO_FILE,
 	  REPLACED },
+	{ "whiteout in place of a device", ENTRY('c', "1:3"), ENTRY('c', "0:0"), 0, TO_FILE,
+	  REPLACED },
 };
 
 /* "x" in the layer, and "x" beside the store, which takes its place. */
