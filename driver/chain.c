@@ -53,7 +53,9 @@ static int check_content(struct ovl2_store *store, const char *id, struct ovl2_e
 		st.st_mode = 0;
 	}
 	if (!S_ISDIR(st.st_mode))
-		return ovi_fail(err, OVL2_E_CORRUPT, "'%s' is not a directory of the store", path);
+		return ovi_fail(
+			err, OVL2_E_CORRUPT,
+			"'%s' is not a directory of the store: ovl2 check, then ovl2 repair", path);
 
 	return 0;
 }

@@ -497,7 +497,9 @@ static int open_content(const struct ovl2_store *store, const char *id, int *ret
 	ovi_layer_path(path, id, "diff");
 	fd = ovi_sys.openat(store->home, path, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
 	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
-		return ovi_fail(err, OVL2_E_CORRUPT, "'%s' is not a directory of the store", path);
+		return ovi_fail(
+			err, OVL2_E_CORRUPT,
+			"'%s' is not a directory of the store: ovl2 check, then ovl2 repair", path);
 	if (fd < 0)
 		return ovi_fail_errno(err, "open '%s'", path);
 	*ret_fd = fd;

@@ -366,6 +366,25 @@ static void layer_with_damaged_lowers_is_removed(void **state)
 	assert_int_equal(count_files(links), 2);
 }
 
+/* Where the content is opened, and where it is only looked at. */
+static void content_that_is_gone_is_told_of_repair(void **state)
+{
+	static const struct row damaged = { .entries = {
+						    { '-', "middle/diff", NULL, 0, 0, 0, 0, NULL },
+					    } };
+	const struct ovl2_layer_options options = { .size = sizeof(options), .parent = "top" };
+	struct test_place *place = *state;
+	cleanup_free char *home = store_path(place);
+	cleanup_store struct ovl2_store *store = open_docker_store(place);
+	struct ovl2_error err = { 0 };
+
+	damage(&damaged, home);
+	assert_fails(ovl2_layer_mount(store, "top", NULL, NULL, &err), OVL2_E_CORRUPT, &err);
+	assert_contains(err.message, "'middle/diff' is not a directory of the store: ovl2 check");
+	assert_fails(ovl2_layer_create(store, "child", &options, &err), OVL2_E_CORRUPT, &err);
+	assert_contains(err.message, "'middle/diff' is not a directory of the store: ovl2 check");
+}
+
 /* ----------------------------------------------------------------- repair -- */
 
 static const char *const ids[] = { "base", "middle", "top" };
@@ -702,6 +721,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(flipped_bit_in_a_record_is_found),
 		cmocka_unit_test(directory_that_is_no_store_is_refused),
 		cmocka_unit_test(layer_with_damaged_lowers_is_removed),
+		cmocka_unit_test(content_that_is_gone_is_told_of_repair),
 		cmocka_unit_test(mounted_layer_is_not_repaired),
 		cmocka_unit_test(collecting_takes_dead_links_and_the_quarantine),
 		cmocka_unit_test(deep_check_finds_overlay_attributes),
