@@ -72,6 +72,7 @@ static int fill(struct ovl2_store *store, const char *id, const struct ovl2_moun
 	if (r < 0)
 		return r;
 	copy_more_options(bare);
+	bare->home_bytes = strlen(bare->spec->target) - strlen(id) - strlen("/merged");
 	if (bare->spec->method != OVL2_MOUNT_FD)
 		return 0;
 
@@ -152,16 +153,17 @@ static int set_descriptors(const struct bare *bare, int fs)
 static int set_strings(const struct bare *bare, int fs)
 {
 	const struct ovl2_mount_spec *spec = bare->spec;
+	size_t home = bare->home_bytes;
 
 	for (size_t i = 0; i < spec->lower_count; i++)
-		if (fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir+", spec->lower[i], 0) < 0)
+		if (fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir+", spec->lower[i] + home, 0) < 0)
 			return -1;
 	if (!spec->upper)
 		return 0;
-	if (fsconfig(fs, FSCONFIG_SET_STRING, "upperdir", spec->upper, 0) < 0)
+	if (fsconfig(fs, FSCONFIG_SET_STRING, "upperdir", spec->upper + home, 0) < 0)
 		return -1;
 
-	return fsconfig(fs, FSCONFIG_SET_STRING, "workdir", spec->work, 0);
+	return fsconfig(fs, FSCONFIG_SET_STRING, "workdir", spec->work + home, 0);
 }
 
 static int mount_by_context(const struct bare *bare)

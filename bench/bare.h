@@ -16,6 +16,9 @@ struct bare {
 	/* Overlay options that come after the directories: "index=off,..." or "". */
 	char more[256];
 
+	/* For the method append: what of each path is the store's, its slash included. */
+	size_t home_bytes;
+
 	/* For the method fd: the lowers, topmost first, the upper and the work. */
 	int *lowers;
 	size_t lower_count;
@@ -40,6 +43,6 @@ int bare_open(struct ovl2_store *store, const char *id, const struct ovl2_mount_
 /* Safe on BARE_NONE. */
 void bare_close(struct bare *bare);
 
-/* By the method relative the working directory must be the store's. */
+/* By the methods relative and append the working directory must be the store's. */
 int bare_mount(const struct bare *bare, struct ovl2_error *err);
 int bare_unmount(const struct bare *bare, struct ovl2_error *err);

@@ -51,7 +51,7 @@ struct state {
 	/* What each new layer is made on; the place's. */
 	const char *parent;
 
-	/* For the method relative, whose floor changes directory and back. */
+	/* For the methods relative and append, whose floors change directory and back. */
 	int directory;
 };
 
@@ -416,11 +416,19 @@ static int unmount_ours(struct bench_case *c, struct ovl2_error *err)
 
 /* ------------------------------------------------------------------ floor -- */
 
+/* Are names walked from the working directory? */
+static int is_from_store(const struct state *state)
+{
+	enum ovl2_mount_method method = (enum ovl2_mount_method)state->bare.spec->method;
+
+	return method == OVL2_MOUNT_RELATIVE || method == OVL2_MOUNT_APPEND;
+}
+
 static int before_floor(struct bench_case *c, struct ovl2_error *err)
 {
 	const struct state *state = c->state;
 
-	if (state->bare.spec->method == OVL2_MOUNT_RELATIVE && fchdir(c->place->home) < 0)
+	if (is_from_store(state) && fchdir(c->place->home) < 0)
 		return ovi_fail_errno(err, "change directory to '%s'", PLACE_HOME);
 
 	return 0;
@@ -462,8 +470,7 @@ static int after_floor(struct bench_case *c, struct ovl2_error *err)
 	const struct state *state = c->state;
 	int r = unmount_floor(c, err);
 
-	if (r == 0 && state->bare.spec->method == OVL2_MOUNT_RELATIVE &&
-	    fchdir(state->directory) < 0)
+	if (r == 0 && is_from_store(state) && fchdir(state->directory) < 0)
 		return ovi_fail_errno(err, "change back to the working directory");
 
 	return r;
