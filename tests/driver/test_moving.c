@@ -308,12 +308,64 @@ static void check_layer(void **state)
 	assert_true(said > 0);
 }
 
+/* A mount with metacopy=on that changes the mode of "x" leaves its data below. */
+static void leave_data_below(struct ovl2_store *store)
+{
+	char *path = mount_foreign(store, "layer", "metacopy=on");
+	cleanup_free char *x = test_path("%s/x", path);
+
+	assert_sys(chmod(x, 0600));
+	unmount_foreign(path);
+}
+
+static void file_whose_data_is_below_is_replaced(void **state)
+{
+	static const struct layer_row row = {
+		.after = ENTRY('f', "longer than it was"),
+		.output = TO_FILE,
+		.says = REPLACED,
+	};
+	static const struct test_tar_entry base = { .name = "x", .content = "text" };
+	const struct test_place *place = *state;
+	cleanup_store struct ovl2_store *store = open_store(place);
+	struct moving_layer moving = { .store = store, .row = &row, .place = place };
+	size_t said = 0;
+	int goes_on = 1;
+
+	create_layer(store, "base", NULL);
+	apply_entries(store, "base", &base, 1);
+	for (size_t at = 1; goes_on; at++) {
+		cleanup_free char *path = NULL;
+		cleanup_free char *names = NULL;
+		cleanup_fd int upper = -1;
+		struct ovl2_error err = { 0 };
+
+		create_container(store, "layer", "base");
+		leave_data_below(store);
+		path = layer_fact(store, "layer", "UpperDir");
+		moving.upper = upper = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		assert_sys(upper);
+		test_tree_make(place->fd, &row.after, 1);
+		test_fault_arm_event(at, change_layer_now, &moving);
+		names = pack(&moving, &err);
+		goes_on = at <= test_fault_disarm();
+		said += !names && err.code == OVL2_E_BUSY && strstr(err.message, REPLACED);
+		if (!names)
+			assert_int_equal(err.code, OVL2_E_BUSY);
+		else
+			assert_string_equal(names, "d ./\nf x\n");
+		assert_ok(ovl2_layer_remove(store, "layer", &err), &err);
+	}
+	assert_true(said > 0);
+}
+
 int main(int argc, char **argv)
 {
-	struct CMUnitTest tests[1 + ARRAY_SIZE(tar_rows) + ARRAY_SIZE(layer_rows)];
+	struct CMUnitTest tests[2 + ARRAY_SIZE(tar_rows) + ARRAY_SIZE(layer_rows)];
 	size_t count = 0;
 
 	tests[count++] = (struct CMUnitTest)cmocka_unit_test(tar_grows_while_it_is_read);
+	tests[count++] = (struct CMUnitTest)cmocka_unit_test(file_whose_data_is_below_is_replaced);
 	for (size_t i = 0; i < ARRAY_SIZE(tar_rows); i++)
 		tests[count++] = test_case(tar_rows[i].title, check_tar, &tar_rows[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(layer_rows); i++)
