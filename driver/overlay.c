@@ -18,6 +18,9 @@
 #include <sys/single_threaded.h>
 #include <sys/statvfs.h>
 
+/* One fsconfig(2) string: 256 bytes with its NUL (fs/fsopen.c, strndup_user). */
+#define MAX_STRING_BYTES 255
+
 static const char *const method_names[] = {
 	[OVL2_MOUNT_AUTO] = "auto",
 	[OVL2_MOUNT_ABSOLUTE] = "absolute",
@@ -34,10 +37,10 @@ const char *ovl2_mount_method_name(enum ovl2_mount_method method)
 /* ------------------------------------------------------------- the choice -- */
 
 /* The store's path, as mount data wants it: overlayfs.rst, "escaped with a backslash". */
-static void add_escaped(struct ovi_strbuf *data, const char *path)
+static void add_escaped(struct ovi_strbuf *data, const char *special, const char *path)
 {
 	for (;;) {
-		size_t plain = strcspn(path, ":,\\");
+		size_t plain = strcspn(path, special);
 
 		ovi_strbuf_add_bytes(data, path, plain);
 		path += plain;
@@ -65,7 +68,7 @@ void ovi_overlay_data(const struct ovi_overlay *overlay, enum ovl2_mount_method 
 
 	ovi_strbuf_add(&root, "");
 	if (method == OVL2_MOUNT_ABSOLUTE)
-		add_escaped(&root, overlay->home_path);
+		add_escaped(&root, ":,\\", overlay->home_path);
 
 	/* Room for nearly all there is, so that it is not copied as it grows. */
 	ovi_strbuf_reserve(data, overlay->lower_count * (root.length + OVI_LINK_SIZE) + 512);
@@ -103,6 +106,22 @@ size_t ovi_option_length(const char *data)
 	return at;
 }
 
+static int fits_strings(const struct ovi_overlay *overlay)
+{
+	cleanup_strbuf struct ovi_strbuf escaped = { 0 };
+	size_t root = strlen(overlay->home_path) + 1;
+
+	for (size_t i = 0; i < overlay->lower_count; i++)
+		if (root + strlen(overlay->lower[i]) > MAX_STRING_BYTES)
+			return 0;
+
+	add_escaped(&escaped, "\\", overlay->home_path);
+	root = escaped.length;
+
+	return !overlay->upper || (root + strlen(overlay->upper) <= MAX_STRING_BYTES &&
+	                           root + strlen(overlay->work) <= MAX_STRING_BYTES);
+}
+
 static int check_label(const char *label, struct ovl2_error *err)
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -136,35 +155,52 @@ static int check_method(const struct ovi_overlay *overlay, enum ovl2_mount_metho
 	return 0;
 }
 
-/* Does this kernel take layers by descriptor? It will not learn it while we run. */
+/* Does this kernel take lowers one by one? It will not learn it while we run. */
 enum { UNKNOWN, YES, NO };
-static atomic_int takes_descriptors = UNKNOWN;
+static atomic_int takes_descriptors = UNKNOWN; /* by descriptor: Linux >= 6.15 */
+static atomic_int takes_strings = UNKNOWN;     /* by name: Linux >= 6.7 */
+
+/*
+ * Before Linux 6.5 any name is taken for overlayfs, as text for mount(2) that nobody looks
+ * at yet (legacy_parse_param() in fs/fs_context.c). Then errno is that of later ones.
+ */
+static int looks_at_names(int fs)
+{
+	if (ovi_sys.fsconfig(fs, FSCONFIG_SET_STRING, "ovl2", "/", 0) < 0)
+		return 1;
+	errno = EINVAL;
+
+	return 0;
+}
 
 /* Asked with O_PATH, as layers are opened: Linux 6.13 and 6.14 take others only. */
-static int can_take_descriptors(int home)
+static int takes(atomic_int *known, unsigned int command, int home)
 {
+	const char *name = command == FSCONFIG_SET_STRING ? "/" : NULL;
 	cleanup_fd int fs = -1;
 	cleanup_fd int path = -1;
 
-	if (atomic_load(&takes_descriptors) == UNKNOWN) {
+	if (atomic_load(known) == UNKNOWN) {
 		path = ovi_sys.openat(home, ".", O_PATH | O_DIRECTORY, 0);
 		fs = ovi_sys.fsopen("overlay", FSOPEN_CLOEXEC);
 		if (path < 0)
 			return 0;
-		if (fs >= 0 && ovi_sys.fsconfig(fs, FSCONFIG_SET_FD, "lowerdir+", NULL, path) == 0)
-			atomic_store(&takes_descriptors, YES);
+		if (fs >= 0 && (!name || looks_at_names(fs)) &&
+		    ovi_sys.fsconfig(fs, command, "lowerdir+", name, name ? 0 : path) == 0)
+			atomic_store(known, YES);
 		/* EINVAL before 6.7, EOPNOTSUPP before 6.5; anything else tells nothing. */
 		else if (errno == ENOSYS ||
 		         (fs >= 0 && (errno == EBADF || errno == EINVAL || errno == EOPNOTSUPP)))
-			atomic_store(&takes_descriptors, NO);
+			atomic_store(known, NO);
 	}
 
-	return atomic_load(&takes_descriptors) == YES;
+	return atomic_load(known) == YES;
 }
 
 int ovi_overlay_by_descriptor(int home, enum ovl2_mount_method wanted)
 {
-	return wanted == OVL2_MOUNT_FD || (wanted == OVL2_MOUNT_AUTO && can_take_descriptors(home));
+	return wanted == OVL2_MOUNT_FD ||
+	       (wanted == OVL2_MOUNT_AUTO && takes(&takes_descriptors, FSCONFIG_SET_FD, home));
 }
 
 /*
@@ -186,17 +222,29 @@ static int is_alone(void)
 
 /*
  * By which is fastest (bench `mount_depth`): names from the store are shorter walks, but
- * take a thread where there are others, which costs more than the walks of as many lowers
- * as fit in a page by absolute paths. One call for all lowers is faster than one for each.
+ * take a thread where there are others.
  */
 static enum ovl2_mount_method choose_without_fd(const struct ovi_overlay *overlay,
                                                 struct ovi_strbuf *data)
 {
-	if ((overlay->lower_count <= FEW_LOWERS || !is_alone()) &&
-	    check_method(overlay, OVL2_MOUNT_ABSOLUTE, data, NULL) == 0)
-		return OVL2_MOUNT_ABSOLUTE;
-	if (check_method(overlay, OVL2_MOUNT_RELATIVE, data, NULL) == 0)
-		return OVL2_MOUNT_RELATIVE;
+	static const enum ovl2_mount_method alone[] = {
+		OVL2_MOUNT_RELATIVE,
+		OVL2_MOUNT_ABSOLUTE,
+		OVL2_MOUNT_APPEND,
+	};
+	static const enum ovl2_mount_method others[] = {
+		OVL2_MOUNT_ABSOLUTE,
+		OVL2_MOUNT_APPEND,
+		OVL2_MOUNT_RELATIVE,
+	};
+	const enum ovl2_mount_method *order =
+		overlay->lower_count > FEW_LOWERS && is_alone() ? alone : others;
+
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		if (check_method(overlay, order[i], data, NULL) == 0 &&
+		    (order[i] != OVL2_MOUNT_APPEND ||
+		     takes(&takes_strings, FSCONFIG_SET_STRING, overlay->home)))
+			return order[i];
 
 	return OVL2_MOUNT_APPEND;
 }
@@ -292,23 +340,35 @@ struct directory {
 	int fd;
 };
 
-/* Names from the store need no escapes, and no more than the 255 bytes of strndup_user(). */
-static int set_name(int fs, const struct directory *directory, struct ovl2_error *err)
+/* How a mount context is told of the layers. */
+enum telling { BY_DESCRIPTOR, BY_NAME, BY_PATH };
+
+/* A name is walked from the working directory, and needs no escapes. */
+static int set_string(const struct ovi_overlay *overlay, int fs, enum telling telling,
+                      const struct directory *directory, struct ovl2_error *err)
 {
-	if (ovi_sys.fsconfig(fs, FSCONFIG_SET_STRING, directory->key, directory->name, 0) < 0)
+	cleanup_strbuf struct ovi_strbuf path = { 0 };
+
+	/* The kernel takes backslashes out of upperdir and workdir, not of lowerdir+. */
+	if (telling == BY_PATH && strcmp(directory->key, "lowerdir+") == 0)
+		ovi_strbuf_addf(&path, "%s/", overlay->home_path);
+	else if (telling == BY_PATH)
+		add_escaped(&path, "\\", overlay->home_path);
+	ovi_strbuf_add(&path, directory->name);
+	if (path.failed)
+		return ovi_fail_memory(err);
+	if (ovi_sys.fsconfig(fs, FSCONFIG_SET_STRING, directory->key, path.text, 0) < 0)
 		return fail_context(err, fs, directory->key, directory->name);
 
 	return 0;
 }
 
-/* `parent`: where the name is opened; -1: the kernel walks it from the working directory. */
-static int set_directory(const struct ovi_overlay *overlay, int fs, int parent,
-                         const struct directory *directory, struct ovl2_error *err)
+/* `parent`: where the name is opened. */
+static int open_and_set(const struct ovi_overlay *overlay, int fs, int parent,
+                        const struct directory *directory, struct ovl2_error *err)
 {
 	cleanup_fd int fd = -1;
 
-	if (parent < 0)
-		return set_name(fs, directory, err);
 	if (directory->fd > 0)
 		return set_descriptor(fs, directory->key, directory->fd, directory->name, err);
 
@@ -319,13 +379,14 @@ static int set_directory(const struct ovi_overlay *overlay, int fs, int parent,
 	return set_descriptor(fs, directory->key, fd, directory->name, err);
 }
 
-static int set_layers(const struct ovi_overlay *overlay, int fs, int by_descriptor,
+static int set_layers(const struct ovi_overlay *overlay, int fs, enum telling telling,
                       struct ovl2_error *err)
 {
-	const struct directory upper = { "upperdir", overlay->upper, overlay->upper_fd };
-	const struct directory work = { "workdir", overlay->work, overlay->work_fd };
-	int home = by_descriptor ? overlay->home : -1;
-	int below = by_descriptor && overlay->tree > 0 ? overlay->tree : home;
+	const struct directory rest[] = {
+		{ "upperdir", overlay->upper, overlay->upper_fd },
+		{ "workdir", overlay->work, overlay->work_fd },
+	};
+	int below = overlay->tree > 0 ? overlay->tree : overlay->home;
 	int r = 0;
 
 	for (size_t i = 0; i < overlay->lower_count && r == 0; i++) {
@@ -335,12 +396,13 @@ static int set_layers(const struct ovi_overlay *overlay, int fs, int by_descript
 			.fd = overlay->lower_fds ? overlay->lower_fds[i] : -1,
 		};
 
-		r = set_directory(overlay, fs, below, &lower, err);
+		r = telling == BY_DESCRIPTOR ? open_and_set(overlay, fs, below, &lower, err)
+		                             : set_string(overlay, fs, telling, &lower, err);
 	}
-	if (r == 0 && overlay->upper)
-		r = set_directory(overlay, fs, home, &upper, err);
-	if (r == 0 && overlay->upper)
-		r = set_directory(overlay, fs, home, &work, err);
+	for (size_t i = 0; i < ARRAY_SIZE(rest) && overlay->upper && r == 0; i++)
+		r = telling == BY_DESCRIPTOR
+		            ? open_and_set(overlay, fs, overlay->home, &rest[i], err)
+		            : set_string(overlay, fs, telling, &rest[i], err);
 
 	return r;
 }
@@ -414,7 +476,7 @@ static int check_writable(const struct ovi_overlay *overlay, int dir, const char
 	                      overlay->upper);
 }
 
-static int create_tree(const struct ovi_overlay *overlay, int by_descriptor, int *ret_tree,
+static int create_tree(const struct ovi_overlay *overlay, enum telling telling, int *ret_tree,
                        struct ovl2_error *err)
 {
 	cleanup_fd int fs = -1;
@@ -424,7 +486,7 @@ static int create_tree(const struct ovi_overlay *overlay, int by_descriptor, int
 	if (fs < 0)
 		return ovi_fail_errno(err, "open an overlay mount context");
 
-	r = set_layers(overlay, fs, by_descriptor, err);
+	r = set_layers(overlay, fs, telling, err);
 	if (r == 0)
 		r = set_options(overlay, fs, err);
 	if (r < 0)
@@ -523,7 +585,7 @@ static int mount_inside(const struct aside *job)
 	}
 
 	if (!job->data)
-		return create_tree(overlay, 0, job->ret_tree, job->err);
+		return create_tree(overlay, BY_NAME, job->ret_tree, job->err);
 
 	r = mount_data(overlay, job->data, job->target, job->target, job->err);
 	if (r < 0 || !job->ret_root)
@@ -639,11 +701,6 @@ static int mount_here(struct aside *job)
 	return r;
 }
 
-static int mount_from_home(struct aside *job)
-{
-	return is_alone() ? mount_here(job) : wait_aside(job);
-}
-
 static int attach_relative(const struct ovi_overlay *overlay, const char *data, const char *target,
                            struct ovl2_error *err)
 {
@@ -654,16 +711,25 @@ static int attach_relative(const struct ovi_overlay *overlay, const char *data, 
 		.err = err,
 	};
 
-	return mount_from_home(&job);
+	return is_alone() ? mount_here(&job) : wait_aside(&job);
 }
 
-/* The names of strings are relative to the store, as those of mount(2) are. */
+/*
+ * Where there are other threads paths are walked from the root, if they fit: that costs
+ * less than a thread up to some 250 lowers.
+ */
 static int build_tree(const struct ovi_overlay *overlay, int by_descriptor, int *ret_tree,
                       struct ovl2_error *err)
 {
 	struct aside job = { .overlay = overlay, .ret_tree = ret_tree, .err = err };
 
-	return by_descriptor ? create_tree(overlay, 1, ret_tree, err) : mount_from_home(&job);
+	if (by_descriptor)
+		return create_tree(overlay, BY_DESCRIPTOR, ret_tree, err);
+	if (is_alone())
+		return mount_here(&job);
+
+	return fits_strings(overlay) ? create_tree(overlay, BY_PATH, ret_tree, err)
+	                             : wait_aside(&job);
 }
 
 static int attach_tree(const struct ovi_overlay *overlay, int by_descriptor, const char *target,

@@ -61,8 +61,7 @@ struct ovi_overlay {
  * when the lowers are open already (bench `mount_depth`), needs no switch at any depth
  * and says why when it fails. Where the kernel has no such thing, which the first
  * attempt of the process finds out: the fastest that fits of absolute, relative and
- * append, whose names are walked from home: by the caller itself where it has one thread,
- * else by a thread of its own.
+ * append.
  *
  * Errors: OVL2_E_UNSUPPORTED when the wanted method cannot carry this overlay,
  * OVL2_E_INVALID for a label that cannot be quoted.

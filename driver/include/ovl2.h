@@ -130,8 +130,8 @@ enum ovl2_mount_method {
 	OVL2_MOUNT_RELATIVE,
 
 	/*
-	 * fsopen(2) and one "lowerdir+" string a lower, from there as well. 500 lowers; Linux
-	 * >= 6.7.
+	 * fsopen(2) and one "lowerdir+" string a lower: in a process of one thread from
+	 * there as well. 500 lowers; Linux >= 6.7.
 	 */
 	OVL2_MOUNT_APPEND,
 

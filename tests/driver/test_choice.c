@@ -35,8 +35,7 @@ static const struct row rows[] = {
 	{ "Linux 6.7, 128 lowers", LINUX_6_7, 0, 128, OVL2_MOUNT_RELATIVE },
 	{ "Linux 6.7, 150 lowers", LINUX_6_7, 0, 150, OVL2_MOUNT_APPEND },
 	{ "Linux 6.7, 9 lowers, threads", LINUX_6_7, 1, 9, OVL2_MOUNT_ABSOLUTE },
-	{ "Linux 6.7, 128 lowers, threads", LINUX_6_7, 1, 128, OVL2_MOUNT_RELATIVE },
-	{ "Linux 6.7, 150 lowers, threads", LINUX_6_7, 1, 150, OVL2_MOUNT_APPEND },
+	{ "Linux 6.7, 128 lowers, threads", LINUX_6_7, 1, 128, OVL2_MOUNT_APPEND },
 	{ "Linux 6.5, 128 lowers, threads", LINUX_6_5, 1, 128, OVL2_MOUNT_RELATIVE },
 	{ "Linux 6.1, 9 lowers, threads", LINUX_6_1, 1, 9, OVL2_MOUNT_ABSOLUTE },
 	{ "Linux 6.1, 128 lowers", LINUX_6_1, 0, 128, OVL2_MOUNT_RELATIVE },
@@ -46,23 +45,35 @@ static const struct row rows[] = {
 static struct ovi_sys real;
 static enum kernel kernel;
 
-/* EBADF is what it says to a descriptor of O_PATH before 6.15. Before 6.5 it takes none. */
+/*
+ * EBADF is what it says to a descriptor of O_PATH before 6.15, EINVAL to names that it does
+ * not know. Before 6.5 it takes any name as text, and no descriptors.
+ */
 static int fsconfig_as_it_was(int fd, unsigned int command, const char *key, const void *value,
                               int aux)
 {
-	static const int sys[] = {
-		[LINUX_6_15] = 0,
-		[LINUX_6_7] = EBADF,
-		[LINUX_6_5] = EINVAL,
-		[LINUX_6_1] = EOPNOTSUPP,
-	};
+	if (kernel == LINUX_6_1 && command == FSCONFIG_SET_STRING)
+		return 0;
+	/* The one other name that is asked for is none. */
+	if (command == FSCONFIG_SET_STRING && strcmp(key, "lowerdir+") != 0) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (key && strcmp(key, "lowerdir+") == 0) {
+		static const int sys[] = {
+			[LINUX_6_7] = EBADF,
+			[LINUX_6_5] = EINVAL,
+			[LINUX_6_1] = EOPNOTSUPP,
+		};
 
-	if (command != FSCONFIG_SET_FD)
-		return real.fsconfig(fd, command, key, value, aux);
-	errno = sys[kernel];
+		errno = sys[kernel];
+		if (kernel >= LINUX_6_5 || (kernel == LINUX_6_7 && command == FSCONFIG_SET_FD))
+			return -1;
+		/* What the real one has, if it has it. */
+		return 0;
+	}
 
-	/* What the real one has, if it has it. */
-	return kernel == LINUX_6_15 ? 0 : -1;
+	return real.fsconfig(fd, command, key, value, aux);
 }
 
 static void *wait_for_end(void *end)

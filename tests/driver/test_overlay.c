@@ -151,6 +151,33 @@ static void check_row(void **state)
 
 /* ------------------------------------------------------------------ strings -- */
 
+static void *wait_for_end(void *end)
+{
+	char byte;
+
+	(void)!read(*(int *)end, &byte, 1);
+
+	return NULL;
+}
+
+/* Where there is another thread, so that it takes one of its own to mount in. */
+static int attach_beside_a_thread(const struct ovi_overlay *overlay, enum ovl2_mount_method method,
+                                  struct ovl2_error *err)
+{
+	pthread_t thread;
+	int end[2];
+	int r;
+
+	assert_sys(pipe2(end, O_CLOEXEC));
+	assert_int_equal(pthread_create(&thread, NULL, wait_for_end, &end[0]), 0);
+	r = ovi_overlay_attach(overlay, method, "merged", err);
+	close(end[1]);
+	pthread_join(thread, NULL);
+	close(end[0]);
+
+	return r;
+}
+
 #define NAME_100                                            \
 	"1234567890123456789012345678901234567890123456789" \
 	"012345678901234567890123456789012345678901234567890"
@@ -211,6 +238,10 @@ static void check_string_row(void **state)
 	assert_ok(ovi_overlay_attach(&overlay, OVL2_MOUNT_APPEND, "merged", &err), &err);
 	assert_sys(faccessat(dir, "merged/file", F_OK, 0));
 	assert_sys(umount2(merged, 0));
+
+	assert_ok(attach_beside_a_thread(&overlay, OVL2_MOUNT_APPEND, &err), &err);
+	assert_sys(faccessat(dir, "merged/file", F_OK, 0));
+	assert_sys(umount2(merged, 0));
 }
 
 /* ------------------------------------------------------------------- thread -- */
@@ -228,32 +259,6 @@ int sched_getcpu(void)
 	                                                          : -1;
 }
 
-static void *wait_for_end(void *end)
-{
-	char byte;
-
-	(void)!read(*(int *)end, &byte, 1);
-
-	return NULL;
-}
-
-/* Where there is another thread, so that it takes one of its own to mount in. */
-static int attach_beside_a_thread(const struct ovi_overlay *overlay, struct ovl2_error *err)
-{
-	pthread_t thread;
-	int end[2];
-	int r;
-
-	assert_sys(pipe2(end, O_CLOEXEC));
-	assert_int_equal(pthread_create(&thread, NULL, wait_for_end, &end[0]), 0);
-	r = ovi_overlay_attach(overlay, OVL2_MOUNT_RELATIVE, "merged", err);
-	close(end[1]);
-	pthread_join(thread, NULL);
-	close(end[0]);
-
-	return r;
-}
-
 /* It may have been taken away since: then any other will do. */
 static void processor_that_is_gone_is_done_without(void **state)
 {
@@ -269,7 +274,7 @@ static void processor_that_is_gone_is_done_without(void **state)
 	assert_sys(mkdirat(place->fd, "two", 0755));
 	assert_sys(mkdirat(place->fd, "merged", 0755));
 	told_processor = CPU_SETSIZE - 1;
-	assert_ok(attach_beside_a_thread(&overlay, &err), &err);
+	assert_ok(attach_beside_a_thread(&overlay, OVL2_MOUNT_RELATIVE, &err), &err);
 	told_processor = -1;
 	assert_sys(umount2(merged, 0));
 }
