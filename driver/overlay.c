@@ -343,32 +343,40 @@ struct directory {
 /* How a mount context is told of the layers. */
 enum telling { BY_DESCRIPTOR, BY_NAME, BY_PATH };
 
-/* A name is walked from the working directory, and needs no escapes. */
-static int set_string(const struct ovi_overlay *overlay, int fs, enum telling telling,
-                      const struct directory *directory, struct ovl2_error *err)
+static int set_string(int fs, const struct directory *directory, const char *text,
+                      struct ovl2_error *err)
 {
-	cleanup_strbuf struct ovi_strbuf path = { 0 };
-
-	/* The kernel takes backslashes out of upperdir and workdir, not of lowerdir+. */
-	if (telling == BY_PATH && strcmp(directory->key, "lowerdir+") == 0)
-		ovi_strbuf_addf(&path, "%s/", overlay->home_path);
-	else if (telling == BY_PATH)
-		add_escaped(&path, "\\", overlay->home_path);
-	ovi_strbuf_add(&path, directory->name);
-	if (path.failed)
-		return ovi_fail_memory(err);
-	if (ovi_sys.fsconfig(fs, FSCONFIG_SET_STRING, directory->key, path.text, 0) < 0)
+	if (ovi_sys.fsconfig(fs, FSCONFIG_SET_STRING, directory->key, text, 0) < 0)
 		return fail_context(err, fs, directory->key, directory->name);
 
 	return 0;
 }
 
-/* `parent`: where the name is opened. */
-static int open_and_set(const struct ovi_overlay *overlay, int fs, int parent,
-                        const struct directory *directory, struct ovl2_error *err)
+static int set_path(const struct ovi_overlay *overlay, int fs, const struct directory *directory,
+                    struct ovl2_error *err)
+{
+	cleanup_strbuf struct ovi_strbuf path = { 0 };
+
+	/* The kernel takes backslashes out of upperdir and workdir, not of lowerdir+. */
+	if (strcmp(directory->key, "lowerdir+") == 0)
+		ovi_strbuf_addf(&path, "%s/", overlay->home_path);
+	else
+		add_escaped(&path, "\\", overlay->home_path);
+	ovi_strbuf_add(&path, directory->name);
+
+	return path.failed ? ovi_fail_memory(err) : set_string(fs, directory, path.text, err);
+}
+
+/* `parent`: where the name is opened; by name the kernel walks it from where we are. */
+static int set_directory(const struct ovi_overlay *overlay, int fs, enum telling telling,
+                         int parent, const struct directory *directory, struct ovl2_error *err)
 {
 	cleanup_fd int fd = -1;
 
+	if (telling == BY_NAME)
+		return set_string(fs, directory, directory->name, err);
+	if (telling == BY_PATH)
+		return set_path(overlay, fs, directory, err);
 	if (directory->fd > 0)
 		return set_descriptor(fs, directory->key, directory->fd, directory->name, err);
 
@@ -396,13 +404,10 @@ static int set_layers(const struct ovi_overlay *overlay, int fs, enum telling te
 			.fd = overlay->lower_fds ? overlay->lower_fds[i] : -1,
 		};
 
-		r = telling == BY_DESCRIPTOR ? open_and_set(overlay, fs, below, &lower, err)
-		                             : set_string(overlay, fs, telling, &lower, err);
+		r = set_directory(overlay, fs, telling, below, &lower, err);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(rest) && overlay->upper && r == 0; i++)
-		r = telling == BY_DESCRIPTOR
-		            ? open_and_set(overlay, fs, overlay->home, &rest[i], err)
-		            : set_string(overlay, fs, telling, &rest[i], err);
+		r = set_directory(overlay, fs, telling, overlay->home, &rest[i], err);
 
 	return r;
 }
