@@ -6,6 +6,7 @@
 #include "cleanup.h"
 #include "fail.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -43,6 +44,29 @@ struct share {
 	int result;
 };
 
+/*
+ * What the library takes beside other threads: no name from a working directory, which
+ * they have in common.
+ */
+static int open_bare(struct bench_case *c, const char *id, const struct bare *deeper,
+                     struct bare *ret_bare, struct ovl2_error *err)
+{
+	const struct ovl2_mount_options absolute = {
+		.size = sizeof(absolute),
+		.method = OVL2_MOUNT_ABSOLUTE,
+	};
+	int r = bare_open(c->place->hasty, id, NULL, deeper, ret_bare, err);
+
+	if (r < 0)
+		return r;
+	assert(ret_bare->spec);
+	if (ret_bare->spec->method == OVL2_MOUNT_FD)
+		return 0;
+	bare_close(ret_bare);
+
+	return bare_open(c->place->hasty, id, &absolute, NULL, ret_bare, err);
+}
+
 static int add_layer(struct bench_case *c, struct storm *storm, struct ovl2_error *err)
 {
 	size_t i = storm->layer_count;
@@ -55,8 +79,7 @@ static int add_layer(struct bench_case *c, struct storm *storm, struct ovl2_erro
 	storm->layer_count++;
 
 	/* They have their lowers in common. */
-	return bare_open(c->place->hasty, storm->ids[i], NULL, i ? &storm->bare[0] : NULL,
-	                 &storm->bare[i], err);
+	return open_bare(c, storm->ids[i], i ? &storm->bare[0] : NULL, &storm->bare[i], err);
 }
 
 static int setup_storm(struct bench_case *c, struct ovl2_error *err)
