@@ -284,8 +284,9 @@ int ovi_hold_forget(struct ovi_layer *layer, struct ovl2_error *err)
 	int r;
 
 	r = read_slot(layer, &slot, err);
-	if (r == 0)
-		r = write_slot(layer, &none, err);
+	if (r < 0 || (!slot.count && !slot.marks))
+		return r;
+	r = write_slot(layer, &none, err);
 	if (r == 0 && (slot.marks & WORDED) &&
 	    ovi_sys.unlinkat(layer->store->run, layer->id, 0) < 0 && errno != ENOENT)
 		return ovi_fail_errno(err, "forget the mount flags of layer '%s'", layer->id);
