@@ -268,3 +268,13 @@ size_t count_files(const char *path)
 
 	return count;
 }
+
+int missing_openat2(int dir, const char *path, const struct open_how *how)
+{
+	(void)dir;
+	(void)path;
+	(void)how;
+	errno = ENOSYS;
+
+	return -1;
+}

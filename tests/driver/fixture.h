@@ -11,6 +11,8 @@
 #include "support/test.h"
 #include "support/tree.h"
 
+struct open_how;
+
 #define cleanup_store __attribute__((cleanup(close_store)))
 
 static inline void close_store(struct ovl2_store **store)
@@ -83,3 +85,6 @@ char *list_layers(struct ovl2_store *store);
 
 /* How many entries the directory has; 0 when there is no such directory. */
 size_t count_files(const char *path);
+
+/* For ovi_sys.openat2: what a kernel says that does not have it. */
+int missing_openat2(int dir, const char *path, const struct open_how *how);

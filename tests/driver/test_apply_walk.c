@@ -23,16 +23,6 @@
 /* Rounds of the race. OVL2_TEST_ROUNDS asks for others. */
 #define DEFAULT_ROUNDS 100000
 
-static int missing_openat2(int dir, const char *path, const struct open_how *how)
-{
-	(void)dir;
-	(void)path;
-	(void)how;
-	errno = ENOSYS;
-
-	return -1;
-}
-
 static int forbidden_openat2(int dir, const char *path, const struct open_how *how)
 {
 	(void)dir;

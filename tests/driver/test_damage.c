@@ -528,27 +528,35 @@ static void collecting_takes_dead_links_and_the_quarantine(void **state)
 	assert_int_equal(ovl2_store_check(store, NULL, NULL, NULL, &err), 0);
 }
 
-static void missing_directories_of_ours_are_made_anew(void **state)
+/* Makes "base" and "child" on it, and damages both: is each found, and made good? */
+static void assert_two_are_mended(const struct test_place *place, struct ovl2_store *store,
+                                  const struct test_entry *damage, size_t count)
 {
-	struct test_place *place = *state;
-	cleanup_store struct ovl2_store *store = open_store(place);
 	cleanup_free char *home = store_path(place);
-	cleanup_fd int root = -1;
-	const struct test_entry gone[] = {
-		{ '-', "base/work", NULL, 0, 0, 0, 0, NULL },
-		{ '-', "child/merged", NULL, 0, 0, 0, 0, NULL },
-	};
 	struct ovl2_error err = { 0 };
+	cleanup_fd int root = -1;
 	size_t layers = 0;
 
 	create_layer(store, "base", NULL);
 	create_container(store, "child", "base");
 	root = open(home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	test_tree_make(root, gone, ARRAY_SIZE(gone));
+	test_tree_make(root, damage, count);
 	assert_int_equal(ovl2_store_check(store, NULL, count_problem, &layers, &err), 2);
 	assert_int_equal(layers, 2);
 	assert_int_equal(ovl2_store_repair(store, NULL, NULL, NULL, &err), 0);
 	assert_int_equal(ovl2_store_check(store, NULL, NULL, NULL, &err), 0);
+}
+
+static void missing_directories_of_ours_are_made_anew(void **state)
+{
+	struct test_place *place = *state;
+	cleanup_store struct ovl2_store *store = open_store(place);
+	const struct test_entry gone[] = {
+		{ '-', "base/work", NULL, 0, 0, 0, 0, NULL },
+		{ '-', "child/merged", NULL, 0, 0, 0, 0, NULL },
+	};
+
+	assert_two_are_mended(place, store, gone, ARRAY_SIZE(gone));
 	free(mount_layer(store, "child"));
 	assert_int_equal(unmount_layer(store, "child"), 0);
 }
@@ -560,24 +568,14 @@ static void what_stands_in_for_a_directory_is_put_aside(void **state)
 	cleanup_free char *home = store_path(place);
 	cleanup_free char *aside = test_path("%s/.ovl2/quarantine/child.work", home);
 	cleanup_free char *text = NULL;
-	cleanup_fd int root = -1;
 	const struct test_entry bad[] = {
 		{ '-', "base/merged", NULL, 0, 0, 0, 0, NULL },
 		{ 'l', "base/merged", "/etc", 0, 0, 0, 0, NULL },
 		{ '-', "child/work", NULL, 0, 0, 0, 0, NULL },
 		{ 'f', "child/work", "of somebody", 0, 0, 0, 0, NULL },
 	};
-	struct ovl2_error err = { 0 };
-	size_t layers = 0;
 
-	create_layer(store, "base", NULL);
-	create_container(store, "child", "base");
-	root = open(home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	test_tree_make(root, bad, ARRAY_SIZE(bad));
-	assert_int_equal(ovl2_store_check(store, NULL, count_problem, &layers, &err), 2);
-	assert_int_equal(layers, 2);
-	assert_int_equal(ovl2_store_repair(store, NULL, NULL, NULL, &err), 0);
-	assert_int_equal(ovl2_store_check(store, NULL, NULL, NULL, &err), 0);
+	assert_two_are_mended(place, store, bad, ARRAY_SIZE(bad));
 	text = test_file_read(aside);
 	assert_string_equal(text, "of somebody");
 	free(mount_layer(store, "child"));

@@ -261,16 +261,6 @@ static const struct link_row link_rows[] = {
 	{ "link to a link", "other", 1, "top" },
 };
 
-static int missing_openat2(int dir, const char *path, const struct open_how *how)
-{
-	(void)dir;
-	(void)path;
-	(void)how;
-	errno = ENOSYS;
-
-	return -1;
-}
-
 /* What is behind the link lies in a long path as well. */
 static void build_link(struct test_tar *tar, const struct link_row *row, const char *directory)
 {
